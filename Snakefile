@@ -1,0 +1,40 @@
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# Snakemake would merge a study given by --configfile into the default one.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/activations.smk"
+include: "rules/compare.smk"
+include: "rules/attack.smk"
+include: "rules/transfer.smk"
+include: "rules/summary.smk"
+include: "rules/report.smk"
+
+
+report: "report/workflow.rst"
+
+
+# Every intermediate of every stage, not only the last ones: a failed rerun deletes its output, and
+# if what was made from it still stands, only a target that asks for it knows that it is owed.
+rule all:
+    default_target: True
+    input:
+        rules.prepare_data.output,
+        every_model(rules.train.output),
+        every_model(rules.dump_activations.output),
+        every_model(rules.attack.output),
+        every_block(rules.compare.output),
+        every_block(rules.evaluate_transfer.output),
+        rules.summarise.output,
+        rules.draw_figures.output,
+        rules.draw_examples.output,
+        rules.write_report.output,

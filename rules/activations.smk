@@ -1,0 +1,25 @@
+rule dump_activations:
+    input:
+        dataset=DATASET,
+        weights=rules.train.output.weights,
+        record=rules.train.output.record,
+    output:
+        activations=f"{MODEL}/activations.h5",
+    params:
+        settings=stage_settings("dump_activations.py", **STUDY["activations"]),
+    log:
+        f"{LOGS}/dump_activations/{{architecture}}/seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/dump_activations/{{architecture}}/seed{{seed}}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=gpus,
+        device=STUDY["device"],
+    message:
+        "Activations of {wildcards.architecture}/seed{wildcards.seed}"
+    script:
+        "../workflow_scripts/dump_activations.py"

@@ -1,0 +1,25 @@
+rule attack:
+    input:
+        dataset=DATASET,
+        weights=rules.train.output.weights,
+        record=rules.train.output.record,
+    output:
+        adversarial=f"{MODEL}/adversarial.h5",
+    params:
+        settings=stage_settings("attack.py", **STUDY["attack"]),
+    log:
+        f"{LOGS}/attack/{{architecture}}/seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/attack/{{architecture}}/seed{{seed}}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=gpus,
+        device=STUDY["device"],
+    message:
+        "Attacking {wildcards.architecture}/seed{wildcards.seed}"
+    script:
+        "../workflow_scripts/attack.py"

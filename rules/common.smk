@@ -1,0 +1,78 @@
+import json
+import sys
+from pathlib import Path
+
+SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+if str(SCRIPTS) not in sys.path:
+    sys.path.insert(0, str(SCRIPTS))
+
+from repcompare import config as study_config
+from repcompare.code_digest import code_digest
+
+try:
+    STUDY = study_config.validate(config)
+except study_config.ConfigError as error:
+    raise WorkflowError(f"The config cannot be run:\n{error}") from None
+
+RESULTS = f"results/{STUDY['study']}"
+MODEL = f"{RESULTS}/models/{{architecture}}/seed{{seed}}"
+BLOCK = f"{RESULTS}/blocks/{{a}}--{{b}}"
+LOGS = f"{RESULTS}/logs"
+BENCHMARKS = f"{RESULTS}/benchmarks"
+DATASET = f"{RESULTS}/data/dataset.h5"
+
+
+# Patterns and not the study's own names: a rule of one model must not know the other architectures.
+NAME = r"[A-Za-z0-9]+(?:[_.-][A-Za-z0-9]+)*"
+
+
+wildcard_constraints:
+    architecture=NAME,
+    a=NAME,
+    b=NAME,
+    seed=r"\d+",
+
+
+def stage_settings(script, *modules, **settings):
+    """The one param of a rule, as canonical JSON: its stage's settings and the digest of its code.
+
+    One string, because Snakemake compares params as a set of values, in which two settings that
+    swap their values look unchanged.
+    """
+    code = code_digest(SCRIPTS / script, *modules)
+    return json.dumps({**settings, "code": code}, sort_keys=True, separators=(",", ":"))
+
+
+def every_model(patterns):
+    """The files of `patterns` for each model of the study."""
+    return [
+        pattern.format(architecture=architecture, seed=seed)
+        for architecture, seed in study_config.models(STUDY)
+        for pattern in patterns
+    ]
+
+
+def every_block(patterns):
+    """The files of `patterns` for each block of the study."""
+    return [
+        pattern.format(a=a, b=b) for a, b in study_config.blocks(STUDY) for pattern in patterns
+    ]
+
+
+def block_models(pattern):
+    """An input function: the file of `pattern` for each model of a block."""
+
+    def files(wildcards):
+        return [
+            pattern.format(architecture=architecture, seed=seed)
+            for architecture in dict.fromkeys((wildcards.a, wildcards.b))
+            for seed in study_config.seeds(STUDY, architecture)
+        ]
+
+    return files
+
+
+def gpus(wildcards):
+    """How many GPUs a job of a network takes; 0 on a machine without one."""
+    has_gpu = STUDY["device"] == "cuda" or Path("/dev/nvidiactl").exists()
+    return int(has_gpu and STUDY["device"] != "cpu")

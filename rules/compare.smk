@@ -1,0 +1,23 @@
+rule compare:
+    input:
+        activations=block_models(rules.dump_activations.output.activations),
+    output:
+        maps=f"{BLOCK}/maps.h5",
+        scores=f"{BLOCK}/maps.csv",
+        geometry=f"{BLOCK}/geometry.csv",
+    params:
+        settings=stage_settings("compare.py", **STUDY["maps"], **STUDY["geometry"]),
+    log:
+        f"{LOGS}/compare/{{a}}--{{b}}.log",
+    benchmark:
+        f"{BENCHMARKS}/compare/{{a}}--{{b}}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "Comparing {wildcards.a} with {wildcards.b}"
+    script:
+        "../workflow_scripts/compare.py"

@@ -1,0 +1,23 @@
+rule prepare_data:
+    output:
+        dataset=DATASET,
+    params:
+        settings=stage_settings(
+            "prepare_data.py",
+            **{key: STUDY["data"][key] for key in ("name", "fit_samples", "train_samples")},
+        ),
+    log:
+        f"{LOGS}/prepare_data.log",
+    benchmark:
+        f"{BENCHMARKS}/prepare_data/dataset.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+        data_root=STUDY["data"]["root"] or "",
+    message:
+        "Preparing the data"
+    script:
+        "../workflow_scripts/prepare_data.py"

@@ -1,0 +1,29 @@
+TABLES = ("models", "maps", "geometry", "attacks", "transfer", "pairs")
+
+
+rule summarise:
+    input:
+        records=every_model([rules.train.output.record]),
+        activations=every_model([rules.dump_activations.output.activations]),
+        adversarial=every_model([rules.attack.output.adversarial]),
+        maps=every_block([rules.compare.output.scores]),
+        geometry=every_block([rules.compare.output.geometry]),
+        transfer=every_block([rules.evaluate_transfer.output.transfer]),
+    output:
+        **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
+    params:
+        settings=stage_settings("summarise.py"),
+    log:
+        f"{LOGS}/summarise.log",
+    benchmark:
+        f"{BENCHMARKS}/summarise/tables.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "Summarising the study"
+    script:
+        "../workflow_scripts/summarise.py"

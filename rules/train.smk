@@ -1,0 +1,31 @@
+def training_settings(wildcards):
+    settings = study_config.training_settings(STUDY, wildcards.architecture)
+    network = {key: settings.pop(key) for key in ("factory", "kwargs")}
+    family = f"repcompare.architectures.{network['factory']}"
+    return stage_settings("train.py", family, training=settings, **network)
+
+
+rule train:
+    input:
+        dataset=DATASET,
+    output:
+        weights=f"{MODEL}/weights.safetensors",
+        record=f"{MODEL}/record.json",
+    params:
+        settings=training_settings,
+    log:
+        f"{LOGS}/train/{{architecture}}/seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{architecture}}/seed{{seed}}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=720,
+        gpu=gpus,
+        device=STUDY["device"],
+    message:
+        "Training {wildcards.architecture}/seed{wildcards.seed}"
+    script:
+        "../workflow_scripts/train.py"

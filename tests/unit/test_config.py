@@ -1,0 +1,399 @@
+import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from repcompare import architectures, datasets, geometry, maps
+from repcompare import config as study
+from repcompare.config import ConfigError, validate
+from repcompare.epsilon import parse_epsilon
+
+ROOT = Path(__file__).parents[2]
+STUDIES = [ROOT / "config" / "config.yaml", *sorted((ROOT / "config" / "studies").glob("*.yaml"))]
+SCHEMA = json.loads((ROOT / "config" / "schema.json").read_text())
+EMPTY = "empty, allowed: one entry or more"
+NAMES = "letters and digits, in parts joined by a single '-', '_' or '.' (at most 64 characters)"
+
+BASE = """
+study: small
+data: {name: digits}
+architectures:
+  vgg: {factory: vgg, kwargs: {width: 16}}
+  resnext: {factory: resnext, seeds: [0, 5], training: {learning_rate: 0.05}}
+"""
+
+
+def config(changes: str = "") -> dict:
+    """The base study, with sections of YAML merged into it."""
+    return merged(yaml.safe_load(BASE), yaml.safe_load(changes) or {})
+
+
+def merged(base: dict, changes: dict) -> dict:
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        base[key] = merged(base[key], value) if both else value
+    return base
+
+
+def problems(raw) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        validate(raw)
+    return str(caught.value).splitlines()
+
+
+def sections(schema, path="config"):
+    """Every object of the schema, with where it is."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "object":
+            yield path, schema
+        for key, part in schema.items():
+            yield from sections(part, f"{path}/{key}")
+
+
+# What is refused, and how it is said: one line, with the key, what was given and what is allowed.
+REFUSED = {
+    # keys
+    "trainig: {epochs: 3}": "trainig: unknown key, did you mean training?",
+    "training: {Epoch: 3}": "training.Epoch: unknown key, did you mean epochs?",
+    "epochs: 3": "epochs: unknown key here, did you mean training.epochs?",
+    "architectures: {vgg: {seed: [1]}}": "architectures.vgg.seed: unknown key, did you mean seeds?",
+    "architectures: {vgg: {training: {learning_rte: 1.0}}}": (
+        "architectures.vgg.training.learning_rte: unknown key, did you mean learning_rate?"
+    ),
+    "attack: {epsilons: {l1: [1.0]}}": "attack.epsilons.l1: unknown key, allowed: linf, l2",
+    # types
+    "training: {epochs: true}": "training.epochs: got true, allowed: an integer from 1 up",
+    "training: {epochs: 20.0}": "training.epochs: got 20.0, allowed: an integer from 1 up",
+    "training: {epochs: many}": 'training.epochs: got "many", allowed: an integer from 1 up',
+    "training: {learning_rate: .nan}": "training.learning_rate: got NaN, allowed: a number above 0",
+    "seeds: 3": "seeds: got 3, allowed: a list in brackets",
+    "seeds: [0, true]": "seeds[1]: got true, allowed: an integer from 0 to 4294967295",
+    "study: 5": f"study: got 5, allowed: {NAMES}",
+    # nothing where a section or a value belongs
+    "data: null": "data: got null, allowed: a section of its own with keys out of "
+    "name, root, train_samples, fit_samples",
+    "maps: null": "maps: got null, allowed: a section of its own with keys out of "
+    "families, fit_samples, or no such key at all",
+    "architectures: null": "architectures: got null, allowed: a section of its own",
+    "architectures: {vgg: null}": "architectures.vgg: got null, allowed: a section of its own "
+    "with keys out of factory, kwargs, seeds, training",
+    "architectures: {vgg: {kwargs: null}}": "architectures.vgg.kwargs: got null, "
+    "allowed: a section of its own, or no such key at all",
+    "training: {epochs: null}": "training.epochs: got null, allowed: an integer from 1 up",
+    # ranges and choices
+    "training: {epochs: 0}": "training.epochs: got 0, allowed: an integer from 1 up",
+    "training: {minimum_accuracy: 1}": "training.minimum_accuracy: got 1, "
+    "allowed: a number from 0 up to but not 1",
+    "training: {schedule: onecycle}": 'training.schedule: got "onecycle", '
+    "allowed: one of one_cycle, linear; did you mean one_cycle?",
+    "data: {name: CIFAR10}": 'data.name: got "CIFAR10", '
+    "allowed: one of digits, fashion_mnist, cifar10, cifar100; did you mean cifar10?",
+    "maps: {families: [rigde]}": 'maps.families[0]: got "rigde", '
+    "allowed: one of least_squares, ridge, orthogonal; did you mean ridge?",
+    "maps: {families: [ridge, ridge]}": 'maps.families: "ridge" is given 2 times',
+    "geometry: {measures: [cka_unbiased]}": 'geometry.measures[0]: got "cka_unbiased", '
+    "allowed: one of cka, cka_debiased, procrustes, cca, svcca; did you mean cka_debiased?",
+    "geometry: {measures: [cka, cca, cka]}": 'geometry.measures: "cka" is given 2 times',
+    # empty and doubled
+    "seeds: []": f"seeds: {EMPTY}",
+    "seeds: [1, 0, 1]": "seeds: 1 is given 2 times",
+    "architectures: {vgg: {seeds: [4, 4, 4]}}": "architectures.vgg.seeds: 4 is given 3 times",
+    "geometry: {measures: []}": f"geometry.measures: {EMPTY}",
+    "maps: {families: []}": f"maps.families: {EMPTY}",
+    "attack: {epsilons: {}}": f"attack.epsilons: {EMPTY}",
+    "attack: {epsilons: {l2: []}}": f"attack.epsilons.l2: {EMPTY}",
+    # names
+    "study: a/b": f'study: got "a/b", allowed: {NAMES}',
+    'study: "digits\\n"': f'study: got "digits\\n", allowed: {NAMES}',
+    "architectures: {a--b: {factory: vgg}}": f"architectures.a--b: not a name, allowed: {NAMES}",
+    "architectures: {a/b: {factory: vgg}}": f"architectures.a/b: not a name, allowed: {NAMES}",
+    "architectures: {.vgg: {factory: vgg}}": f"architectures..vgg: not a name, allowed: {NAMES}",
+    "architectures: {18: {factory: vgg}}": f"architectures.18: not a name, allowed: {NAMES}",
+    "architectures: {VGG: {factory: vgg}}": "architectures.vgg: differs from VGG only in case, "
+    "which some file systems do not tell apart",
+    # networks
+    "architectures: {vgg: {factory: vggg}}": (
+        f'architectures.vgg.factory: got "vggg", allowed: one of '
+        f"{', '.join(architectures.available())}; did you mean vgg?"
+    ),
+    "architectures: {resnext: {kwargs: {cardinalty: 8}}}": (
+        "architectures.resnext.kwargs.cardinalty: resnext takes no such argument, "
+        "did you mean cardinality?"
+    ),
+    "architectures: {resnext: {kwargs: {cardinality: true}}}": (
+        "architectures.resnext.kwargs.cardinality: got true, allowed: int"
+    ),
+    # epsilons
+    "attack: {epsilons: {linf: [-0.1]}}": "attack.epsilons.linf[0]: -0.1 is not a finite number "
+    "above zero",
+    "attack: {epsilons: {linf: [8/0]}}": "attack.epsilons.linf[0]: '8/0' divides by zero",
+    "attack: {epsilons: {l2: [0.5, eight]}}": "attack.epsilons.l2[1]: 'eight' is neither a number "
+    "nor a fraction such as '8/255'",
+    "attack: {epsilons: {l2: [[0.5]]}}": "attack.epsilons.l2[0]: got [0.5], "
+    "allowed: a number above zero, or a fraction such as '8/255'",
+    "attack: {epsilons: {linf: [8]}}": "attack.epsilons.linf[0]: got 8, "
+    "but no two images are further apart than 1",
+    "attack: {epsilons: {l2: [8.5]}}": "attack.epsilons.l2[0]: got 8.5, "
+    "but no two images are further apart than 8",
+    "attack: {epsilons: {linf: [0.5/255]}}": "attack.epsilons.linf[0]: got 0.5/255, "
+    "but 8-bit images cannot change by less than 1/255",
+    "attack: {epsilons: {linf: [8/255, 4/255, 8/255]}}": "attack.epsilons.linf[2]: 8/255 is in the "
+    "list already, as 8/255",
+    "attack: {epsilons: {linf: [0.03137254902, 8/255]}}": "attack.epsilons.linf[1]: 8/255 is in "
+    "the list already, as 0.03137254902",
+    # what the data allow
+    "training: {crop_padding: 8}": "training.crop_padding: got 8, "
+    "but the images are only 8 pixels wide",
+    "architectures: {vgg: {training: {crop_padding: 9}}}": (
+        "architectures.vgg.training.crop_padding: got 9, but the images are only 8 pixels wide"
+    ),
+    "{data: {name: fashion_mnist}, training: {crop_padding: 28}}": "training.crop_padding: got 28, "
+    "but the images are only 28 pixels wide",
+    "{data: {name: cifar10}, training: {crop_padding: 32}}": "training.crop_padding: got 32, "
+    "but the images are only 32 pixels wide",
+    "attack: {samples: 598}": "attack.samples: got 598, but digits has 597 test images",
+    "{data: {name: cifar100}, attack: {samples: 10001}}": "attack.samples: got 10001, "
+    "but cifar100 has 10000 test images",
+    "data: {train_samples: 1201}": "data.train_samples: got 1201, "
+    "but digits has 1200 training images",
+    "data: {fit_samples: 1200}": "data.fit_samples: got 1200, "
+    "but digits has 1200 training images, and some must be left",
+    "data: {train_samples: 901, fit_samples: 300}": "data.train_samples: got 901, "
+    "but digits has 1200 training images, 300 of them in fit_samples",
+    "{data: {fit_samples: 300}, maps: {fit_samples: 301}}": "maps.fit_samples: got 301, "
+    "but there are 300 to fit on",
+    "{data: {train_samples: 200}, maps: {fit_samples: 201}}": "maps.fit_samples: got 201, "
+    "but there are 200 to fit on",
+    "data: {root: somewhere}": "data.root: the digits come with scikit-learn, leave it out",
+}
+
+
+@pytest.mark.parametrize("changes", REFUSED)
+def test_a_mistake_is_refused_in_one_line_that_says_what_is_allowed(changes):
+    assert problems(config(changes)) == [REFUSED[changes]]
+
+
+def test_a_study_needs_a_name_data_and_architectures():
+    missing = [line.split(":")[0] for line in problems({}) if ": missing, allowed: " in line]
+    assert missing == ["study", "data", "architectures"]
+    assert problems(None)[0].startswith("config: got null")
+
+
+def test_a_key_that_is_only_misspelt_is_not_reported_as_missing_too():
+    raw = config()
+    raw["architecture"] = raw.pop("architectures")
+    assert problems(raw) == ["architecture: unknown key, did you mean architectures?"]
+
+
+def test_a_study_needs_an_architecture_and_an_architecture_its_factory():
+    raw = config()
+    raw["architectures"] = {}
+    assert problems(raw) == [f"architectures: {EMPTY}"]
+    raw["architectures"] = {"vgg": {}, "resnet": {"factory": "resnet"}}
+    assert problems(raw) == ["architectures.vgg.factory: missing, allowed: some text"]
+
+
+def test_a_single_model_is_refused_for_there_is_nothing_to_compare_it_with():
+    raw = config()
+    raw["architectures"] = {"vgg": {"factory": "vgg", "seeds": [0]}}
+    assert problems(raw) == [
+        "architectures: a single model has nothing to be compared with, "
+        "add a seed or an architecture"
+    ]
+
+
+def test_all_problems_come_at_once_those_that_explain_others_first():
+    raw = config(
+        "{data: {fit_samples: 5000}, attack: {epsilons: {linf: [9]}}, trainin: {}, seeds: null}"
+    )
+    keys = [line.split(":")[0] for line in problems(raw)]
+    assert keys == ["trainin", "seeds", "attack.epsilons.linf[0]", "data.fit_samples"]
+
+
+def test_what_is_at_the_limit_is_accepted():
+    limits = """
+    data: {train_samples: 900, fit_samples: 300}
+    maps: {fit_samples: 300}
+    training: {crop_padding: 7, minimum_accuracy: 0}
+    attack: {samples: 597, epsilons: {linf: [1/255, 1.0], l2: [8]}}
+    """
+    assert validate(config(limits))["maps"]["fit_samples"] == 300
+    assert validate(config(f"study: {'a' * 64}"))["study"] == "a" * 64
+    assert problems(config(f"study: {'a' * 65}"))[0].endswith(NAMES)
+
+
+def test_defaults_fill_every_section_and_an_override_stays_partial():
+    filled = validate(config())
+    assert filled["seeds"] == [0, 1, 2]
+    assert filled["training"]["momentum"] == 0.9
+    assert filled["architectures"]["resnext"] == {
+        "factory": "resnext",
+        "kwargs": {},
+        "seeds": [0, 5],
+        "training": {"learning_rate": 0.05},
+    }
+
+
+def test_what_snakemake_takes_from_the_command_line_as_text_is_read_as_numbers():
+    as_text = {
+        "seeds": ["0", "1"],
+        "data": {"train_samples": "null"},
+        "training": {"epochs": "5", "weight_decay": "5e-4", "horizontal_flip": "True"},
+        "architectures": {"vgg": {"kwargs": {"width": "8"}, "training": {"epochs": "6"}}},
+        "attack": {"epsilons": {"l2": ["0.5"]}},
+        "report": {"title": "5"},
+    }
+    filled = validate(merged(config(), as_text))
+    assert filled["seeds"] == [0, 1]
+    assert filled["data"]["train_samples"] is None
+    settings = study.training_settings(filled, "vgg")
+    assert (settings["epochs"], settings["kwargs"]) == (6, {"width": 8})
+    assert (settings["weight_decay"], settings["horizontal_flip"]) == (0.0005, True)
+    assert filled["report"]["title"] == "5"
+
+
+def test_a_norm_that_is_not_named_is_not_attacked():
+    raw = config("attack: {epsilons: {l2: [1]}}")
+    assert validate(raw)["attack"]["epsilons"] == {"l2": ["1"]}
+
+
+def test_the_order_and_spelling_of_a_config_are_irrelevant():
+    one = config(
+        "{seeds: [2, 0], maps: {families: [ridge, least_squares]},"
+        " geometry: {measures: [cca, cka]},"
+        " training: {momentum: 0}, attack: {epsilons: {l2: [1, 0.5], linf: [16/255, 8/255]}}}"
+    )
+    other = config(
+        "{seeds: [0, 2], maps: {families: [least_squares, ridge]},"
+        " geometry: {measures: [cka, cca]},"
+        " training: {momentum: 0.0}, attack: {epsilons: {linf: ['8 / 255', 16.0/255],"
+        " l2: ['0.5', 1.0]}}}"
+    )
+    other = {key: other[key] for key in reversed(other)}
+    other["architectures"] = dict(reversed(other["architectures"].items()))
+    assert json.dumps(validate(one)) == json.dumps(validate(other))
+
+
+def test_validating_changes_neither_its_input_nor_a_validated_config():
+    raw = config("attack: {epsilons: {linf: [0.1, 8/255]}}")
+    before = copy.deepcopy(raw)
+    filled = validate(raw)
+    assert raw == before
+    assert validate(filled) == filled
+    filled["seeds"].append(9)
+    filled["training"]["epochs"] = 0
+    assert validate(raw)["seeds"] == [0, 1, 2]
+
+
+def test_models_and_blocks_are_sorted_and_a_single_seed_has_no_block_of_its_own():
+    filled = validate(config("{seeds: [3], architectures: {a: {factory: vgg, seeds: [1, 0]}}}"))
+    filled["architectures"] = dict(reversed(filled["architectures"].items()))
+    assert study.seeds(filled, "vgg") == [3]
+    assert study.models(filled) == [
+        ("a", 0), ("a", 1), ("resnext", 0), ("resnext", 5), ("vgg", 3)
+    ]  # fmt: skip
+    assert study.blocks(filled) == [
+        ("a", "a"), ("a", "resnext"), ("a", "vgg"), ("resnext", "resnext"), ("resnext", "vgg")
+    ]  # fmt: skip
+
+
+def test_an_architecture_is_trained_with_the_settings_of_the_study_but_for_its_own():
+    filled = validate(config("training: {epochs: 7}"))
+    vgg, resnext = (study.training_settings(filled, name) for name in ("vgg", "resnext"))
+    assert vgg == {**filled["training"], "factory": "vgg", "kwargs": {"width": 16}}
+    assert resnext["epochs"] == 7
+    assert (vgg["learning_rate"], resnext["learning_rate"]) == (0.1, 0.05)
+
+
+def test_another_architecture_leaves_the_settings_of_the_first_alone():
+    fewer, more = validate(config()), validate(config("architectures: {a: {factory: vgg}}"))
+    del more["architectures"]["a"]
+    assert fewer == more
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_shipped_study_is_valid_and_repeats_no_default(path):
+    raw = yaml.safe_load(path.read_text())
+    filled = validate(raw)
+    assert len(study.models(filled)) == 15
+    for section, part in SCHEMA["properties"].items():
+        for key, entry in part.get("properties", {}).items():
+            given = raw.get(section, {})
+            assert key not in given or given[key] != entry.get("default"), f"{section}.{key}"
+        assert section not in raw or raw[section] != part.get("default"), section
+
+
+def test_every_key_of_the_schema_is_described_and_no_section_takes_unknown_keys():
+    Draft202012Validator.check_schema(SCHEMA)
+    for path, section in sections(SCHEMA):
+        if not path.endswith("/kwargs"):
+            assert section["additionalProperties"] is False or path.endswith("/architectures"), path
+        for key, part in section.get("properties", {}).items():
+            assert "description" in study._resolved(part) or path.endswith("/epsilons"), (path, key)
+
+
+def test_every_default_of_the_schema_is_valid():
+    raw = yaml.safe_load(BASE)
+    assert not list(Draft202012Validator(SCHEMA).iter_errors(study._with_defaults(SCHEMA, raw)))
+
+
+def test_the_readme_describes_every_key():
+    readme = (ROOT / "config" / "README.md").read_text()
+    for section, part in SCHEMA["properties"].items():
+        for key in part.get("properties", {}):
+            assert f"`{section}.{key}`" in readme
+        assert f"`{section}" in readme
+
+
+def test_the_schema_names_what_the_library_has():
+    properties = {name: part["properties"] for name, part in SCHEMA["properties"].items()
+                  if "properties" in part}  # fmt: skip
+    measures = properties["geometry"]["measures"]["items"]["enum"]
+    assert sorted(measures) == sorted(geometry.MEASURES)
+    assert sorted(properties["maps"]["families"]["items"]["enum"]) == sorted(maps.FAMILIES)
+    assert properties["data"]["name"]["enum"] == list(datasets.LOADERS) == list(study.DATA_SETS)
+
+
+def test_the_digits_are_as_large_as_the_config_believes():
+    raw, facts = datasets.load("digits", None), study.DATA_SETS["digits"]
+    assert raw.train.images.shape == (facts.train, facts.channels, facts.size, facts.size)
+    assert len(raw.test.images) == facts.test
+
+
+def test_reading_a_config_imports_neither_torch_nor_numpy_nor_pandas():
+    code = (
+        "import sys, yaml; from repcompare.config import validate;"
+        "validate(yaml.safe_load(sys.stdin));"
+        "print(sorted({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
+    )
+    command, folder = [sys.executable, "-c", code], ROOT / "workflow_scripts"
+    assert subprocess.check_output(command, input=BASE, cwd=folder, text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("given", "label", "value"),
+    [
+        ("8/255", "8/255", 8 / 255), (" 08 / 255.0 ", "8/255", 8 / 255),
+        ("0.5/255", "0.5/255", 0.5 / 255), ("16/510", "16/510", 16 / 510),
+        (0.5, "0.5", 0.5), ("0.50", "0.5", 0.5), (1, "1", 1.0), (10.0, "10", 10.0),
+        (1e-5, "0.00001", 1e-5), ("1e-5", "0.00001", 1e-5),
+    ],
+)  # fmt: skip
+def test_an_epsilon_has_one_label_however_it_is_written(given, label, value):
+    assert parse_epsilon(given) == (label, value)
+    assert parse_epsilon(label) == (label, value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["8/0", "8/255/2", "-8/255", "", "a", "0/255", 0, -1, True, None, [1], float("nan"),
+     float("inf"), "1e999"],
+)  # fmt: skip
+def test_what_is_no_positive_number_is_no_epsilon(given):
+    with pytest.raises(ValueError, match=r"zero|neither"):
+        parse_epsilon(given)

@@ -1,0 +1,27 @@
+"""Store what one model computes on every image of the study."""
+
+import json
+
+import h5py
+
+from repcompare.activations import dump_activations
+from repcompare.devices import resolve_device, use_threads
+from repcompare.logs import logging_to
+from repcompare.models import load_model
+
+
+def main(snakemake) -> None:
+    """Load the model and stream its activations to HDF5."""
+    settings = json.loads(snakemake.params.settings)
+    use_threads(snakemake.threads)
+    device = resolve_device(snakemake.resources.device)
+    with h5py.File(snakemake.input.dataset) as dataset:
+        model = load_model(snakemake.input.weights, snakemake.input.record, dataset, device)
+        dump_activations(
+            snakemake.output.activations, model, dataset, settings["batch_size"], device
+        )
+
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]):  # noqa: F821
+        main(snakemake)  # noqa: F821

@@ -1,0 +1,39 @@
+"""Evaluate one block: every target on every source's adversarial images."""
+
+import json
+
+import h5py
+
+from repcompare.blocks import ordered_pairs
+from repcompare.devices import resolve_device, use_threads
+from repcompare.logs import logging_to
+from repcompare.models import load_model
+from repcompare.transfer import evaluate_transfer
+
+
+def main(snakemake) -> None:
+    """Load the block's models and store their answers."""
+    settings = json.loads(snakemake.params.settings)
+    use_threads(snakemake.threads)
+    device = resolve_device(snakemake.resources.device)
+    with h5py.File(snakemake.input.dataset) as dataset:
+        models = [
+            load_model(weights, record, dataset, device)
+            for weights, record in zip(
+                snakemake.input.weights, snakemake.input.records, strict=True
+            )
+        ]
+    architectures = [model.record["architecture"] for model in models]
+    evaluate_transfer(
+        snakemake.output.transfer,
+        models,
+        snakemake.input.adversarial,
+        ordered_pairs(architectures),
+        settings["batch_size"],
+        device,
+    )
+
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]):  # noqa: F821
+        main(snakemake)  # noqa: F821

@@ -1,0 +1,1 @@
+"""Compare the learned representations of image classifiers."""

@@ -1,0 +1,42 @@
+"""Where a network runs, and in which precision."""
+
+import contextlib
+
+import torch
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device `name` stands for: `auto` is the first GPU if there is one, else the CPU.
+
+    Raises:
+        ValueError: `cuda` was asked for and there is none.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: 'cuda' was asked for, but torch finds no CUDA device here")
+    return torch.device(name)
+
+
+def resolve_precision(name: str, device: torch.device) -> str:
+    """`auto` is `bfloat16` where the hardware multiplies it natively, else `float32`."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        capabilities = torch.cpu.get_capabilities()
+        native = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16"))
+    return "bfloat16" if native else "float32"
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
+    """The context in which convolutions and linear layers compute in `precision`."""
+    enabled = precision == "bfloat16"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+
+def use_threads(threads: int) -> None:
+    """Compute with `threads` threads and only with deterministic algorithms."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)

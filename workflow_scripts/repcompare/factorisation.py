@@ -1,0 +1,179 @@
+"""Moments and factorisation of one representation, and the cross-covariance of two.
+
+A representation is an (n, d) array-like of float32 or float64, one row a sample. It is only ever
+read as `x[start:stop]`, so an HDF5 data set streams from disk. Everything is accumulated in
+float64, and no array of size n·d is made: memory is O(d² + n).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+ROWS_PER_CHUNK = 4096
+
+# Eigenvalues of the scatter below this share of the largest are dropped, so singular values below
+# 1e-5 of the largest. Two errors set it. Rounding activations to float32 adds singular values of
+# about 1e-7 of the largest, so a kept component stands 100 times above that noise. And squaring X
+# loses half of the digits: a float64 eigenvalue at the cut-off has a relative error of 2e-16 /
+# 1e-10, so whitening by it still keeps six digits.
+CUTOFF = 1e-10
+
+
+class Rows(Protocol):
+    """What is read of an array, be it numpy or an HDF5 data set: its shape and slices of rows."""
+
+    shape: tuple[int, ...]
+
+    def __getitem__(self, rows: slice) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """First and second moments of a representation X (n, d), all float64.
+
+    `scatter` is XᵀX (d, d) of the centred rows (n times the covariance), `squared_norms` the
+    squared length of every centred row (n,).
+    """
+
+    n: int
+    mean: np.ndarray
+    scatter: np.ndarray
+    squared_norms: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """The number of units d."""
+        return self.mean.shape[0]
+
+    @property
+    def total_variation(self) -> float:
+        """‖X‖² of the centred X: the trace of the scatter."""
+        return float(np.trace(self.scatter))
+
+    @property
+    def dead_units(self) -> int:
+        """The number of units that have the same value on every sample."""
+        return int(np.count_nonzero(np.diagonal(self.scatter) == 0))
+
+
+@dataclass(frozen=True, eq=False)
+class Factorisation(Moments):
+    """Moments with the thin singular value decomposition X = U S Vᵀ of the centred X, without U.
+
+    `basis` is V (d, rank), `singular_values` is S (rank,), in descending order; components under
+    the relative cut-off are absent. A constant representation has rank 0.
+    """
+
+    basis: np.ndarray
+    singular_values: np.ndarray
+
+    @property
+    def rank(self) -> int:
+        """The number of components kept."""
+        return self.singular_values.shape[0]
+
+    @property
+    def effective_rank(self) -> float:
+        """The exponential of the entropy of the singular values as shares, in [1, rank].
+
+        0 for rank 0. Roy and Vetterli, "The effective rank: a measure of effective dimensionality",
+        EUSIPCO 2007.
+        """
+        if self.rank == 0:
+            return 0.0
+        shares = self.singular_values / self.singular_values.sum()
+        return float(np.exp(-np.sum(shares * np.log(shares))))
+
+
+def row_chunks(n: int, chunk: int = ROWS_PER_CHUNK) -> Iterator[slice]:
+    """The slices that cover n rows in order, `chunk` rows each but for the last."""
+    if chunk < 1:
+        raise ValueError(f"a chunk has at least 1 row, not {chunk}")
+    for start in range(0, n, chunk):
+        yield slice(start, min(start + chunk, n))
+
+
+def moments(x: Rows, chunk: int = ROWS_PER_CHUNK) -> Moments:
+    """The moments of `x` (n, d), in two passes over its rows: the mean, then the centred products.
+
+    Centring before accumulating keeps the digits that XᵀX − n·mean·meanᵀ loses when means are
+    large. Raises ValueError if `x` is not two-dimensional, has fewer than two rows or holds a value
+    that is not finite.
+    """
+    n, width = _checked_shape(x)
+    # Sums are taken of differences from the first row: they are exactly zero for a unit that never
+    # changes, which makes its scatter exactly zero too.
+    origin = x[0:1][0].astype(np.float64)
+    shift = np.zeros(width)
+    with np.errstate(invalid="ignore"):
+        for rows in row_chunks(n, chunk):
+            shift += np.subtract(x[rows], origin, dtype=np.float64).sum(axis=0)
+    mean = origin + shift / n
+    if not np.isfinite(mean).all():
+        units = np.count_nonzero(~np.isfinite(mean))
+        raise ValueError(f"{units} of {width} units have values that are not finite")
+
+    scatter = np.zeros((width, width))
+    squared_norms = np.empty(n)
+    for rows in row_chunks(n, chunk):
+        centred = np.subtract(x[rows], mean, dtype=np.float64)
+        scatter += centred.T @ centred
+        squared_norms[rows] = np.einsum("ij,ij->i", centred, centred)
+    return Moments(n=n, mean=mean, scatter=scatter, squared_norms=squared_norms)
+
+
+def diagonalise(given: Moments, cutoff: float = CUTOFF) -> Factorisation:
+    """Add the eigenvectors of the scatter whose eigenvalue exceeds `cutoff` times the largest."""
+    eigenvalues, vectors = np.linalg.eigh(given.scatter)
+    kept = eigenvalues > max(cutoff * eigenvalues[-1], 0.0)
+    return Factorisation(
+        n=given.n,
+        mean=given.mean,
+        scatter=given.scatter,
+        squared_norms=given.squared_norms,
+        basis=np.ascontiguousarray(vectors[:, kept][:, ::-1]),
+        singular_values=np.sqrt(eigenvalues[kept][::-1]),
+    )
+
+
+def factorise(x: Rows, chunk: int = ROWS_PER_CHUNK, cutoff: float = CUTOFF) -> Factorisation:
+    """`moments` of `x` (n, d) and their `diagonalise`d scatter."""
+    return diagonalise(moments(x, chunk), cutoff)
+
+
+def cross_covariance(
+    x_a: Rows,
+    mean_a: np.ndarray,
+    x_b: Rows,
+    mean_b: np.ndarray,
+    chunk: int = ROWS_PER_CHUNK,
+) -> np.ndarray:
+    """C = X_aᵀ X_b (d_a, d_b), float64, of two representations of the same samples in one order.
+
+    `mean_a` (d_a,) and `mean_b` (d_b,) are the means to centre by. Not divided by n. Raises
+    ValueError if the numbers of rows differ.
+    """
+    n, width_a = _checked_shape(x_a)
+    n_b, width_b = _checked_shape(x_b)
+    if n != n_b:
+        raise ValueError(f"representations of the same samples are needed, not of {n} and {n_b}")
+    cross = np.zeros((width_a, width_b))
+    for rows in row_chunks(n, chunk):
+        centred_a = np.subtract(x_a[rows], mean_a, dtype=np.float64)
+        cross += centred_a.T @ np.subtract(x_b[rows], mean_b, dtype=np.float64)
+    return cross
+
+
+def _checked_shape(x: Rows) -> tuple[int, int]:
+    if len(x.shape) != 2:
+        raise ValueError(f"a representation has the shape (samples, units), not {tuple(x.shape)}")
+    n, width = x.shape
+    if n < 2 or width < 1:
+        raise ValueError(
+            f"a representation has at least 2 samples and 1 unit, not the shape {n, width}"
+        )
+    return n, width

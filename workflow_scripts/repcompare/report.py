@@ -1,0 +1,248 @@
+"""The report: one HTML page that needs nothing beside itself."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup, escape
+
+from repcompare import findings, report_findings
+from repcompare.heatmaps import preferred
+from repcompare.plot_style import NORMS
+from repcompare.report_tables import (
+    MISSING,
+    Column,
+    Table,
+    adequacy,
+    denominators,
+    geometry_blocks,
+    map_blocks,
+    notes,
+    table,
+    transfer_blocks,
+    whole,
+)
+
+MODELS = (
+    Column("architecture", "architecture"),
+    Column("seed", "seed", "count"),
+    Column("parameters", "parameters", "count"),
+    Column("representation_width", "width", "count"),
+    Column("train_accuracy", "train accuracy, %", "percent", 2),
+    Column("test_accuracy", "test accuracy, %", "percent", 2),
+    Column("train_seconds", "training, s", "number", 1),
+    Column("device", "device"),
+    Column("precision", "precision"),
+)
+ATTACK_CHECKS = (
+    Column("norm", "norm"),
+    Column("epsilon_label", "ε"),
+    Column("epsilon", "ε, decimal", "number", 4),
+    Column("largest", "largest stored", "number", 4),
+    Column("success_mean", "PGD success, mean %", "percent", 1),
+    Column("success_min", "lowest %", "percent", 1),
+    Column("noise_mean", "noise, mean %", "percent", 1),
+    Column("noise_max", "highest %", "percent", 1),
+    Column("grows", "models where success grew"),
+)
+COSTS = (
+    Column("stage", "stage"),
+    Column("jobs", "jobs", "count"),
+    Column("seconds", "seconds", "number", 1),
+    Column("peak_mib", "peak memory, MiB", "count"),
+)
+
+# A table longer than this is named and not shown: the browser would spend seconds laying it out.
+LONGEST_TABLE = 2000
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure for the page: an SVG document as text, its title, and what to read from it."""
+
+    svg: str
+    title: str
+    caption: str
+
+
+def read_figures(svgs: Iterable[Path], captions: Iterable[Path]) -> dict[str, Figure]:
+    """Pair SVG files with the captions of the same name: `cka.svg` with `cka.rst`.
+
+    A caption begins with its title between double asterisks; what follows is plain text.
+
+    Raises:
+        ValueError: a figure has no caption, or a caption no title.
+    """
+    texts = {path.stem: path.read_text() for path in map(Path, captions)}
+    figures = {}
+    for path in map(Path, svgs):
+        if path.stem not in texts:
+            raise ValueError(f"{path} has no caption named {path.stem}.rst")
+        match = re.fullmatch(r"\s*\*\*(.+?)\.?\*\*\s*(.*?)\s*", texts[path.stem], re.DOTALL)
+        if match is None:
+            raise ValueError(f"the caption of {path.stem} does not begin with a **title**")
+        title, caption = (" ".join(part.split()) for part in match.groups())
+        figures[path.stem] = Figure(path.read_text(), title, caption)
+    return figures
+
+
+def inline_svg(figure: Figure, name: str) -> Markup:
+    """The figure as an `<svg>` element that can stand beside others in one HTML document.
+
+    Without prolog and metadata, with a label for screen readers, and every id and reference to
+    it prefixed by `name`: ids are unique in a document, and matplotlib repeats its own.
+    """
+    svg = figure.svg[figure.svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # The style element would apply to the whole page; the page's own style sheet has its rule.
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(\bhref="|url\()#', rf"\1#{name}-", svg)
+    width = re.search(r'<svg[^>]*?\bwidth="([\d.]+)pt"', svg)
+    head, _, body = svg.partition(">")
+    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
+    # 4/3 turns points into CSS pixels.
+    style = f' style="--natural: {float(width[1]) * 4 / 3:.0f}px"' if width else ""
+    label = escape(figure.title)
+    return Markup(f'{head} role="img" aria-label="{label}"{style}>{body}')
+
+
+def render_report(
+    template: Path,
+    tables: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, Figure],
+    study: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> str:
+    """The page as HTML.
+
+    Args:
+        template: the Jinja2 template.
+        tables: `models`, `maps`, `geometry`, `transfer`, `pairs`, `attacks` as in the CSV files
+            (`epsilon_label` read as text), and `costs` as `report_tables.read_costs` gives it.
+        figures: by name; the template places those it knows and leaves out those that are absent.
+        study: `config` (the validated config) and `dataset`: `class_names`, `image_shape`
+            (C, H, W) and `samples`, the number of images by split.
+        provenance: `config_yaml` (text), `command` (text), `versions` and `digests` (both name to
+            text).
+
+    Raises:
+        jinja2.UndefinedError: the template asks for something that is not there.
+    """
+    template = Path(template)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    attack = findings.reference_attack(tables["transfer"])
+    return environment.get_template(template.name).render(
+        title=title(study["config"]),
+        summary=summary(tables["models"], study),
+        findings=[
+            report_findings.linear(tables["maps"]),
+            report_findings.retraining(tables["geometry"]),
+            report_findings.exception(tables["geometry"]),
+            report_findings.transfer(
+                tables["geometry"], tables["transfer"], attack, strength(attack)
+            ),
+        ],
+        figures={
+            name: {
+                "svg": inline_svg(figure, name),
+                "title": figure.title,
+                "caption": figure.caption,
+            }
+            for name, figure in figures.items()
+        },
+        tables=section_tables(tables, attack),
+        complete=complete_tables(tables),
+        strength=strength(attack),
+        total_seconds=float(tables["costs"]["seconds"].sum()),
+        provenance=provenance,
+    )
+
+
+def title(config: Mapping[str, Any]) -> str:
+    """The configured title, else the question and the study's name."""
+    chosen = config.get("report", {}).get("title")
+    return chosen or f"Do different networks learn the same thing? {config['study']}"
+
+
+def summary(models: pd.DataFrame, study: Mapping[str, Any]) -> str:
+    """The study in a few words: data, models, accuracies."""
+    dataset, counts = study["dataset"], models["architecture"].value_counts()
+    size = "×".join(map(str, dataset["image_shape"]))
+    images = ", ".join(f"{split} {count}" for split, count in dataset["samples"].items())
+    lowest, highest = counts.min(), counts.max()
+    seeds = plural(lowest, "seed") if lowest == highest else f"{lowest} to {highest} seeds"
+    low, high = 100 * models["test_accuracy"].min(), 100 * models["test_accuracy"].max()
+    accuracy = f"{low:.1f} to {high:.1f} %" if len(models) > 1 else f"{low:.1f} %"
+    return (
+        f"{study['config']['data']['name']} ({plural(len(dataset['class_names']), 'class')}, "
+        f"images of {size}: {images}); {plural(len(counts), 'architecture')} × {seeds}, "
+        f"{plural(len(models), 'model')}; test accuracy {accuracy}."
+    )
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 seed`, `3 seeds`, `10 classes`."""
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count} {noun}{ending}"
+
+
+def strength(attack: findings.Attack | None) -> str:
+    """The strength of the attack, as it is written in text."""
+    if attack is None:
+        return MISSING
+    return f"{NORMS.get(attack.norm, attack.norm)} ε = {attack.epsilon_label}"
+
+
+def section_tables(
+    tables: Mapping[str, pd.DataFrame], attack: findings.Attack | None
+) -> dict[str, Table]:
+    """The tables of the page's sections, by name."""
+    maps, geometry, transfer = tables["maps"], tables["geometry"], tables["transfer"]
+    shown = {
+        "models": table(tables["models"], MODELS),
+        "adequacy": adequacy(tables["models"], maps, geometry),
+        "attack_checks": attack_checks(tables["attacks"]),
+        "notes": notes({name: tables[name] for name in ("maps", "geometry", "transfer")}),
+        "costs": table(tables["costs"], COSTS),
+    }
+    # A study of one model has no pair, and these no row.
+    if len(maps):
+        family = preferred(maps["family"], "least_squares")
+        shown["map_blocks"] = map_blocks(maps, family)
+    if len(geometry):
+        shown["geometry_blocks"] = geometry_blocks(geometry)
+    if attack is not None:
+        shown["transfer_blocks"] = transfer_blocks(transfer)
+        shown["denominators"] = denominators(transfer, attack)
+    return shown
+
+
+def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int]:
+    """Each large table in full, or its number of rows if it is too long for a page."""
+    return {
+        name: whole(tables[name]) if len(tables[name]) <= LONGEST_TABLE else len(tables[name])
+        for name in ("maps", "geometry", "pairs", "transfer")
+    }
+
+
+def attack_checks(attacks: pd.DataFrame) -> Table:
+    """The attacks' sanity checks by norm and ε."""
+    checks = findings.attack_checks(attacks)
+    known = checks["grows"].notna()
+    checks["grows"] = [
+        f"{grows:.0f} of {models}" if told else MISSING
+        for grows, models, told in zip(checks["grows"], checks["models"], known, strict=True)
+    ]
+    checks["norm"] = checks["norm"].map(lambda norm: NORMS.get(norm, norm))
+    return table(checks, ATTACK_CHECKS)

@@ -1,0 +1,215 @@
+"""Tables as the report's page shows them: text for a reader, block means, and what jobs cost."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from repcompare.findings import Attack
+from repcompare.plot_style import MEASURES, NORMS
+from repcompare.transfer_rates import DENOMINATORS, PRIMARY
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column is shown: `form` is "text", "count", "number" or "percent"."""
+
+    key: str
+    label: str
+    form: str = "text"
+    digits: int = 3
+    signed: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the column is aligned and sorted as numbers."""
+        return self.form != "text"
+
+    def show(self, value: object) -> str:
+        """One cell's text; a dash for what is missing."""
+        if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+            return MISSING
+        if self.form == "text":
+            return str(value)
+        if self.form == "count":
+            return f"{round(value):,}".replace(",", " ")
+        scale = 100 if self.form == "percent" else 1
+        text = f"{scale * value:{'+' if self.signed else ''}.{self.digits}f}"
+        return text.replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready for the template."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+
+
+def table(frame: pd.DataFrame, columns: Sequence[Column]) -> Table:
+    """The columns named, in that order, of every row."""
+    cells = [[column.show(value) for value in frame[column.key]] for column in columns]
+    return Table(columns, list(zip(*cells, strict=True)))
+
+
+def whole(frame: pd.DataFrame) -> Table:
+    """Every column under its own name, four digits after the point."""
+    columns = []
+    for key in frame.columns:
+        kind = frame[key].dtype.kind if isinstance(frame[key].dtype, np.dtype) else "O"
+        form = {"f": "number", "i": "count", "u": "count"}.get(kind, "text")
+        columns.append(Column(key, key, form, digits=4))
+    return table(frame.astype({key: object for key in frame if frame[key].dtype == bool}), columns)
+
+
+ENDS = (Column("source_architecture", "source"), Column("target_architecture", "target"))
+
+
+def map_blocks(maps: pd.DataFrame, family: str) -> Table:
+    """Mean scores of one family of maps, by source and target architecture."""
+    chosen = maps[(maps["family"] == family) & (maps["source"] != maps["target"])]
+    grouped = chosen.groupby([column.key for column in ENDS], sort=False)
+    scores = ["r2_test", "r2_floor", "stitched_accuracy", "recovered_accuracy", "agreement"]
+    means = grouped[scores].mean().join(grouped.size().rename("pairs"))
+    columns = [
+        *ENDS,
+        Column("pairs", "pairs", "count"),
+        Column("r2_test", "held-out R²", "number"),
+        Column("r2_floor", "its floor", "number"),
+        Column("stitched_accuracy", "stitched accuracy, %", "percent", 1),
+        Column("recovered_accuracy", "recovered accuracy, %", "percent", 1),
+        Column("agreement", "agreement, %", "percent", 1),
+    ]
+    return table(means.reset_index(), columns)
+
+
+def geometry_blocks(geometry: pd.DataFrame) -> Table:
+    """Mean of every measure, by unordered pair of architectures."""
+    measures = list(geometry["measure"].unique())
+    names = np.sort(geometry[["architecture_a", "architecture_b"]].to_numpy(dtype=str), axis=1)
+    named = geometry.assign(a=names[:, 0], b=names[:, 1])
+    means = named.pivot_table(index=["a", "b"], columns="measure", values="value", dropna=False)
+    pairs = named.drop_duplicates(["model_a", "model_b"]).groupby(["a", "b"]).size()
+    present = means.reindex(index=pairs.index, columns=measures).assign(pairs=pairs)
+    columns = [
+        Column("a", "architecture"),
+        Column("b", "with"),
+        Column("pairs", "pairs", "count"),
+        *(Column(measure, MEASURES.get(measure, measure), "number") for measure in measures),
+    ]
+    return table(present.reset_index(), columns)
+
+
+def transfer_blocks(transfer: pd.DataFrame) -> Table:
+    """Mean PGD transfer at every strength, by source and target architecture."""
+    chosen = transfer[
+        (transfer["attack"] == "pgd")
+        & (transfer["denominator"] == PRIMARY)
+        & (transfer["source"] != transfer["target"])
+    ]
+    strengths = chosen[["norm", "epsilon", "epsilon_label"]].drop_duplicates(["norm", "epsilon"])
+    strengths = strengths.sort_values("epsilon").sort_values("norm", ascending=False, kind="stable")
+    key = [column.key for column in ENDS]
+    means = chosen.pivot_table(index=key, columns=["norm", "epsilon"], values="fooled")
+    means.columns = [f"{norm}@{epsilon!r}" for norm, epsilon in means.columns]
+    pairs = chosen.drop_duplicates(["source", "target"]).groupby(key).size().rename("pairs")
+    columns = [*ENDS, Column("pairs", "pairs", "count")]
+    for norm, epsilon, label in strengths.itertuples(index=False):
+        name = f"{norm}@{epsilon!r}"
+        if name in means:
+            columns.append(Column(name, f"{NORMS.get(norm, norm)} {label}, %", "percent", 1))
+    return table(means.join(pairs).reset_index(), columns)
+
+
+def denominators(transfer: pd.DataFrame, attack: Attack) -> Table:
+    """Transfer at one strength under each denominator, averaged over the ordered pairs."""
+    chosen = transfer[
+        (transfer["attack"] == "pgd")
+        & (transfer["norm"] == attack.norm)
+        & (transfer["epsilon_label"].astype(str) == attack.epsilon_label)
+        & (transfer["source"] != transfer["target"])
+    ]
+    means = chosen.groupby("denominator", sort=False)[
+        ["n", "fooled", "same_mistake", "other_mistake", "margin_drop"]
+    ].mean()
+    means = means.reset_index()
+    means["denominator"] = means["denominator"].map(lambda name: DENOMINATORS.get(name, name))
+    columns = [
+        Column("denominator", "images counted"),
+        Column("n", "images a pair", "count"),
+        Column("fooled", "target fooled, %", "percent", 1),
+        Column("same_mistake", "same mistake, %", "percent", 1),
+        Column("other_mistake", "other mistake, %", "percent", 1),
+        Column("margin_drop", "margin drop", "number", 2),
+    ]
+    return table(means, columns)
+
+
+def adequacy(models: pd.DataFrame, maps: pd.DataFrame, geometry: pd.DataFrame) -> Table:
+    """What each model's representation allows to be estimated: n/d, ranks and dead units."""
+    n = geometry["n"].max() if len(geometry) else np.nan
+    fitted = maps.groupby("source")["n_fit"].max()
+    frame = models.assign(
+        n_over_d=n / models["representation_width"],
+        fit_over_d=models["model"].map(fitted) / models["representation_width"],
+        rank_share=models["effective_rank"] / models["representation_width"],
+    )
+    columns = [
+        Column("model", "model"),
+        Column("representation_width", "width d", "count"),
+        Column("n_over_d", "test images / d", "number", 1),
+        Column("fit_over_d", "fit images / d", "number", 1),
+        Column("effective_rank", "effective rank", "number", 0),
+        Column("rank_share", "rank / d", "number", 2),
+        Column("dead_units", "dead units", "count"),
+    ]
+    return table(frame, columns)
+
+
+def notes(tables: dict[str, pd.DataFrame]) -> Table:
+    """The notes that tables carry (why a value is missing or must be read with care), counted."""
+    rows = [
+        {"table": name, "note": note, "rows": count}
+        for name, frame in tables.items()
+        if "note" in frame
+        for note, count in frame["note"]
+        .dropna()
+        .loc[lambda text: text != ""]
+        .value_counts()
+        .items()
+    ]
+    columns = [Column("table", "table"), Column("note", "note"), Column("rows", "rows", "count")]
+    return table(pd.DataFrame(rows, columns=["table", "note", "rows"]), columns)
+
+
+def read_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
+    """What each stage cost, from Snakemake's benchmark files, the costliest stage first.
+
+    Args:
+        benchmarks: files named `…/benchmarks/{stage}/….tsv`.
+
+    Returns:
+        `stage`, `jobs`, `seconds` (summed over its jobs) and `peak_mib` (of its largest job; NaN
+        where the jobs were too short to be measured).
+    """
+    rows = []
+    for path in map(Path, benchmarks):
+        parts = path.parts
+        after = len(parts) - parts[::-1].index("benchmarks") if "benchmarks" in parts else -1
+        measured = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
+        seconds, peak = (
+            pd.to_numeric(measured[name], errors="coerce") for name in ("s", "max_rss")
+        )
+        rows.append(
+            {"stage": Path(parts[after]).stem, "seconds": seconds.sum(), "peak": peak.max()}
+        )
+    frame = pd.DataFrame(rows, columns=["stage", "seconds", "peak"])
+    costs = frame.groupby("stage").agg(
+        jobs=("seconds", "size"), seconds=("seconds", "sum"), peak_mib=("peak", "max")
+    )
+    return costs.sort_values("seconds", ascending=False).reset_index()

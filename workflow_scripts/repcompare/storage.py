@@ -1,0 +1,120 @@
+"""Files that are either whole or absent, and that say what they were made from."""
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+ROWS_PER_READ = 4096
+
+
+class MismatchError(ValueError):
+    """Two files that should describe the same images or the same model do not."""
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; rename it to `path` only if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_hdf5(path: str | os.PathLike, attributes: Mapping) -> Iterator[h5py.File]:
+    """Yield an empty HDF5 file; on success it gets `attributes`, `digest` and `versions`.
+
+    `digest` is `content_digest` of what the block stored, so it does not depend on time or host.
+    """
+    with replacing(path) as temporary:
+        with h5py.File(temporary, "w") as file:
+            yield file
+            file.attrs["digest"] = content_digest(file)
+            file.attrs["versions"] = json.dumps(versions())
+            for key, value in attributes.items():
+                file.attrs[key] = value
+
+
+def content_digest(group: h5py.Group) -> str:
+    """SHA-256 (hex) over the names, types, shapes and bytes of every data set below `group`."""
+    digest = hashlib.sha256()
+    datasets: list[h5py.Dataset] = []
+    group.visititems(
+        lambda _, item: datasets.append(item) if isinstance(item, h5py.Dataset) else None
+    )
+    for dataset in sorted(datasets, key=lambda item: item.name):
+        digest.update(f"{dataset.name} {dataset.dtype} {dataset.shape}".encode())
+        if dataset.shape == ():
+            digest.update(np.asarray(dataset[()]).tobytes())
+        for start in range(0, len(dataset) if dataset.shape else 0, ROWS_PER_READ):
+            digest.update(np.ascontiguousarray(dataset[start : start + ROWS_PER_READ]).tobytes())
+    return digest.hexdigest()
+
+
+def file_digest(path: str | os.PathLike) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: str | os.PathLike, record: Mapping) -> None:
+    """Write `record` as indented JSON; NaN and infinity are refused (ValueError)."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | os.PathLike) -> dict:
+    """Read a JSON record."""
+    return json.loads(Path(path).read_text())
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that results depend on."""
+    packages = ("h5py", "numpy", "scipy", "torch")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def require_equal(what: str, values: Iterable[tuple[str | os.PathLike, str]]) -> None:
+    """Raise MismatchError, naming two files, unless all `(file, value)` pairs hold one value."""
+    values = list(values)
+    for file, value in values[1:]:
+        if value != values[0][1]:
+            raise MismatchError(
+                f"{what}: {file} has {value!r} but {values[0][0]} has {values[0][1]!r}; "
+                "they do not belong to one run: delete the older file and call snakemake again"
+            )
+
+
+def write_csv(path: str | os.PathLike, rows: Sequence[Mapping]) -> None:
+    """Write rows of one set of keys as a CSV table; a float that is not finite is an empty cell.
+
+    Raises:
+        ValueError: a cell is not finite and its row has no reason in `note`; or there are no rows.
+    """
+    if not rows:
+        raise ValueError(f"{path}: a table needs at least one row")
+    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        for row in rows:
+            missing = {key for key, value in row.items() if _is_not_finite(value)}
+            if missing and not row.get("note"):
+                raise ValueError(f"{path}: {sorted(missing)} not finite without a note in {row}")
+            writer.writerow({key: "" if key in missing else row[key] for key in row})
+
+
+def _is_not_finite(value: object) -> bool:
+    return isinstance(value, float | np.floating) and not np.isfinite(value)

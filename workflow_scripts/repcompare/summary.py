@@ -1,0 +1,247 @@
+"""The study's tables, joined from the files of its models and blocks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from repcompare.storage import MismatchError, read_json, require_equal
+from repcompare.tables import read_table
+from repcompare.transfer_rates import DENOMINATORS, PRIMARY, PairAnswers, rates
+
+MODEL_COLUMNS = [
+    "architecture",
+    "seed",
+    "model",
+    "factory",
+    "parameters",
+    "representation_width",
+    "train_accuracy",
+    "test_accuracy",
+    "train_seconds",
+    "device",
+    "precision",
+]
+MAP_COLUMNS = ["r2_test", "stitched_accuracy", "recovered_accuracy", "agreement"]
+# Which model a digest of a block's table belongs to.
+DIGESTS = {
+    "digest_a": "model_a",
+    "digest_b": "model_b",
+    "source_digest": "source",
+    "target_digest": "target",
+}
+
+
+def block_table(paths: Sequence[str | Path], activations: Sequence[str | Path]) -> pd.DataFrame:
+    """The rows of every block's table, without the digests they are checked by.
+
+    Raises:
+        MismatchError: a block was made from other activations than a model of the study has.
+    """
+    current = {}
+    for path in activations:
+        with h5py.File(path) as file:
+            current[file.attrs["model"]] = (path, file.attrs["digest"])
+    tables = []
+    for path in paths:
+        table = read_table(path)
+        for digest, model in DIGESTS.items():
+            if digest in table:
+                for name, value in set(zip(table[model], table[digest], strict=True)):
+                    require_equal(f"activations of {name}", [current[name], (path, value)])
+        tables.append(table.drop(columns=DIGESTS, errors="ignore"))
+    return pd.concat(tables, ignore_index=True)
+
+
+def models_table(records: Sequence[str | Path], geometry: pd.DataFrame) -> pd.DataFrame:
+    """One row a model: its record, and rank and dead units as the compare stage found them."""
+    sides = []
+    for side in ("a", "b"):
+        columns = [f"model_{side}", f"effective_rank_{side}", f"dead_units_{side}"]
+        sides.append(geometry[columns].set_axis(["model", "effective_rank", "dead_units"], axis=1))
+    validity = pd.concat(sides).drop_duplicates("model")
+    rows = [read_json(path) for path in records]
+    table = pd.DataFrame(rows)[MODEL_COLUMNS]
+    table.insert(8, "epochs", [row["training"]["epochs"] for row in rows])
+    return table.merge(validity, on="model", how="left", validate="one_to_one")
+
+
+def attacks_table(adversarial: Sequence[str | Path]) -> pd.DataFrame:
+    """One row a model and condition: what the stored images do to the model itself."""
+    rows = []
+    for path in adversarial:
+        with h5py.File(path) as file:
+            clean = file["clean"][:].astype(np.int32)
+            labels, clean_prediction = file["labels"][:], file["clean_prediction"][:]
+            correct = clean_prediction == labels
+            for group in file["attacks"].values():
+                change = (group["images"][:].astype(np.int32) - clean) / 255
+                change = np.abs(change.reshape(len(change), -1))
+                success = group["success"][:]
+                rows.append(
+                    {
+                        "model": file.attrs["model"],
+                        "architecture": file.attrs["model"].split("/")[0],
+                        **_condition(group),
+                        "steps": int(group.attrs["steps"]),
+                        "n": int(correct.sum()),
+                        "success_rate": success[correct].mean() if correct.any() else np.nan,
+                        "mean_loss": float(group["loss"][:].mean(dtype=np.float64)),
+                        "max_linf": change.max(),
+                        "max_l2": np.sqrt((change**2).sum(axis=1).max()),
+                        "note": "" if correct.any() else "no image is classified correctly",
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def transfer_table(
+    transfer: Sequence[str | Path], adversarial: Sequence[str | Path]
+) -> pd.DataFrame:
+    """One row an ordered pair, condition and denominator; blocks are read one after the other.
+
+    Raises:
+        MismatchError: a block was made from other weights or images than the models of the study.
+    """
+    sources = {}
+    for path in adversarial:
+        with h5py.File(path) as file:
+            sources[file.attrs["model"]] = _source_answers(file, path)
+    first = next(iter(sources.values()))
+    for source in sources.values():
+        if not np.array_equal(source["ids"], first["ids"]):
+            raise MismatchError(f"{source['path']} and {first['path']} attack different images")
+    labels = first["labels"]
+    all_correct = np.all([s["clean"] == labels for s in sources.values()], axis=0)
+    rows = []
+    for path in transfer:
+        with h5py.File(path) as file:
+            for name, digest in zip(file.attrs["models"], file.attrs["model_digests"], strict=True):
+                require_equal(
+                    f"weights of {name}",
+                    [(sources[name]["path"], sources[name]["digest"]), (path, digest)],
+                )
+            for source, target, group in _pairs(file):
+                rows += _pair_rows(source, target, group, sources[source], labels, all_correct)
+    return pd.DataFrame(rows)
+
+
+def disagreement_table(activations: Sequence[str | Path]) -> pd.DataFrame:
+    """The fraction of test images on which two models predict differently, for ordered pairs."""
+    predictions = {}
+    for path in activations:
+        with h5py.File(path) as file:
+            predictions[file.attrs["model"]] = np.argmax(file["test/logits"][:], axis=1)
+    rows = [
+        {"source": source, "target": target, "disagreement": np.mean(one != other)}
+        for source, one in predictions.items()
+        for target, other in predictions.items()
+        if source != target
+    ]
+    return pd.DataFrame(rows)
+
+
+def pairs_table(
+    maps: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFrame, disagreement: pd.DataFrame
+) -> pd.DataFrame:
+    """One row an ordered pair, joined from all tables; symmetric measures stand in both rows."""
+    keys = ["source", "target"]
+    by_family = maps.pivot(index=keys, columns="family", values=MAP_COLUMNS)
+    by_family.columns = [f"{column}_{family}" for column, family in by_family.columns]
+    one_way = geometry.rename(columns={"model_a": "source", "model_b": "target"})
+    other_way = geometry.rename(columns={"model_a": "target", "model_b": "source"})
+    by_measure = pd.concat([one_way, other_way]).pivot(
+        index=keys, columns="measure", values="value"
+    )
+    pgd = transfer[(transfer["attack"] == "pgd") & (transfer["denominator"] == PRIMARY)]
+    condition = "transfer_" + pgd["norm"] + "_" + pgd["epsilon_label"].str.replace("/", "_")
+    by_condition = pgd.assign(condition=condition).pivot(
+        index=keys, columns="condition", values="fooled"
+    )
+    architectures = maps[[*keys, "source_architecture", "target_architecture"]].drop_duplicates()
+    table = architectures.assign(
+        same_architecture=architectures["source_architecture"]
+        == architectures["target_architecture"]
+    )
+    for part in (by_family, by_measure, by_condition, disagreement.set_index(keys)):
+        table = table.merge(part.reset_index(), on=keys, how="left", validate="one_to_one")
+    table = table.sort_values(keys, ignore_index=True)
+    undefined = table.isna()
+    table["note"] = [
+        "undefined: " + ", ".join(table.columns[row]) if row.any() else ""
+        for row in undefined.to_numpy()
+    ]
+    return table
+
+
+def _condition(group: h5py.Group) -> dict:
+    return {
+        "attack": group.attrs["attack"],
+        "norm": group.attrs["norm"],
+        "epsilon": float(group.attrs["epsilon"]),
+        "epsilon_label": group.attrs["epsilon_label"],
+    }
+
+
+def _source_answers(file: h5py.File, path: str | Path) -> dict:
+    return {
+        "path": path,
+        "digest": file.attrs["model_digest"],
+        "ids": file["ids"][:],
+        "labels": file["labels"][:],
+        "clean": file["clean_prediction"][:],
+        "conditions": {name: _condition(group) for name, group in file["attacks"].items()},
+        "perturbed": {name: group["prediction"][:] for name, group in file["attacks"].items()},
+    }
+
+
+def _pairs(file: h5py.File) -> list[tuple[str, str, h5py.Group]]:
+    names = list(file.attrs["models"])
+    return [
+        (source, target, file[f"{source}/{target}"])
+        for source in names
+        for target in names
+        if source in file and target in file[source]
+    ]
+
+
+def _pair_rows(
+    source: str,
+    target: str,
+    group: h5py.Group,
+    answers: dict,
+    labels: np.ndarray,
+    all_correct: np.ndarray,
+) -> list[dict]:
+    names = {
+        "source": source,
+        "target": target,
+        "source_architecture": source.split("/")[0],
+        "target_architecture": target.split("/")[0],
+    }
+    predictions, margins = group["prediction"][:], group["margin"][:]
+    clean_prediction, clean_margin = group["clean_prediction"][:], group["clean_margin"][:]
+    rows = []
+    for row, condition in enumerate(group.attrs["conditions"]):
+        pair = PairAnswers(
+            labels,
+            all_correct,
+            answers["clean"],
+            answers["perturbed"][condition],
+            clean_prediction,
+            predictions[row],
+            clean_margin,
+            margins[row],
+        )
+        rows += [
+            {
+                **names,
+                **answers["conditions"][condition],
+                "denominator": denominator,
+                **rates(pair, denominator),
+            }
+            for denominator in DENOMINATORS
+        ]
+    return rows
