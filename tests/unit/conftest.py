@@ -21,7 +21,7 @@ NETWORKS = {
     ("vgg", 0): {"depth": 11, "width": 8, "stages": 2},
 }
 TRAINING = TrainingSettings(
-    epochs=6,
+    epochs=10,
     batch_size=64,
     learning_rate=0.1,
     momentum=0.9,

@@ -104,16 +104,13 @@ DEEP = {"blocks": [3, 4, 6, 3], "bottleneck": True}
         ("vgg", {}, 14_728_266),
         ("vgg", {"depth": 19}, 20_040_522),
         ("resnet", {}, 11_173_962),
-        ("resnet", {"blocks": [3, 4, 6, 3]}, 21_282_122),
         ("resnet", DEEP, 23_520_842),
-        ("resnet", DEEP | {"blocks": [3, 4, 23, 3]}, 42_512_970),
         ("preact_resnet", {"final_norm": False}, 11_171_146),
         ("preact_resnet", {}, 11_171_146 + 2 * 512),
         ("preact_resnet", DEEP | {"final_norm": False}, 23_509_066),
         ("googlenet", {}, 6_166_250),
         ("mobilenet_v2", {}, 2_296_922),
         ("densenet", {"blocks": [6, 12, 24, 16], "growth_rate": 32}, 6_956_298),
-        ("densenet", {"blocks": [6, 12, 24, 16], "growth_rate": 12}, 1_000_618),
         ("resnext", {"cardinality": 2}, 9_128_778 + 8 * 3 * 64),
         ("densenet", {}, 769_162),
         ("wide_resnet", {}, 36_479_194),
@@ -129,7 +126,6 @@ def test_parameters_are_those_of_other_implementations(name, kwargs, expected) -
     ("name", "kwargs", "millions", "digit"),
     [
         ("resnet", thin(3), 0.27, 0.01),
-        ("resnet", thin(5), 0.46, 0.01),
         ("resnet", thin(18), 1.7, 0.1),
         ("wide_resnet", {}, 36.5, 0.1),
         ("wide_resnet", {"depth": 16, "widen_factor": 8}, 11.0, 0.1),
@@ -162,10 +158,17 @@ def _torchvision_densenet() -> nn.Module:
     from torchvision.models.densenet import DenseNet
 
     reference = DenseNet(growth_rate=6, block_config=(2, 3), num_init_features=12, num_classes=10)
-    reference.features.conv0 = nn.Conv2d(3, 12, 3, padding=1, bias=False)
-    for name in ("norm0", "relu0", "pool0"):
-        setattr(reference.features, name, nn.Identity())
+    features = reference.features
+    features.conv0 = nn.Conv2d(3, 12, 3, padding=1, bias=False)
+    features.norm0 = features.relu0 = features.pool0 = nn.Identity()
     return reference
+
+
+def _torchvision_vgg() -> nn.Module:
+    from torchvision.models.vgg import cfgs, make_layers
+
+    features = make_layers(cfgs["A"], batch_norm=True)
+    return nn.Sequential(features, nn.Flatten(), nn.Linear(512, 10))
 
 
 @pytest.mark.parametrize(
@@ -175,6 +178,7 @@ def _torchvision_densenet() -> nn.Module:
         ("resnet", DEEP | {"blocks": [1, 2, 1]}, partial(_torchvision_resnet, "Bottleneck")),
         ("resnext", {"depth": 11, "cardinality": 2}, _torchvision_resnext),
         ("densenet", {"blocks": [2, 3], "growth_rate": 6}, _torchvision_densenet),
+        ("vgg", {"depth": 11}, _torchvision_vgg),
     ],
 )
 def test_outputs_equal_torchvision_with_the_same_weights(name, kwargs, reference) -> None:
@@ -213,15 +217,13 @@ def test_default_network_halves_a_cifar_image_as_published(name: str) -> None:
 
 @every_factory
 def test_layers_are_named_alike_and_end_in_the_representation(name: str) -> None:
-    network = small(name).eval()
-    batch = images(2, (1, 9, 9))
+    network, batch = small(name).eval(), images(2, (1, 9, 9))
     outputs = layer_outputs(network, batch)
     numbered = [layer for layer in network.layers if layer.startswith("stage")]
     assert numbered == [f"stage{i + 1}" for i in range(len(numbered))]
     assert set(network.layers) - set(numbered) <= {"stem", "penultimate"}
     assert torch.equal(outputs["penultimate"][0], network.represent(batch))
-    pooled = outputs[numbered[-1]][0].mean(dim=(2, 3))
-    torch.testing.assert_close(outputs["penultimate"][0], pooled)
+    torch.testing.assert_close(outputs["penultimate"][0], outputs[numbered[-1]][0].mean((2, 3)))
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
@@ -243,8 +245,7 @@ def test_a_projection_sees_the_activated_features(name: str) -> None:
 
 @every_factory
 def test_symbolic_trace_and_channels_last_compute_the_same(name: str) -> None:
-    network = small(name, 3).eval()
-    batch = images(2, (3, 9, 9))
+    network, batch = small(name, 3).eval(), images(2, (3, 9, 9))
     expected = network(batch)
     assert torch.equal(torch.fx.symbolic_trace(network)(batch), expected)
     network.to(memory_format=torch.channels_last)
@@ -262,8 +263,7 @@ def test_an_image_in_eval_mode_is_independent_of_its_batch(name: str) -> None:
 @every_factory
 def test_gradients_reach_every_parameter(name: str) -> None:
     # In eval mode: batch statistics cancel the bias of a convolution before a batch norm.
-    network = small(name)
-    batch = images(32, (1, 28, 28))
+    network, batch = small(name), images(32, (1, 28, 28))
     use_statistics_of(network, batch)
     network(batch).square().sum().backward()
     for parameter_name, parameter in network.named_parameters():

@@ -29,6 +29,7 @@ from repcompare.plot_style import (
     explanation,
     few_ticks,
     jitter,
+    ordered_norms,
     styled,
 )
 from repcompare.transfer_rates import PRIMARY
@@ -115,9 +116,8 @@ def geometry_against_transfer(geometry: pd.DataFrame, transfer: pd.DataFrame) ->
     table = joined(geometry, transfer, attack) if attack else pd.DataFrame()
     if table.empty:
         return explanation("no pair of models has both a similarity and a transfer rate")
-    numbers = transfer_numbers(geometry, transfer, attack).query("pairs == 'all'")
-    numbers = numbers.set_index("measure")
-    measures = list(numbers.index)
+    numbers = transfer_numbers(geometry, transfer, attack).set_index(["measure", "pairs"])
+    measures = list(numbers.index.unique("measure"))
     per_row = min(len(measures), MEASURES_PER_ROW)
     bands = -(-len(measures) // per_row)
     figure = Figure(figsize=(max(2.1 * per_row, 4.2), 4.3 * bands), layout="constrained")
@@ -137,8 +137,8 @@ def geometry_against_transfer(geometry: pd.DataFrame, transfer: pd.DataFrame) ->
         if column == 0:
             raw.set_ylabel("transfer (%)")
             left.set_ylabel("logit transfer, residual")
-        draw_raw(raw, pairs, numbers.loc[measure, "spearman"])
-        draw_residuals(left, pairs, numbers.loc[measure, "partial"], numbers.loc[measure, "slope"])
+        draw_raw(raw, pairs, numbers.loc[(measure, "all"), "spearman"])
+        draw_residuals(left, pairs, numbers.loc[measure])
     strength = f"PGD, {NORMS.get(attack.norm, attack.norm)} ε = {attack.epsilon_label}"
     count = int(numbers["n"].max())
     notes = [f"{strength}; {count} ordered pairs", *missing_kinds(table["same_architecture"])]
@@ -156,8 +156,12 @@ def draw_raw(axes: Axes, pairs: pd.DataFrame, spearman: float) -> None:
     print_number(axes, "Spearman", spearman)
 
 
-def draw_residuals(axes: Axes, pairs: pd.DataFrame, partial: float, slope: float) -> None:
-    """What is left of transfer against what is left of similarity, with the fitted line."""
+def draw_residuals(axes: Axes, pairs: pd.DataFrame, numbers: pd.DataFrame) -> None:
+    """What is left of transfer against what is left of similarity, with the fitted line.
+
+    `numbers`: the measure's rows of `findings.transfer_numbers`, by kind of pairs.
+    """
+    partial, among_different = numbers.loc[["all", "cross"], "partial"]
     if not np.isfinite(partial):
         explain(axes, "too few models to remove\nsource and target effects")
         axes.set_xlabel("")
@@ -166,8 +170,9 @@ def draw_residuals(axes: Axes, pairs: pd.DataFrame, partial: float, slope: float
     x, y, _ = without_node_effects(pairs)
     scatter_kinds(axes, x, y, pairs["same_architecture"])
     ends = np.array([x.min(), x.max()])
-    axes.plot(ends, slope * ends, color="black", linewidth=1)
-    print_number(axes, "partial", partial)
+    axes.plot(ends, numbers.loc["all", "slope"] * ends, color="black", linewidth=1)
+    # Same-architecture pairs alone can carry the pooled number.
+    print_number(axes, "partial", partial, f"different only {signed(among_different)}")
 
 
 def scatter_kinds(axes: Axes, x, y, same: pd.Series) -> None:
@@ -185,10 +190,15 @@ def scatter_kinds(axes: Axes, x, y, same: pd.Series) -> None:
     few_ticks(axes, x=3, y=4)
 
 
-def print_number(axes: Axes, name: str, value: float) -> None:
-    """A correlation above the panel, signed."""
-    text = f"{value:+.2f}".replace("-", "−") if np.isfinite(value) else "undefined"
-    axes.text(0, 1.01, f"{name} {text}", transform=axes.transAxes, va="bottom", fontsize=7.5)
+def print_number(axes: Axes, name: str, value: float, beside: str = "") -> None:
+    """A correlation above the panel, and what is to be read `beside` it."""
+    text = f"{name} {signed(value)}" + (f"; {beside}" if beside else "")
+    axes.text(0, 1.01, text, transform=axes.transAxes, va="bottom", fontsize=7)
+
+
+def signed(value: float) -> str:
+    """A correlation with its sign."""
+    return f"{value:+.2f}".replace("-", "−") if np.isfinite(value) else "undefined"
 
 
 @styled
@@ -211,7 +221,7 @@ def epsilon_curves(transfer: pd.DataFrame, attacks: pd.DataFrame) -> Figure:
         ("noise, white box", white[white["attack"] == "noise"], NOISE, "v", "--"),
         ("noise, transfer", pairs[noise], NOISE, "^", ":"),
     )
-    norms = list(attacks["norm"].unique())
+    norms = ordered_norms(attacks["norm"])
     if not norms:
         return explanation("no attack was run")
     figure, panels = panel_grid(len(norms), PANELS_PER_ROW, (3.1, 2.7))

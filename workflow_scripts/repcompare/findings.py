@@ -298,7 +298,7 @@ def attack_checks(attacks: pd.DataFrame) -> pd.DataFrame:
     many models PGD's success is no lower than at the next smaller ε (NaN at the smallest).
     """
     rows = []
-    for norm, of_norm in attacks.groupby("norm", sort=False):
+    for norm, of_norm in attacks.groupby("norm"):
         pgd = of_norm[of_norm["attack"] == "pgd"].sort_values("epsilon")
         noise = of_norm[of_norm["attack"] == "noise"]
         before = None

@@ -124,6 +124,12 @@ def ordered_models(models: Iterable[str]) -> list[str]:
     return sorted(set(models), key=key)
 
 
+def ordered_norms(norms: Iterable[str]) -> list[str]:
+    """The distinct norms, those this package names first and in its order."""
+    known = list(NORMS)
+    return sorted(set(norms), key=lambda norm: (known.index(norm) if norm in known else 99, norm))
+
+
 def jitter(count: int, width: float) -> np.ndarray:
     """`count` offsets within ±`width`/2 that look scattered and are always the same."""
     return ((np.arange(count) * 0.6180339887) % 1 - 0.5) * width

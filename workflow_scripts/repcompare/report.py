@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from repcompare import findings, report_findings
 from repcompare.heatmaps import preferred
-from repcompare.plot_style import NORMS
+from repcompare.plot_style import NORMS, ordered_norms
 from repcompare.report_tables import (
     MISSING,
     Column,
@@ -85,8 +85,9 @@ def read_figures(svgs: Iterable[Path], captions: Iterable[Path]) -> dict[str, Fi
         match = re.fullmatch(r"\s*\*\*(.+?)\.?\*\*\s*(.*?)\s*", texts[path.stem], re.DOTALL)
         if match is None:
             raise ValueError(f"the caption of {path.stem} does not begin with a **title**")
-        title, caption = (" ".join(part.split()) for part in match.groups())
-        figures[path.stem] = Figure(path.read_text(), title, caption)
+        heading, caption = (" ".join(part.split()) for part in match.groups())
+        # A line must not begin with the sign of the number that ends the line above.
+        figures[path.stem] = Figure(path.read_text(), heading, caption.replace(" %", "\u00a0%"))
     return figures
 
 
@@ -172,7 +173,7 @@ def render_report(
 def title(config: Mapping[str, Any]) -> str:
     """The configured title, else the question and the study's name."""
     chosen = config.get("report", {}).get("title")
-    return chosen or f"Do different networks learn the same thing? {config['study']}"
+    return chosen or f"{config['study']}: do different networks learn the same thing?"
 
 
 def summary(models: pd.DataFrame, study: Mapping[str, Any]) -> str:
@@ -183,11 +184,11 @@ def summary(models: pd.DataFrame, study: Mapping[str, Any]) -> str:
     lowest, highest = counts.min(), counts.max()
     seeds = plural(lowest, "seed") if lowest == highest else f"{lowest} to {highest} seeds"
     low, high = 100 * models["test_accuracy"].min(), 100 * models["test_accuracy"].max()
-    accuracy = f"{low:.1f} to {high:.1f} %" if len(models) > 1 else f"{low:.1f} %"
+    accuracy = f"{low:.1f} to {high:.1f}" if len(models) > 1 else f"{low:.1f}"
     return (
         f"{study['config']['data']['name']} ({plural(len(dataset['class_names']), 'class')}, "
         f"images of {size}: {images}); {plural(len(counts), 'architecture')} × {seeds}, "
-        f"{plural(len(models), 'model')}; test accuracy {accuracy}."
+        f"{plural(len(models), 'model')}; test accuracy {accuracy}\u00a0%."
     )
 
 
@@ -201,7 +202,7 @@ def strength(attack: findings.Attack | None) -> str:
     """The strength of the attack, as it is written in text."""
     if attack is None:
         return MISSING
-    return f"{NORMS.get(attack.norm, attack.norm)} ε = {attack.epsilon_label}"
+    return f"{NORMS.get(attack.norm, attack.norm)}, ε\u00a0=\u00a0{attack.epsilon_label}"
 
 
 def section_tables(
@@ -239,6 +240,8 @@ def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int
 def attack_checks(attacks: pd.DataFrame) -> Table:
     """The attacks' sanity checks by norm and ε."""
     checks = findings.attack_checks(attacks)
+    place = {norm: place for place, norm in enumerate(ordered_norms(attacks["norm"]))}
+    checks = checks.sort_values("norm", key=lambda norms: norms.map(place), kind="stable")
     known = checks["grows"].notna()
     checks["grows"] = [
         f"{grows:.0f} of {models}" if told else MISSING

@@ -36,7 +36,7 @@ class Finding:
 
 def number(value: float, digits: int = 2, *, percent: bool = False, signed: bool = False) -> str:
     """A number as text, a dash if it is undefined."""
-    unit = " %" if percent and math.isfinite(value) else ""
+    unit = "\u00a0%" if percent and math.isfinite(value) else ""
     form = Column("", "", "percent" if percent else "number", digits, signed)
     return form.show(float(value)) + unit
 
@@ -264,8 +264,8 @@ def transfer(
             Number(
                 f"{name}, partial correlation",
                 number(row["partial"], signed=True),
-                f"once source and target effects are removed; slope "
-                f"{number(row['slope'], 1, signed=True)} logits per unit of similarity",
+                "once source and target effects are removed; among pairs of different "
+                f"architectures alone {number(row['partial_cross'], signed=True)}",
             ),
             Number(
                 "partial correlation over the measures",
@@ -283,7 +283,8 @@ def transfer(
         question,
         shown,
         table(rows, columns),
-        "Association of similarity with transfer",
+        "Association of similarity with transfer; a dash where source and target effects already "
+        "account for the similarity of so few pairs",
         "geometry_against_transfer",
         missing,
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repcompare.findings import Attack
-from repcompare.plot_style import MEASURES, NORMS
+from repcompare.plot_style import MEASURES, NORMS, ordered_norms
 from repcompare.transfer_rates import DENOMINATORS, PRIMARY
 
 MISSING = "–"
@@ -113,7 +113,10 @@ def transfer_blocks(transfer: pd.DataFrame) -> Table:
         & (transfer["source"] != transfer["target"])
     ]
     strengths = chosen[["norm", "epsilon", "epsilon_label"]].drop_duplicates(["norm", "epsilon"])
-    strengths = strengths.sort_values("epsilon").sort_values("norm", ascending=False, kind="stable")
+    place = {norm: place for place, norm in enumerate(ordered_norms(chosen["norm"]))}
+    strengths = strengths.sort_values("epsilon").sort_values(
+        "norm", key=lambda norms: norms.map(place), kind="stable"
+    )
     key = [column.key for column in ENDS]
     means = chosen.pivot_table(index=key, columns=["norm", "epsilon"], values="fooled")
     means.columns = [f"{norm}@{epsilon!r}" for norm, epsilon in means.columns]

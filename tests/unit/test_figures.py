@@ -1,0 +1,202 @@
+"""Figures show the tables' numbers in the right place, at every size of study."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import QuadMesh
+from matplotlib.text import Text
+from unit.synthetic_tables import tables
+
+from repcompare import figures, gallery, heatmaps
+from repcompare.findings import Attack
+from repcompare.plot_style import architecture_of, ordered_models, save
+
+FIGURES = {
+    "accuracies": lambda study: figures.accuracies(study["models"]),
+    "stitched_accuracy": lambda study: heatmaps.stitched_accuracy(study["maps"]),
+    "held_out_r2": lambda study: heatmaps.held_out_r2(study["maps"]),
+    "maps_by_family": lambda study: figures.maps_by_family(study["maps"]),
+    "similarity": lambda study: heatmaps.similarity(study["geometry"]),
+    "same_and_cross_architecture": lambda study: figures.same_and_cross_architecture(
+        study["geometry"]
+    ),
+    "geometry_against_transfer": lambda study: figures.geometry_against_transfer(
+        study["geometry"], study["transfer"]
+    ),
+    "adversarial_transfer": lambda study: heatmaps.adversarial_transfer(study["transfer"]),
+    "epsilon_curves": lambda study: figures.epsilon_curves(study["transfer"], study["attacks"]),
+}
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def cells(figure):
+    return figure.axes[0].findobj(QuadMesh)[0].get_array()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (2, 1), (2, 2), (7, 2)])
+def test_every_figure_is_drawn_at_every_size(name, size, tmp_path):
+    save(FIGURES[name](tables(*size)), tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
+    assert (tmp_path / f"{name}.svg").read_text().rstrip().endswith("</svg>")
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["stitched_accuracy", "geometry_against_transfer"])
+def test_the_same_tables_give_the_same_bytes(name, tmp_path):
+    study = tables(3, 2)
+    written = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        save(FIGURES[name](study), folder / "figure.svg", folder / "figure.png")
+        written.append([(folder / f"figure.{kind}").read_bytes() for kind in ("svg", "png")])
+    assert written[0] == written[1]
+    assert b"dc:date" not in written[0][0]
+
+
+def test_the_callers_style_neither_matters_nor_changes():
+    with matplotlib.rc_context({"font.size": 30, "axes.titlesize": 40}):
+        figure = FIGURES["accuracies"](tables(2, 2))
+        assert matplotlib.rcParams["font.size"] == 30
+    assert figure.axes[0].title.get_fontsize() == 9
+
+
+def test_heatmap_rows_are_sources_and_columns_targets():
+    maps = tables(3, 2)["maps"]
+    shown = cells(heatmaps.stitched_accuracy(maps))
+    models = ordered_models(maps["source"])
+    chosen = maps[maps["family"] == "least_squares"].set_index(["source", "target"])
+    for row, source in enumerate(models):
+        for column, target in enumerate(models):
+            if source == target:
+                assert shown.mask[row, column]
+            else:
+                value = chosen.loc[(source, target), "stitched_accuracy"]
+                assert shown[row, column] == pytest.approx(100 * value)
+
+
+def test_similarity_is_drawn_on_both_sides_of_the_diagonal():
+    shown = cells(heatmaps.similarity(tables(3, 2)["geometry"]))
+    assert shown.count() == 30
+    np.testing.assert_array_equal(shown.filled(-1), shown.T.filled(-1))
+
+
+def test_heatmaps_name_each_architecture_once_a_side():
+    axes = heatmaps.similarity(tables(4, 3)["geometry"]).axes[0]
+    names = ["densenet40", "resnet20", "resnext29", "vgg"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == names
+    assert list(axes.get_yticks()) == [1.5, 4.5, 7.5, 10.5]
+
+
+def test_few_models_have_every_number_and_many_their_block_means():
+    few = tables(2, 2)["geometry"]
+    shown = texts(heatmaps.similarity(few))
+    for value in few.loc[few["measure"] == "cka_debiased", "value"]:
+        assert f"{value:.3f}" in shown or f"{value:.2f}" in shown
+    many = tables(6, 6)["geometry"]
+    chosen = many[(many["measure"] == "cka_debiased")]
+    inner = chosen.query("architecture_a == architecture_b == 'resnext29'")["value"].mean()
+    bold = [
+        text.get_text()
+        for text in heatmaps.similarity(many).axes[0].texts
+        if text.get_fontweight() == "bold"
+    ]
+    assert len(bold) == 36
+    assert f"{inner:.2f}" in bold or f"{inner:.3f}" in bold
+
+
+def test_one_diverged_pair_does_not_flatten_the_colours_of_the_rest():
+    values = np.append(np.linspace(0.8, 0.9, 50), -1e6)
+    norm, extend = heatmaps.colour_range(values)
+    assert 0 < norm.vmin < 0.8
+    assert norm.vmax == 0.9
+    assert extend == "min"
+    assert heatmaps.colour_range(np.full(4, 0.5))[0].vmin < 0.5
+
+
+def test_the_transfer_heatmap_says_at_which_strength_it_is_read():
+    title = heatmaps.adversarial_transfer(tables(5, 3)["transfer"]).axes[0].get_title("left")
+    assert title == "Adversarial transfer (PGD, L∞ ε = 8/255: mean nearest 50 %)"
+
+
+def test_measures_and_families_that_were_not_computed_are_replaced_by_the_first():
+    study = tables(2, 2)
+    geometry = study["geometry"].query("measure in ['cca', 'svcca']")
+    assert "Similarity of geometry: mean CCA" in texts(heatmaps.similarity(geometry))
+    maps = study["maps"].query("family == 'ridge'")
+    assert "Held-out R² (ridge maps)" in texts(heatmaps.held_out_r2(maps))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "reason"),
+    [
+        ("same_and_cross_architecture", (3, 1), "no same-architecture pairs: one seed of each"),
+        ("same_and_cross_architecture", (1, 3), "no pairs of different architectures"),
+        ("similarity", (1, 1), "there is no pair of models"),
+        ("geometry_against_transfer", (1, 1), "no pair of models has both"),
+        ("geometry_against_transfer", (3, 1), "too few models to remove"),
+        ("epsilon_curves", (1, 1), "no pairs: one model"),
+        ("maps_by_family", (1, 1), "there is no pair of models"),
+    ],
+)
+def test_what_is_missing_is_explained(name, size, reason):
+    assert any(reason in text for text in texts(FIGURES[name](tables(*size))))
+
+
+def test_similarity_against_transfer_prints_both_correlations():
+    shown = texts(FIGURES["geometry_against_transfer"](tables(5, 3, images=10**6)))
+    assert shown.count("partial +1.00; different only +1.00") == 5
+    assert sum(text.startswith("Spearman +0.") for text in shown) == 5
+
+
+def test_epsilon_curves_show_the_means_at_each_strength():
+    study = tables(3, 2)
+    axes = FIGURES["epsilon_curves"](study).axes[0]
+    white_box = axes.containers[0].lines[0]
+    assert white_box.get_ydata() == pytest.approx([30, 55, 80, 100])
+    assert [text.get_text() for text in axes.get_xticklabels()][-1] == "16/255"
+
+
+def test_labels_of_crowded_strengths_are_left_out():
+    axes = matplotlib.figure.Figure().subplots()
+    ticks = pd.DataFrame({"epsilon": [0.01, 0.011, 1.0], "epsilon_label": ["a", "b", "c"]})
+    figures.name_epsilons(axes, ticks)
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "", "c"]
+
+
+def test_failed_maps_are_counted_beyond_the_axis():
+    maps = tables(2, 2)["maps"]
+    maps.loc[0, "r2_test"] = -1e6
+    figure = figures.maps_by_family(maps)
+    assert figure.axes[0].get_xlim()[0] == -1
+    assert "◂ 1 beyond" in texts(figure)
+
+
+def test_models_are_ordered_by_architecture_and_then_by_number_of_seed():
+    models = ["b/seed0", "a/seed10", "a/seed2"]
+    assert ordered_models(models) == ["a/seed2", "a/seed10", "b/seed0"]
+    assert architecture_of("wide_resnet-2.1/seed10") == "wide_resnet-2.1"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_gallery_marks_what_fools_the_model(channels, tmp_path):
+    clean = np.full((2, channels, 8, 8), 100, np.uint8)
+    examples = {"vgg/seed0": gallery.Examples(clean + np.uint8(8), np.array([1, 1]))}
+    figure = gallery.adversarial_examples(
+        clean, np.array([0, 1]), ["cat", "dog"], examples, Attack("linf", 8 / 255, "8/255")
+    )
+    save(figure, tmp_path / "gallery.svg", tmp_path / "gallery.png")
+    weights = [axes.title.get_fontweight() for axes in figure.axes if axes.get_title() == "dog"]
+    assert sorted(weights) == ["bold", "normal", "normal"]
+    assert "±8 of 255" in figure.get_suptitle()
+
+
+def test_a_gallery_of_other_images_than_the_clean_ones_is_refused():
+    clean = np.zeros((2, 1, 8, 8), np.uint8)
+    examples = {"vgg/seed0": gallery.Examples(clean[:1], np.zeros(1, int))}
+    with pytest.raises(ValueError, match=r"vgg/seed0 has images \(1, 1, 8, 8\)"):
+        gallery.adversarial_examples(
+            clean, np.zeros(2, int), ["cat"], examples, Attack("linf", 0.1, "0.1")
+        )

@@ -1,0 +1,65 @@
+"""A stored network is the trained one, and belongs to its data and its record."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from conftest import CPU
+
+from repcompare.architectures import build
+from repcompare.augmentation import to_float
+from repcompare.models import folded, load_model
+from repcompare.storage import MismatchError
+
+SMALL = {
+    "densenet": {"blocks": [2, 2], "growth_rate": 4},
+    "googlenet": {"width_multiplier": 0.0625},
+    "mobilenet_v2": {"width_multiplier": 0.25, "blocks": [1] * 7, "expansion": 2, "last_width": 32},
+    "preact_resnet": {"blocks": [1, 1], "width": 4},
+    "resnet": {"blocks": [1, 1], "width": 4},
+    "resnext": {"depth": 11, "cardinality": 2, "base_width": 4, "width": 4},
+    "vgg": {"depth": 11, "width": 4, "stages": 3},
+    "wide_resnet": {"depth": 10, "widen_factor": 1, "width": 4},
+}
+
+
+def test_a_loaded_network_is_frozen_and_in_eval_mode(study):
+    network = study["resnet/seed0"].model.network
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("factory", SMALL)
+def test_folding_batch_norm_does_not_change_the_function(factory):
+    network = build(factory, SMALL[factory], 1, 10, seed=0)
+    images = torch.rand(64, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for _ in range(5):
+            network(images * 3)
+    network.eval().requires_grad_(False)
+    before, after = network(images), folded(network)(images)
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4 * before.abs().max().item())
+
+
+def test_folding_leaves_the_network_as_it_was(study, dataset):
+    network = study["resnet/seed0"].model.network
+    images = to_float(torch.from_numpy(dataset["test/images"][:20]))
+    before = network(images)
+    folded(network)
+    assert torch.equal(network(images), before)
+
+
+def test_weights_that_are_not_the_records_are_refused(study, dataset):
+    one, other = study["resnet/seed0"], study["resnet/seed1"]
+    with pytest.raises(MismatchError, match="digest of the weights"):
+        load_model(other.weights, one.record, dataset, CPU)
+
+
+def test_a_model_of_another_data_file_is_refused(study, dataset, tmp_path):
+    files = study["resnet/seed0"]
+    record = json.loads(files.record.read_text()) | {"data_digest": "other"}
+    shutil.copy(files.weights, tmp_path / "weights.safetensors")
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    with pytest.raises(MismatchError, match="digest of the data"):
+        load_model(tmp_path / "weights.safetensors", tmp_path / "record.json", dataset, CPU)

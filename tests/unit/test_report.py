@@ -1,0 +1,313 @@
+"""The page is whole in itself, tells the study's numbers, and works in a browser."""
+
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from unit.synthetic_tables import tables
+from unit.test_figures import FIGURES
+
+from repcompare import report, report_tables
+from repcompare.plot_style import save
+from repcompare.report_tables import Column
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "report" / "template.html.j2"
+CAPTIONS = sorted((ROOT / "report" / "captions").glob("*.rst"))
+COSTS = pd.DataFrame(
+    {"stage": ["train", "compare"], "jobs": [6, 3], "seconds": [60.0, 9.5], "peak_mib": [512, None]}
+)
+STUDY = {
+    "config": {"study": "digits", "data": {"name": "digits"}, "report": {"title": None}},
+    "dataset": {
+        "class_names": [str(digit) for digit in range(10)],
+        "image_shape": (1, 8, 8),
+        "samples": {"train": 1200, "test": 597},
+    },
+}
+PROVENANCE = {
+    "config_yaml": "study: digits\n",
+    "command": "snakemake --cores all",
+    "versions": {"python": "3.11.7"},
+    "digests": {"dataset": "ab" * 32},
+}
+
+
+def page(size, figures=None, **study):
+    content = tables(*size) | {"costs": COSTS}
+    return report.render_report(TEMPLATE, content, figures or {}, STUDY | study, PROVENANCE)
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    folder, study = tmp_path_factory.mktemp("figures"), tables(3, 2)
+    for name, draw in FIGURES.items():
+        save(draw(study), folder / f"{name}.svg", folder / f"{name}.png")
+    return report.read_figures(folder.glob("*.svg"), CAPTIONS)
+
+
+@pytest.fixture(scope="module")
+def whole_page(figures):
+    return page((3, 2), figures)
+
+
+class Outline(html.parser.HTMLParser):
+    """Every start tag with its attributes; refuses tags that are closed in the wrong order."""
+
+    VOID = ("meta", "link", "br", "hr", "img", "input")
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open = [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def named(self, wanted):
+        return [attributes for tag, attributes in self.tags if tag == wanted]
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(whole_page):
+    outline = Outline(whole_page)
+    ids = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(ids) == len(set(ids)) > 100
+    links = [
+        value
+        for _, attributes in outline.tags
+        for key, value in attributes.items()
+        if key in ("href", "xlink:href") and value.startswith("#")
+    ]
+    references = links + re.findall(r"url\((#[^)]+)\)", whole_page)
+    assert len(references) > 100
+    assert {reference[1:] for reference in references} <= set(ids)
+
+
+def test_nothing_is_loaded_from_elsewhere(whole_page):
+    outline = Outline(whole_page)
+    for _, attributes in outline.tags:
+        for key in ("src", "href", "xlink:href", "srcset", "action"):
+            assert attributes.get(key, "#").startswith(("#", "data:"))
+    assert "@import" not in whole_page
+    assert not re.search(r"url\((?!#)", whole_page)
+
+
+def test_every_figure_is_labelled_numbered_and_captioned(whole_page, figures):
+    outline = Outline(whole_page)
+    images = outline.named("svg")
+    assert len(images) == len(figures) == len(outline.named("figure")) == 9
+    assert all(image["role"] == "img" and image["aria-label"] for image in images)
+    numbers = re.findall(r"<b>Figure (\d+)\.", whole_page)
+    assert numbers == [str(number) for number in range(1, 10)]
+    assert "<?xml" not in whole_page
+    assert "<metadata" not in whole_page
+    assert whole_page.count("<!DOCTYPE") == 1
+
+
+def test_findings_come_first_and_then_the_sections_in_order(whole_page):
+    sections = [attributes["id"] for attributes in Outline(whole_page).named("section")]
+    assert sections == [
+        "findings", "models", "maps", "geometry", "transfer", "validity", "cost", "reproduce",
+    ]  # fmt: skip
+    articles = [attributes["id"] for attributes in Outline(whole_page).named("article")]
+    assert articles == [
+        "finding-linear", "finding-retraining", "finding-exception", "finding-transfer",
+    ]  # fmt: skip
+
+
+def test_the_page_tells_the_studys_numbers(whole_page):
+    maps = tables(3, 2)["maps"]
+    cross = maps.query("source_architecture != target_architecture and family == 'least_squares'")
+    assert f'<dd class="value">{cross["r2_test"].median():.2f}</dd>' in whole_page
+    assert "3 architectures × 2 seeds, 6 models" in whole_page
+    assert "10 classes, images of 1×8×8: train 1200, test 597" in whole_page
+    assert "<td>train</td><td" in whole_page
+    assert "study: digits" in whole_page
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [
+        ((1, 1), "This study has one model only"),
+        ((3, 1), "Every architecture has one seed"),
+        ((1, 3), "This study has one architecture"),
+        ((1, 3), "no pair of different architectures"),
+    ],
+)
+def test_a_finding_that_a_study_cannot_bear_on_says_why(size, reason):
+    Outline(text := page(size))
+    assert reason in text
+    assert ">nan" not in text
+
+
+def test_text_from_the_config_is_escaped():
+    title = "<script>alert(1)</script>"
+    text = page((1, 1), config=STUDY["config"] | {"report": {"title": title}})
+    assert title not in text
+    assert "<h1>&lt;script&gt;" in text
+
+
+def test_a_table_too_long_for_a_page_is_named_and_left_out(monkeypatch):
+    assert "Complete table: 15 rows of" not in page((1, 1))
+    assert "Complete table: 90 rows of <code>tables/maps.csv" in page((3, 2))
+    monkeypatch.setattr(report, "LONGEST_TABLE", 89)
+    assert "Complete table: 90 rows, too many" in page((3, 2))
+
+
+def test_ids_of_an_inlined_figure_carry_its_name():
+    svg = (
+        '<?xml version="1.0"?>\n<!DOCTYPE svg>\n<svg width="72pt" height="36pt" viewBox="0 0 1 1">'
+    )
+    svg += '<path id="a"/><use xlink:href="#a" clip-path="url(#b)"/></svg>'
+    inlined = report.inline_svg(report.Figure(svg, 'R² & "more"', ""), "maps")
+    assert inlined.startswith('<svg viewBox="0 0 1 1" role="img" aria-label="R² &amp; &#34;more')
+    assert '<path id="maps-a"/>' in inlined
+    assert 'xlink:href="#maps-a" clip-path="url(#maps-b)"' in inlined
+    assert "--natural: 96px" in inlined
+
+
+def test_every_caption_has_a_title_and_figures_need_one(tmp_path):
+    drawn = [tmp_path / f"{path.stem}.svg" for path in CAPTIONS]
+    for path in drawn:
+        path.write_text("<svg/>")
+    read = report.read_figures(drawn, CAPTIONS)
+    assert all(figure.title and figure.caption for figure in read.values())
+    assert set(read) == {*FIGURES, "adversarial_examples"}
+    with pytest.raises(ValueError, match="no caption named held_out_r2"):
+        report.read_figures(drawn, [path for path in CAPTIONS if path.stem != "held_out_r2"])
+    (untitled := tmp_path / "similarity.rst").write_text("No title.")
+    with pytest.raises(ValueError, match="does not begin with a"):
+        report.read_figures([tmp_path / "similarity.svg"], [untitled])
+
+
+def test_costs_are_summed_by_stage_and_unmeasured_memory_is_unknown(tmp_path):
+    header = "s\th:m:s\tmax_rss\tmax_vms\tcpu_time\n"
+    rows = {
+        "train/a/seed0": "10.5\t0:00:10\t512.25\t-\t9",
+        "train/a/seed1": "9.5\t0:00:09\t600.0\t-\t9",
+        "compare/a--b": "0.1\t0:00:00\t-\t-\tNA",
+        "summarise": "3\t0:00:03\tNA\tNA\tNA",
+    }
+    files = []
+    for name, row in rows.items():
+        files.append(tmp_path / "results" / "digits" / "benchmarks" / f"{name}.tsv")
+        files[-1].parent.mkdir(parents=True, exist_ok=True)
+        files[-1].write_text(header + row + "\n")
+    costs = report_tables.read_costs(files)
+    assert list(costs["stage"]) == ["train", "summarise", "compare"]
+    assert list(costs["jobs"]) == [2, 1, 1]
+    assert list(costs["seconds"]) == [20.0, 3.0, 0.1]
+    assert costs.loc[0, "peak_mib"] == 600.0
+    assert costs["peak_mib"].isna().tolist() == [False, True, True]
+    assert report_tables.read_costs([]).empty
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "text"),
+    [
+        (Column("", "", "count"), 1234567.0, "1 234 567"),
+        (Column("", "", "number", 2, signed=True), -0.5, "−0.50"),
+        (Column("", "", "number", 2, signed=True), 0.5, "+0.50"),
+        (Column("", "", "percent", 1), 0.9876, "98.8"),
+        (Column("", "", "number"), float("nan"), "–"),
+        (Column("", ""), None, "–"),
+    ],
+)
+def test_cells_are_written_for_readers(column, value, text):
+    assert column.show(value) == text
+
+
+def test_block_means_count_and_average_the_right_pairs():
+    maps = tables(3, 2)["maps"]
+    shown = report_tables.map_blocks(maps, "ridge").rows
+    assert len(shown) == 9
+    chosen = maps.query("source_architecture == 'resnet20' and target_architecture == 'densenet40'")
+    mean = chosen.query("family == 'ridge'")["r2_test"].mean()
+    row = next(row for row in shown if row[:2] == ("resnet20", "densenet40"))
+    assert row[2:4] == ("4", f"{mean:.3f}")
+    geometry = tables(3, 2)["geometry"]
+    flipped = geometry.rename(
+        columns={"model_a": "model_b", "model_b": "model_a"}
+        | {"architecture_a": "architecture_b", "architecture_b": "architecture_a"}
+    )
+    assert (
+        report_tables.geometry_blocks(flipped).rows == report_tables.geometry_blocks(geometry).rows
+    )
+
+
+def test_notes_are_counted():
+    maps = tables(3, 2)["maps"]
+    maps.loc[[1, 5], "note"] = "constant source representation"
+    assert report_tables.notes({"maps": maps}).rows == [
+        ("maps", "constant source representation", "2")
+    ]
+
+
+# The page runs in a frame of the width to be tested, because a window has a least width.
+FRAME = """<!DOCTYPE html><body>
+<script>
+addEventListener("message", event => {
+  const out = document.createElement("pre");
+  out.id = "probe";
+  out.textContent = JSON.stringify(event.data);
+  document.body.append(out);
+});
+</script>
+<iframe src="page.html" style="width: WIDTHpx; height: 900px; border: 0"></iframe>
+"""
+PROBE = """
+<script>
+addEventListener("error", event => document.body.dataset.error = event.message);
+addEventListener("load", () => {
+  const overflowing = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  const table = document.querySelector("#models table"), head = table.tHead.rows[0].cells[5];
+  const column = () => Array.from(table.tBodies[0].rows, row => Number(row.cells[5].textContent));
+  head.firstElementChild.click();
+  const up = column();
+  head.firstElementChild.click();
+  const down = column();
+  const hidden = Array.from(document.querySelectorAll("figure svg")).filter(
+    svg => svg.getBoundingClientRect().width < 100 || svg.getBoundingClientRect().height < 50);
+  parent.postMessage({width: innerWidth, overflowing, up, down, hidden: hidden.length,
+    loaded: performance.getEntriesByType("resource").length,
+    error: document.body.dataset.error ?? "", sorted: head.getAttribute("aria-sort")}, "*");
+});
+</script>
+"""
+
+
+@pytest.mark.skipif(not Path("/usr/bin/chromium").exists(), reason="needs /usr/bin/chromium")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_fits_and_sorts_in_a_browser(whole_page, tmp_path, width):
+    (tmp_path / "page.html").write_text(whole_page.replace("</head>", PROBE + "</head>"))
+    (tmp_path / "frame.html").write_text(FRAME.replace("WIDTH", str(width)))
+    command = "/usr/bin/chromium --headless --no-sandbox --disable-gpu --disable-quic --dump-dom"
+    command += " --no-first-run --disable-background-networking --disable-component-update"
+    command += " --disable-sync --window-size=1400,900 --virtual-time-budget=5000"
+    command += f" --user-data-dir={tmp_path / 'profile'} {(tmp_path / 'frame.html').as_uri()}"
+    done = subprocess.run(command.split(), capture_output=True, text=True, timeout=120, check=True)
+    shutil.rmtree(tmp_path / "profile", ignore_errors=True)
+    seen = json.loads(re.search(r'<pre id="probe">(.*?)</pre>', done.stdout)[1])
+    assert seen["width"] == width
+    assert seen["overflowing"] <= 0
+    assert seen["error"] == ""
+    assert seen["loaded"] == 0
+    assert seen["hidden"] == 0
+    assert seen["up"] == sorted(seen["up"])
+    assert seen["down"] == sorted(seen["down"], reverse=True)
+    assert len(set(seen["up"])) > 1
+    assert seen["sorted"] == "descending"
