@@ -5,8 +5,6 @@ rule dump_activations:
         record=rules.train.output.record,
     output:
         activations=f"{MODEL}/activations.h5",
-    params:
-        settings=stage_settings("dump_activations.py", **STUDY["activations"]),
     log:
         f"{LOGS}/dump_activations/{{architecture}}/seed{{seed}}.log",
     benchmark:
@@ -19,6 +17,8 @@ rule dump_activations:
         runtime=60,
         gpu=gpus,
         device=STUDY["device"],
+    params:
+        settings=stage_settings("dump_activations.py", **STUDY["activations"]),
     message:
         "Activations of {wildcards.architecture}/seed{wildcards.seed}"
     script:

@@ -5,8 +5,6 @@ rule attack:
         record=rules.train.output.record,
     output:
         adversarial=f"{MODEL}/adversarial.h5",
-    params:
-        settings=stage_settings("attack.py", **STUDY["attack"]),
     log:
         f"{LOGS}/attack/{{architecture}}/seed{{seed}}.log",
     benchmark:
@@ -19,6 +17,8 @@ rule attack:
         runtime=240,
         gpu=gpus,
         device=STUDY["device"],
+    params:
+        settings=stage_settings("attack.py", **STUDY["attack"]),
     message:
         "Attacking {wildcards.architecture}/seed{wildcards.seed}"
     script:

@@ -7,7 +7,7 @@ if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
 from repcompare import config as study_config
-from repcompare.code_digest import code_digest
+from repcompare.code_digest import code_digest, files_digest
 
 try:
     STUDY = study_config.validate(config)
@@ -54,9 +54,7 @@ def every_model(patterns):
 
 def every_block(patterns):
     """The files of `patterns` for each block of the study."""
-    return [
-        pattern.format(a=a, b=b) for a, b in study_config.blocks(STUDY) for pattern in patterns
-    ]
+    return [pattern.format(a=a, b=b) for a, b in study_config.blocks(STUDY) for pattern in patterns]
 
 
 def block_models(pattern):

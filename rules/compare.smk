@@ -5,8 +5,6 @@ rule compare:
         maps=f"{BLOCK}/maps.h5",
         scores=f"{BLOCK}/maps.csv",
         geometry=f"{BLOCK}/geometry.csv",
-    params:
-        settings=stage_settings("compare.py", **STUDY["maps"], **STUDY["geometry"]),
     log:
         f"{LOGS}/compare/{{a}}--{{b}}.log",
     benchmark:
@@ -17,6 +15,8 @@ rule compare:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=stage_settings("compare.py", **STUDY["maps"], **STUDY["geometry"]),
     message:
         "Comparing {wildcards.a} with {wildcards.b}"
     script:

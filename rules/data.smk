@@ -1,11 +1,6 @@
 rule prepare_data:
     output:
         dataset=DATASET,
-    params:
-        settings=stage_settings(
-            "prepare_data.py",
-            **{key: STUDY["data"][key] for key in ("name", "fit_samples", "train_samples")},
-        ),
     log:
         f"{LOGS}/prepare_data.log",
     benchmark:
@@ -17,6 +12,11 @@ rule prepare_data:
         mem_mb=2000,
         runtime=60,
         data_root=STUDY["data"]["root"] or "",
+    params:
+        settings=stage_settings(
+            "prepare_data.py",
+            **{key: STUDY["data"][key] for key in ("name", "fit_samples", "train_samples")},
+        ),
     message:
         "Preparing the data"
     script:

@@ -11,8 +11,6 @@ rule summarise:
         transfer=every_block([rules.evaluate_transfer.output.transfer]),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
-    params:
-        settings=stage_settings("summarise.py"),
     log:
         f"{LOGS}/summarise.log",
     benchmark:
@@ -23,6 +21,8 @@ rule summarise:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        settings=stage_settings("summarise.py"),
     message:
         "Summarising the study"
     script:

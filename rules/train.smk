@@ -11,8 +11,6 @@ rule train:
     output:
         weights=f"{MODEL}/weights.safetensors",
         record=f"{MODEL}/record.json",
-    params:
-        settings=training_settings,
     log:
         f"{LOGS}/train/{{architecture}}/seed{{seed}}.log",
     benchmark:
@@ -25,6 +23,8 @@ rule train:
         runtime=720,
         gpu=gpus,
         device=STUDY["device"],
+    params:
+        settings=training_settings,
     message:
         "Training {wildcards.architecture}/seed{wildcards.seed}"
     script:

@@ -6,8 +6,6 @@ rule evaluate_transfer:
         adversarial=block_models(rules.attack.output.adversarial),
     output:
         transfer=f"{BLOCK}/transfer.h5",
-    params:
-        settings=stage_settings("evaluate_transfer.py", **STUDY["transfer"]),
     log:
         f"{LOGS}/evaluate_transfer/{{a}}--{{b}}.log",
     benchmark:
@@ -20,6 +18,8 @@ rule evaluate_transfer:
         runtime=60,
         gpu=gpus,
         device=STUDY["device"],
+    params:
+        settings=stage_settings("evaluate_transfer.py", **STUDY["transfer"]),
     message:
         "Adversarial transfer between {wildcards.a} and {wildcards.b}"
     script:

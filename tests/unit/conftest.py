@@ -62,7 +62,9 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
     folder = tmp_path_factory.mktemp("models")
     models = {}
     with h5py.File(dataset_path) as dataset:
-        images, labels = (torch.from_numpy(dataset["train"][key][:]) for key in ("images", "labels"))
+        images, labels = (
+            torch.from_numpy(dataset["train"][key][:]) for key in ("images", "labels")
+        )
         test = tuple(torch.from_numpy(dataset["test"][key][:]) for key in ("images", "labels"))
         for (factory, seed), kwargs in NETWORKS.items():
             network = build(factory, kwargs, 1, 10, seed=seed)

@@ -37,7 +37,9 @@ def test_rows_are_the_input_and_the_output_of_the_classifier(stored, study, data
     assert accuracy == pytest.approx(study["vgg/seed0"].model.record["test_accuracy"], abs=0.002)
 
 
-def test_reading_and_computing_in_pieces_changes_nothing(study, dataset, stored, tmp_path, monkeypatch):
+def test_reading_and_computing_in_pieces_changes_nothing(
+    study, dataset, stored, tmp_path, monkeypatch
+):
     monkeypatch.setattr(activations, "ROWS_PER_READ", 37)
     path = tmp_path / "activations.h5"
     activations.dump_activations(path, study["vgg/seed0"].model, dataset, 16, CPU)

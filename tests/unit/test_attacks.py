@@ -54,7 +54,9 @@ def test_the_box_of_pixel_values_is_respected_at_its_edges():
     images = torch.cat([torch.zeros(2, 1, 6, 6), torch.ones(2, 1, 6, 6)])
     labels = torch.tensor([0, 1, 0, 1])
     for condition in (LINF, L2):
-        start = threat_models.draw_start(np.arange(4), (1, 6, 6), condition.norm, condition.epsilon, 0)
+        start = threat_models.draw_start(
+            np.arange(4), (1, 6, 6), condition.norm, condition.epsilon, 0
+        )
         perturbed = images + pgd(network, images, labels, start, condition, PGD)
         assert perturbed.min() >= 0
         assert perturbed.max() <= 1
@@ -65,7 +67,9 @@ def test_more_steps_raise_the_loss(study, dataset, condition):
     network = study["resnet/seed0"].model.network
     images = to_float(torch.from_numpy(dataset["test/images"][:100]))
     labels = torch.from_numpy(dataset["test/labels"][:100])
-    start = threat_models.draw_start(np.arange(100), images.shape[1:], condition.norm, condition.epsilon, 0)
+    start = threat_models.draw_start(
+        np.arange(100), images.shape[1:], condition.norm, condition.epsilon, 0
+    )
     losses = []
     for steps in (1, 5, 20):
         settings = dataclasses.replace(PGD, steps=steps)

@@ -58,7 +58,7 @@ def test_an_import_of_an_import_counts(copy):
 
 def test_an_import_inside_a_function_counts(copy):
     module = copy / "repcompare" / "blocks.py"
-    edit(module, '    crossed = ', '    import repcompare.logs\n\n    crossed = ')
+    edit(module, "    crossed = ", "    import repcompare.logs\n\n    crossed = ")
     before = digest(copy, "compare.py")
     edit(copy / "repcompare" / "logs.py", "logging.INFO", "logging.DEBUG")
     assert digest(copy, "compare.py") != before

@@ -28,7 +28,9 @@ def test_the_digits_are_scikit_learns_in_eight_bits():
     assert raw.test.images.shape == (597, 1, 8, 8)
     for split in (raw.train, raw.test):
         np.testing.assert_array_equal(split.labels, bunch.target[split.ids])
-        np.testing.assert_allclose(split.images[:, 0] / 255, bunch.images[split.ids] / 16, atol=2e-3)
+        np.testing.assert_allclose(
+            split.images[:, 0] / 255, bunch.images[split.ids] / 16, atol=2e-3
+        )
     ids = np.concatenate([raw.train.ids, raw.test.ids])
     assert sorted(ids) == list(range(1797))
 
@@ -55,7 +57,10 @@ def test_splits_are_disjoint_stratified_and_nested():
 
 def test_splits_keep_image_label_and_id_together():
     train = load("digits", None).train
-    rows = {i: (image, label) for i, image, label in zip(train.ids, train.images, train.labels, strict=True)}
+    rows = {
+        i: (image, label)
+        for i, image, label in zip(train.ids, train.images, train.labels, strict=True)
+    }
     for split in split_training(train, 100, 100).values():
         for i, image, label in zip(split.ids, split.images, split.labels, strict=True):
             np.testing.assert_array_equal(image, rows[i][0])
@@ -96,14 +101,14 @@ def test_a_truncated_fashion_mnist_file_is_refused(tmp_path):
     content = gzip.decompress(broken.read_bytes())
     broken.unlink()
     broken.write_bytes(gzip.compress(content[:-1]))
-    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.gz is not a whole IDX file"):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz is not a whole IDX file"):
         load("fashion_mnist", str(tmp_path))
 
 
 def test_a_folder_without_the_files_is_named(tmp_path):
-    with pytest.raises(DataError, match="holds neither train-images-idx3-ubyte.gz nor"):
+    with pytest.raises(DataError, match=r"holds neither train-images-idx3-ubyte\.gz nor"):
         load("fashion_mnist", str(tmp_path))
-    with pytest.raises(DataError, match=f"cifar10: {tmp_path}/cifar-10-batches-py"):
+    with pytest.raises(DataError, match=rf"cifar10: {tmp_path}/cifar-10-batches-py"):
         load("cifar10", str(tmp_path))
 
 

@@ -1,5 +1,6 @@
 """Figures show the tables' numbers in the right place, at every size of study."""
 
+import h5py
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from unit.synthetic_tables import tables
 from repcompare import figures, gallery, heatmaps
 from repcompare.findings import Attack
 from repcompare.plot_style import architecture_of, ordered_models, save
+from repcompare.storage import MismatchError
 
 FIGURES = {
     "accuracies": lambda study: figures.accuracies(study["models"]),
@@ -147,7 +149,7 @@ def test_what_is_missing_is_explained(name, size, reason):
 
 def test_similarity_against_transfer_prints_both_correlations():
     shown = texts(FIGURES["geometry_against_transfer"](tables(5, 3, images=10**6)))
-    assert shown.count("partial +1.00; different only +1.00") == 5
+    assert shown.count("partial +1.00 (different +1.00)") == 5
     assert sum(text.startswith("Spearman +0.") for text in shown) == 5
 
 
@@ -191,6 +193,45 @@ def test_the_gallery_marks_what_fools_the_model(channels, tmp_path):
     weights = [axes.title.get_fontweight() for axes in figure.axes if axes.get_title() == "dog"]
     assert sorted(weights) == ["bold", "normal", "normal"]
     assert "±8 of 255" in figure.get_suptitle()
+
+
+def adversarial_file(path, model, ids, predictions):
+    with h5py.File(path, "w") as file:
+        file.attrs["model"] = model
+        file["ids"], file["labels"] = ids, [0, 1, 1]
+        file["clean_prediction"] = predictions
+        file["clean"] = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 8, 8))
+        for place, (kind, epsilon) in enumerate([("noise", 0.1), ("pgd", 0.1), ("pgd", 0.2)]):
+            group = file.create_group(f"attacks/{place}")
+            group.attrs.update({"attack": kind, "norm": "linf", "epsilon": epsilon})
+            group["images"] = np.full((3, 1, 8, 8), place, np.uint8)
+            group["prediction"] = [place] * 3
+    return path
+
+
+def test_examples_are_the_first_images_that_every_model_classifies_correctly(tmp_path):
+    files = [
+        adversarial_file(tmp_path / "a.h5", "a/seed0", [5, 6, 7], [0, 1, 1]),
+        adversarial_file(tmp_path / "b.h5", "b/seed0", [5, 6, 7], [1, 1, 1]),
+    ]
+    clean, labels, examples = gallery.read_examples(files, Attack("linf", 0.2, "0.2"), 8)
+    assert clean[:, 0, 0, 0].tolist() == [1, 2]
+    assert labels.tolist() == [1, 1]
+    assert list(examples) == ["a/seed0", "b/seed0"]
+    assert (examples["b/seed0"].images == 2).all()
+    assert examples["b/seed0"].predictions.tolist() == [2, 2]
+    clean, labels, examples = gallery.read_examples(files, None, 8)
+    shown = gallery.adversarial_examples(clean, labels, ["cat", "dog"], examples, None)
+    assert "no adversarial examples" in texts(shown)[0]
+
+
+def test_examples_of_different_images_do_not_stand_side_by_side(tmp_path):
+    files = [
+        adversarial_file(tmp_path / "a.h5", "a/seed0", [5, 6, 7], [0, 1, 1]),
+        adversarial_file(tmp_path / "b.h5", "b/seed0", [5, 6, 8], [0, 1, 1]),
+    ]
+    with pytest.raises(MismatchError, match=r"b\.h5 and .*a\.h5 hold other images"):
+        gallery.read_examples(files, Attack("linf", 0.2, "0.2"), 8)
 
 
 def test_a_gallery_of_other_images_than_the_clean_ones_is_refused():

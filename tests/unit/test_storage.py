@@ -17,9 +17,13 @@ from repcompare.storage import (
 
 
 def test_a_failure_half_way_leaves_neither_a_file_nor_a_partial_one(tmp_path):
-    with pytest.raises(RuntimeError), new_hdf5(tmp_path / "a.h5", {}) as file:
-        file["x"] = np.arange(3)
-        raise RuntimeError
+    def write():
+        with new_hdf5(tmp_path / "a.h5", {}) as file:
+            file["x"] = np.arange(3)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write()
     assert list(tmp_path.iterdir()) == []
 
 

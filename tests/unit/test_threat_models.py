@@ -88,7 +88,7 @@ def test_an_image_outside_its_ball_is_refused():
     tm.verify(clean, stored, "linf", 9 / 255)
     tm.verify(clean, stored, "l2", 9 / 255)
     for norm in tm.NORMS:
-        with pytest.raises(ValueError, match="1 stored images leave .* the first is number 1"):
+        with pytest.raises(ValueError, match=r"1 stored images leave .* the first is number 1"):
             tm.verify(clean, stored, norm, 8 / 255)
     with pytest.raises(ValueError, match="not uint8"):
         tm.verify(clean, stored.float(), "linf", 1.0)

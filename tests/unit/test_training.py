@@ -48,7 +48,12 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit(digits, precision):
 
 def test_another_seed_another_order_and_another_recipe_give_other_weights(digits):
     reference = trained(digits)[0]
-    for changes in ({"seed": 1}, {"crop_padding": 0}, {"horizontal_flip": True}, {"weight_decay": 0.1}):
+    for changes in (
+        {"seed": 1},
+        {"crop_padding": 0},
+        {"horizontal_flip": True},
+        {"weight_decay": 0.1},
+    ):
         assert not same_weights(reference, trained(digits, **changes)[0])
 
 
@@ -62,7 +67,9 @@ def test_the_network_is_left_in_eval_mode(digits):
 
 
 def test_a_loss_that_is_not_finite_stops_training_and_names_the_setting(digits):
-    with pytest.raises(TrainingError, match=r"diverged in epoch 1 of 1.*training\.learning_rate \(now 1e\+30\)"):
+    with pytest.raises(
+        TrainingError, match=r"diverged in epoch 1 of 1.*training\.learning_rate \(now 1e\+30\)"
+    ):
         trained(digits, learning_rate=1e30)
 
 
@@ -97,7 +104,9 @@ def test_accuracy_counts_the_last_incomplete_batch(digits):
     network = trained(digits)[0]
     images, labels = (values[:7] for values in digits)
     predictions = network(to_float(images)).argmax(1)
-    assert accuracy(network, images, labels) == pytest.approx((predictions == labels).sum().item() / 7)
+    assert accuracy(network, images, labels) == pytest.approx(
+        (predictions == labels).sum().item() / 7
+    )
 
 
 def augment(images, padding, flip, seed=0):
@@ -118,7 +127,9 @@ def test_a_crop_is_a_window_of_the_padded_image_and_every_window_occurs():
         for top in range(5)
         for left in range(5)
     ]
-    seen = {crop.numpy().tobytes() for crop in augment(image.expand(600, -1, -1, -1), 2, False)[:, 0]}
+    seen = {
+        crop.numpy().tobytes() for crop in augment(image.expand(600, -1, -1, -1), 2, False)[:, 0]
+    }
     assert seen == set(windows)
 
 

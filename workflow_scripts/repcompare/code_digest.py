@@ -3,9 +3,11 @@
 import ast
 import functools
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_digest(script: Path, *modules: str) -> str:
@@ -27,6 +29,15 @@ def code_digest(script: Path, *modules: str) -> str:
     return digest.hexdigest()
 
 
+def files_digest(paths: Iterable[Path]) -> str:
+    """SHA-256 (hex) of the names and bytes of files that are neither code nor results."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        content = path.read_bytes()
+        digest.update(f"{path.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
 @functools.cache
 def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
     tree = ast.parse(path.read_text(), filename=str(path))
@@ -37,10 +48,9 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
         elif isinstance(node, ast.ImportFrom):
             module = _absolute(node, path)
             imports += [module, *(f"{module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                # An empty body would not unparse to the same text as one that never had a docstring.
-                node.body = node.body[1:] or [ast.Pass()]
+        elif isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            # Without a statement, a body would not unparse like one that never had a docstring.
+            node.body = node.body[1:] or [ast.Pass()]
     names = {name for name in imports if name.split(".")[0] == PACKAGE.name}
     return ast.unparse(tree), tuple(sorted({file for name in names for file in _files(name)}))
 

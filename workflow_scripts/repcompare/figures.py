@@ -172,7 +172,7 @@ def draw_residuals(axes: Axes, pairs: pd.DataFrame, numbers: pd.DataFrame) -> No
     ends = np.array([x.min(), x.max()])
     axes.plot(ends, numbers.loc["all", "slope"] * ends, color="black", linewidth=1)
     # Same-architecture pairs alone can carry the pooled number.
-    print_number(axes, "partial", partial, f"different only {signed(among_different)}")
+    print_number(axes, "partial", partial, f"different {signed(among_different)}")
 
 
 def scatter_kinds(axes: Axes, x, y, same: pd.Series) -> None:
@@ -192,8 +192,8 @@ def scatter_kinds(axes: Axes, x, y, same: pd.Series) -> None:
 
 def print_number(axes: Axes, name: str, value: float, beside: str = "") -> None:
     """A correlation above the panel, and what is to be read `beside` it."""
-    text = f"{name} {signed(value)}" + (f"; {beside}" if beside else "")
-    axes.text(0, 1.01, text, transform=axes.transAxes, va="bottom", fontsize=7)
+    text = f"{name} {signed(value)}" + (f" ({beside})" if beside else "")
+    axes.text(0, 1.01, text, transform=axes.transAxes, va="bottom", fontsize=6.8)
 
 
 def signed(value: float) -> str:

@@ -1,14 +1,18 @@
 """Adversarial examples as images."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repcompare.findings import Attack
 from repcompare.plot_style import DIVERGING, NORMS, SAME, explanation, styled
+from repcompare.storage import MismatchError
 
 # Inches: the side of an image, between images, of the label above it, of the headings, the border.
 TILE, GAP, LABEL, HEADING, MARGIN = 0.78, 0.06, 0.19, 0.48, 0.08
@@ -22,13 +26,45 @@ class Examples(NamedTuple):
     predictions: np.ndarray
 
 
+def read_examples(
+    paths: Sequence[str | Path], attack: Attack | None, count: int
+) -> tuple[np.ndarray, np.ndarray, dict[str, Examples]]:
+    """Clean images uint8 (n, C, H, W), labels int (n,), and each model's examples of them.
+
+    The first `count` images that every model classifies correctly; none of them without an
+    attack. `paths`: the models' adversarial.h5.
+
+    Raises:
+        MismatchError: the files do not hold the same images.
+    """
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(h5py.File(path)) for path in paths]
+        for file in files[1:]:
+            if not np.array_equal(file["ids"], files[0]["ids"]):
+                raise MismatchError(f"{file.filename} and {files[0].filename} hold other images")
+        labels = files[0]["labels"][:]
+        correct = np.all([file["clean_prediction"][:] == labels for file in files], axis=0)
+        chosen = np.flatnonzero(correct)[: count if attack else 0]
+        examples = {}
+        for file in files:
+            for group in file["attacks"].values() if attack else ():
+                kind = group.attrs["attack"], group.attrs["norm"]
+                if kind == ("pgd", attack.norm) and np.isclose(
+                    group.attrs["epsilon"], attack.epsilon
+                ):
+                    examples[str(file.attrs["model"])] = Examples(
+                        group["images"][chosen], group["prediction"][chosen]
+                    )
+        return files[0]["clean"][chosen], labels[chosen], examples
+
+
 @styled
 def adversarial_examples(
     clean: np.ndarray,
     labels: np.ndarray,
     class_names: Sequence[str],
     examples: Mapping[str, Examples],
-    attack: Attack,
+    attack: Attack | None,
 ) -> Figure:
     """Clean images, and for each model the adversarial image and the magnified perturbation.
 
@@ -46,8 +82,8 @@ def adversarial_examples(
             raise ValueError(
                 f"{model} has images {images.shape} but the clean ones are {clean.shape}"
             )
-    if not len(clean) or not examples:
-        return explanation("no adversarial examples were given")
+    if attack is None or not len(clean) or not examples:
+        return explanation("no adversarial examples: none were asked for, or there is one model")
     figure, grid = tiles(len(clean), 1 + 2 * len(examples))
     for row, axes in enumerate(grid[:, 0]):
         show(axes, clean[row])

@@ -56,6 +56,9 @@ COSTS = (
     Column("peak_mib", "peak memory, MiB", "count"),
 )
 
+# Where the page's template and the figures' captions are kept.
+PAGE = Path(__file__).resolve().parents[2] / "report"
+
 # A table longer than this is named and not shown: the browser would spend seconds laying it out.
 LONGEST_TABLE = 2000
 
@@ -77,7 +80,7 @@ def read_figures(svgs: Iterable[Path], captions: Iterable[Path]) -> dict[str, Fi
     Raises:
         ValueError: a figure has no caption, or a caption no title.
     """
-    texts = {path.stem: path.read_text() for path in map(Path, captions)}
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in map(Path, captions)}
     figures = {}
     for path in map(Path, svgs):
         if path.stem not in texts:
@@ -87,7 +90,9 @@ def read_figures(svgs: Iterable[Path], captions: Iterable[Path]) -> dict[str, Fi
             raise ValueError(f"the caption of {path.stem} does not begin with a **title**")
         heading, caption = (" ".join(part.split()) for part in match.groups())
         # A line must not begin with the sign of the number that ends the line above.
-        figures[path.stem] = Figure(path.read_text(), heading, caption.replace(" %", "\u00a0%"))
+        figures[path.stem] = Figure(
+            path.read_text(encoding="utf-8"), heading, caption.replace(" %", "\u00a0%")
+        )
     return figures
 
 

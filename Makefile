@@ -1,0 +1,47 @@
+PYTHON ?= python3
+CORES ?= all
+STUDY ?= config/config.yaml
+BIN := .venv/bin
+
+.PHONY: run test lint bench lock format clean
+
+run: .venv/run.stamp
+	$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
+
+test: .venv/dev.stamp
+	$(BIN)/python -m pytest
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+bench: export PYTHONPATH := workflow_scripts
+bench: .venv/dev.stamp
+	$(BIN)/python benchmarks/compare.py
+	$(BIN)/python benchmarks/attack.py
+	$(BIN)/python benchmarks/train.py
+
+# Needs uv. Resolves for every platform and Python at once; the conda environment gets the same pins.
+lock:
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate -U envs/requirements.in -o envs/requirements.lock
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate -c envs/requirements.lock envs/requirements-dev.in -o envs/requirements-dev.lock
+	$(PYTHON) envs/conda.py envs/requirements.lock > envs/environment.yaml
+
+clean:
+	rm -rf results .snakemake
+
+.venv/run.stamp: envs/requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement $<
+	touch $@
+
+.venv/dev.stamp: envs/requirements-dev.lock .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --requirement $<
+	touch $@

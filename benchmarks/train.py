@@ -1,0 +1,100 @@
+"""Training against the usual loop, and against the bare forward and backward pass."""
+
+import copy
+
+import numpy as np
+import torch
+from networks import images, networks
+from timing import medians, print_table
+from torch.nn.functional import cross_entropy
+from torchvision import transforms
+
+from repcompare.augmentation import to_float
+from repcompare.devices import autocast, resolve_precision
+from repcompare.training import TrainingSettings, train
+
+BATCH, BATCHES = 128, 8
+DEVICE = torch.device("cpu")
+SETTINGS = TrainingSettings(1, BATCH, 0.1, 0.9, 5e-4, 0.0, "one_cycle", 2, True, "auto", 0.0)
+
+
+class PerImage(torch.utils.data.Dataset):
+    """Images transformed one at a time, as in most training scripts."""
+
+    def __init__(self, pixels: torch.Tensor, labels: torch.Tensor) -> None:
+        """Keep the images as arrays."""
+        self.pixels, self.labels = pixels.permute(0, 2, 3, 1).numpy(), labels
+        self.transform = transforms.Compose(
+            [
+                transforms.ToPILImage(),
+                transforms.RandomCrop(28, padding=2),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+            ]
+        )
+
+    def __len__(self) -> int:
+        """The number of images."""
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """One transformed image."""
+        return self.transform(np.ascontiguousarray(self.pixels[index])), self.labels[index]
+
+
+def usual_loop(network: torch.nn.Module, pixels: torch.Tensor, labels: torch.Tensor) -> None:
+    """One epoch: DataLoader with a worker, float32, contiguous."""
+    data = PerImage(pixels, labels)
+    loader = torch.utils.data.DataLoader(data, BATCH, shuffle=True, num_workers=1, drop_last=True)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1, 0.9, weight_decay=5e-4, nesterov=True)
+    network.train()
+    for batch, target in loader:
+        optimizer.zero_grad()
+        cross_entropy(network(batch), target).backward()
+        optimizer.step()
+
+
+def bare(
+    network: torch.nn.Module, batch: torch.Tensor, labels: torch.Tensor, precision: str
+) -> None:
+    """Forward and backward on one fixed batch, as often as an epoch has batches."""
+    network.train()
+    for _ in range(BATCHES):
+        with autocast(DEVICE, precision):
+            logits = network(batch)
+        cross_entropy(logits.float(), labels).backward()
+        network.zero_grad(set_to_none=True)
+
+
+def main() -> None:
+    """Print one row an architecture."""
+    torch.set_num_threads(1)
+    pixels, labels = images(BATCH * BATCHES)
+    precision = resolve_precision("auto", DEVICE)
+    rows = []
+    for name, network in networks().items():
+        plain = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
+        batch = to_float(pixels[:BATCH])
+        seconds = medians(
+            {
+                "ours": lambda n=network: train(n, pixels, labels, SETTINGS, precision, 0),
+                "usual": lambda n=plain: usual_loop(n, pixels, labels),
+                "bare": lambda n=network, x=batch: bare(n, x, labels[:BATCH], precision),
+            },
+            repeats=3,
+        )
+        rate = len(labels) / seconds["ours"]
+        rows.append(
+            [
+                name,
+                f"{rate:.0f}",
+                f"{seconds['usual'] / seconds['ours']:.2f}",
+                f"{seconds['ours'] / seconds['bare']:.2f}",
+            ]
+        )
+    header = ["architecture", "images/s", "usual loop / ours", "ours / bare pass"]
+    print_table(f"Training, 28x28, batches of {BATCH}, one thread, {precision}", header, rows)
+
+
+if __name__ == "__main__":
+    main()

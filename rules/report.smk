@@ -1,0 +1,118 @@
+# Each figure of the tables and its section in the report.
+FIGURES = {
+    "accuracies": "Models",
+    "stitched_accuracy": "Linear maps",
+    "held_out_r2": "Linear maps",
+    "maps_by_family": "Linear maps",
+    "similarity": "Geometry",
+    "same_and_cross_architecture": "Geometry",
+    "adversarial_transfer": "Adversarial transfer",
+    "epsilon_curves": "Adversarial transfer",
+    "geometry_against_transfer": "Adversarial transfer",
+}
+EXAMPLES = "adversarial_examples"
+
+
+def in_report(name, section):
+    """The SVG file of a figure, flagged for `snakemake --report`."""
+    return report(
+        f"{RESULTS}/figures/{name}.svg",
+        caption=f"../report/captions/{name}.rst",
+        category=section,
+        labels={"figure": name.replace("_", " ")},
+    )
+
+
+def example_models():
+    """The models that the gallery shows: the first of each of the first five architectures."""
+    first = {}
+    for architecture, seed in study_config.models(STUDY):
+        first.setdefault(architecture, seed)
+    return list(first.items())[:5]
+
+
+def reproducible_config():
+    """The config without what says only where this machine computes and keeps its raw data."""
+    data = {key: value for key, value in STUDY["data"].items() if key != "root"}
+    return {key: value for key, value in STUDY.items() if key != "device"} | {"data": data}
+
+
+rule draw_figures:
+    input:
+        **{name: path for name, path in rules.summarise.output.items() if name != "pairs"},
+    output:
+        svg=[in_report(name, section) for name, section in FIGURES.items()],
+        png=[f"{RESULTS}/figures/{name}.png" for name in FIGURES],
+    log:
+        f"{LOGS}/draw_figures.log",
+    benchmark:
+        f"{BENCHMARKS}/draw_figures/figures.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=stage_settings("draw_figures.py"),
+    message:
+        "Drawing the figures"
+    script:
+        "../workflow_scripts/draw_figures.py"
+
+
+rule draw_examples:
+    input:
+        dataset=DATASET,
+        transfer=rules.summarise.output.transfer,
+        adversarial=[
+            rules.attack.output.adversarial.format(architecture=architecture, seed=seed)
+            for architecture, seed in example_models()
+        ],
+    output:
+        svg=in_report(EXAMPLES, "Adversarial transfer"),
+        png=f"{RESULTS}/figures/{EXAMPLES}.png",
+    log:
+        f"{LOGS}/draw_examples.log",
+    benchmark:
+        f"{BENCHMARKS}/draw_examples/figure.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=stage_settings("draw_examples.py", examples=STUDY["report"]["examples"]),
+    message:
+        "Drawing adversarial examples"
+    script:
+        "../workflow_scripts/draw_examples.py"
+
+
+rule write_report:
+    input:
+        **rules.summarise.output,
+        dataset=DATASET,
+        figures=[rules.draw_figures.output.svg, rules.draw_examples.output.svg],
+    output:
+        page=f"{RESULTS}/report.html",
+    log:
+        f"{LOGS}/write_report.log",
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=stage_settings(
+            "write_report.py",
+            config=reproducible_config(),
+            benchmarks=BENCHMARKS,
+            page=files_digest((Path(workflow.basedir) / "report").rglob("*.*")),
+        ),
+    message:
+        "Writing {output.page}"
+    script:
+        "../workflow_scripts/write_report.py"

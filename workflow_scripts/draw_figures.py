@@ -1,0 +1,34 @@
+"""Draw the figures that the study's tables give."""
+
+from pathlib import Path
+
+from repcompare import figures, heatmaps
+from repcompare.logs import logging_to
+from repcompare.plot_style import save
+from repcompare.tables import read_table
+
+# What draws each figure, and from which tables.
+DRAWN = {
+    "accuracies": (figures.accuracies, ["models"]),
+    "stitched_accuracy": (heatmaps.stitched_accuracy, ["maps"]),
+    "held_out_r2": (heatmaps.held_out_r2, ["maps"]),
+    "maps_by_family": (figures.maps_by_family, ["maps"]),
+    "similarity": (heatmaps.similarity, ["geometry"]),
+    "same_and_cross_architecture": (figures.same_and_cross_architecture, ["geometry"]),
+    "adversarial_transfer": (heatmaps.adversarial_transfer, ["transfer"]),
+    "epsilon_curves": (figures.epsilon_curves, ["transfer", "attacks"]),
+    "geometry_against_transfer": (figures.geometry_against_transfer, ["geometry", "transfer"]),
+}
+
+
+def main(snakemake) -> None:
+    """Draw each figure as SVG and PNG."""
+    tables = {name: read_table(path) for name, path in snakemake.input.items()}
+    for svg, png in zip(snakemake.output.svg, snakemake.output.png, strict=True):
+        draw, names = DRAWN[Path(svg).stem]
+        save(draw(*(tables[name] for name in names)), svg, png)
+
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]):  # noqa: F821
+        main(snakemake)  # noqa: F821
