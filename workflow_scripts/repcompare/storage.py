@@ -39,12 +39,13 @@ def new_hdf5(path: str | os.PathLike, attributes: Mapping) -> Iterator[h5py.File
 
     `digest` is `content_digest` of what the block stored, so it does not depend on time or host.
     """
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        yield file
-        file.attrs["digest"] = content_digest(file)
-        file.attrs["versions"] = json.dumps(versions())
-        for key, value in attributes.items():
-            file.attrs[key] = value
+    with replacing(path) as temporary:  # noqa: SIM117 (closed before it is renamed)
+        with h5py.File(temporary, "w") as file:
+            yield file
+            file.attrs["digest"] = content_digest(file)
+            file.attrs["versions"] = json.dumps(versions())
+            for key, value in attributes.items():
+                file.attrs[key] = value
 
 
 def content_digest(group: h5py.Group) -> str:
