@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -72,5 +73,37 @@ def block_models(pattern):
 
 def gpus(wildcards):
     """How many GPUs a job of a network takes; 0 on a machine without one."""
-    has_gpu = STUDY["device"] == "cuda" or Path("/dev/nvidiactl").exists()
-    return int(has_gpu and STUDY["device"] != "cpu")
+    has_gpu = STUDY["device"] == "cuda" or shutil.which("nvidia-smi")
+    return int(bool(has_gpu) and STUDY["device"] != "cpu")
+
+
+def training_settings(wildcards):
+    """The settings of a model's training, and the digest of its own family's code."""
+    settings = study_config.training_settings(STUDY, wildcards.architecture)
+    network = {key: settings.pop(key) for key in ("factory", "kwargs")}
+    family = f"repcompare.architectures.{network['factory']}"
+    return stage_settings("train.py", family, training=settings, **network)
+
+
+def in_report(name, section):
+    """The SVG file of a figure, flagged for `snakemake --report`."""
+    return report(
+        f"{RESULTS}/figures/{name}.svg",
+        caption=f"../report/captions/{name}.rst",
+        category=section,
+        labels={"figure": name.replace("_", " ")},
+    )
+
+
+def first_models(count):
+    """The first model of each of the first `count` architectures."""
+    first = {}
+    for architecture, seed in study_config.models(STUDY):
+        first.setdefault(architecture, seed)
+    return list(first.items())[:count]
+
+
+def reproducible_config():
+    """The config without what says only where this machine computes and keeps its raw data."""
+    data = {key: value for key, value in STUDY["data"].items() if key != "root"}
+    return {key: value for key, value in STUDY.items() if key != "device"} | {"data": data}

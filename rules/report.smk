@@ -13,30 +13,6 @@ FIGURES = {
 EXAMPLES = "adversarial_examples"
 
 
-def in_report(name, section):
-    """The SVG file of a figure, flagged for `snakemake --report`."""
-    return report(
-        f"{RESULTS}/figures/{name}.svg",
-        caption=f"../report/captions/{name}.rst",
-        category=section,
-        labels={"figure": name.replace("_", " ")},
-    )
-
-
-def example_models():
-    """The models that the gallery shows: the first of each of the first five architectures."""
-    first = {}
-    for architecture, seed in study_config.models(STUDY):
-        first.setdefault(architecture, seed)
-    return list(first.items())[:5]
-
-
-def reproducible_config():
-    """The config without what says only where this machine computes and keeps its raw data."""
-    data = {key: value for key, value in STUDY["data"].items() if key != "root"}
-    return {key: value for key, value in STUDY.items() if key != "device"} | {"data": data}
-
-
 rule draw_figures:
     input:
         **{name: path for name, path in rules.summarise.output.items() if name != "pairs"},
@@ -67,7 +43,7 @@ rule draw_examples:
         transfer=rules.summarise.output.transfer,
         adversarial=[
             rules.attack.output.adversarial.format(architecture=architecture, seed=seed)
-            for architecture, seed in example_models()
+            for architecture, seed in first_models(5)
         ],
     output:
         svg=in_report(EXAMPLES, "Adversarial transfer"),

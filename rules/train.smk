@@ -1,10 +1,3 @@
-def training_settings(wildcards):
-    settings = study_config.training_settings(STUDY, wildcards.architecture)
-    network = {key: settings.pop(key) for key in ("factory", "kwargs")}
-    family = f"repcompare.architectures.{network['factory']}"
-    return stage_settings("train.py", family, training=settings, **network)
-
-
 rule train:
     input:
         dataset=DATASET,
