@@ -14,8 +14,8 @@ from repcompare.models import load_model
 def main(snakemake) -> None:
     """Load the model and store its perturbed images."""
     settings = json.loads(snakemake.params.settings)
-    use_threads(snakemake.threads)
     device = resolve_device(snakemake.resources.device)
+    use_threads(snakemake.threads, device)
     conditions = []
     for norm, values in settings["epsilons"].items():
         for value in values:
@@ -37,7 +37,6 @@ def main(snakemake) -> None:
             settings["samples"],
             conditions,
             pgd_settings,
-            device,
         )
 
 

@@ -13,13 +13,11 @@ from repcompare.models import load_model
 def main(snakemake) -> None:
     """Load the model and stream its activations to HDF5."""
     settings = json.loads(snakemake.params.settings)
-    use_threads(snakemake.threads)
     device = resolve_device(snakemake.resources.device)
+    use_threads(snakemake.threads, device)
     with h5py.File(snakemake.input.dataset) as dataset:
         model = load_model(snakemake.input.weights, snakemake.input.record, dataset, device)
-        dump_activations(
-            snakemake.output.activations, model, dataset, settings["batch_size"], device
-        )
+        dump_activations(snakemake.output.activations, model, dataset, settings["batch_size"])
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from repcompare.transfer import evaluate_transfer
 def main(snakemake) -> None:
     """Load the block's models and store their answers."""
     settings = json.loads(snakemake.params.settings)
-    use_threads(snakemake.threads)
     device = resolve_device(snakemake.resources.device)
+    use_threads(snakemake.threads, device)
     with h5py.File(snakemake.input.dataset) as dataset:
         models = [
             load_model(weights, record, dataset, device)
@@ -30,7 +30,6 @@ def main(snakemake) -> None:
         snakemake.input.adversarial,
         ordered_pairs(architectures),
         settings["batch_size"],
-        device,
     )
 
 

@@ -22,8 +22,8 @@ def main(snakemake, log) -> None:
     settings = TrainingSettings(**spec["training"])
     seed = int(snakemake.wildcards.seed)
     name = f"{snakemake.wildcards.architecture}/seed{seed}"
-    use_threads(snakemake.threads)
     device = resolve_device(snakemake.resources.device)
+    use_threads(snakemake.threads, device)
     precision = resolve_precision(settings.precision, device)
     with h5py.File(snakemake.input.dataset) as file:
         splits = {

@@ -15,6 +15,7 @@ from repcompare.models import load_model, save_model
 from repcompare.training import TrainingSettings, accuracy, train
 
 CPU = torch.device("cpu")
+torch.set_num_threads(1)
 NETWORKS = {
     ("resnet", 0): {"blocks": [1, 1], "width": 8},
     ("resnet", 1): {"blocks": [1, 1], "width": 8},
@@ -99,7 +100,7 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
             )
             save_model(files.weights, files.record, network, record)
             files.model = load_model(files.weights, files.record, dataset, CPU)
-            dump_activations(files.activations, files.model, dataset, 128, CPU)
-            attack_model(files.adversarial, files.model, dataset, 100, CONDITIONS, PGD, CPU)
+            dump_activations(files.activations, files.model, dataset, 128)
+            attack_model(files.adversarial, files.model, dataset, 100, CONDITIONS, PGD)
             models[name] = files
     return models

@@ -4,7 +4,6 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import CPU
 
 from repcompare import activations
 from repcompare.augmentation import to_float
@@ -42,7 +41,7 @@ def test_reading_and_computing_in_pieces_changes_nothing(
 ):
     monkeypatch.setattr(activations, "ROWS_PER_READ", 37)
     path = tmp_path / "activations.h5"
-    activations.dump_activations(path, study["vgg/seed0"].model, dataset, 16, CPU)
+    activations.dump_activations(path, study["vgg/seed0"].model, dataset, 16)
     with h5py.File(path) as pieces:
         np.testing.assert_allclose(
             pieces["train/representation"], stored["train/representation"], atol=1e-5

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import CONDITIONS, CPU, PGD
+from conftest import CONDITIONS, PGD
 from torch.nn.functional import cross_entropy
 
 from repcompare import threat_models
@@ -82,25 +82,29 @@ def test_pgd_is_as_strong_as_an_independent_implementation(study, dataset):
     import torchattacks
 
     network = study["resnet/seed0"].model.network
-    images = to_float(torch.from_numpy(dataset["test/images"][:200]))
-    labels = torch.from_numpy(dataset["test/labels"][:200])
+    images = to_float(torch.from_numpy(dataset["test/images"][:]))
+    labels = torch.from_numpy(dataset["test/labels"][:])
     settings = dataclasses.replace(PGD, steps=20)
     epsilon = 16 / 255
     condition = Condition("pgd", "linf", epsilon, "16/255")
-    start = threat_models.draw_start(np.arange(200), images.shape[1:], "linf", epsilon, 0)
-    ours = images + pgd(network, images, labels, start, condition, settings)
-    torch.manual_seed(0)
     peer = torchattacks.PGD(network, eps=epsilon, alpha=2.5 * epsilon / 20, steps=20)
-    theirs = peer(images.contiguous(), labels)
-    robust = [(network(x).argmax(1) == labels).float().mean().item() for x in (ours, theirs)]
-    assert robust[0] <= robust[1] + 0.01
-    assert robust[0] < 0.9
+    robust = {"ours": [], "theirs": []}
+    for seed in range(3):
+        start = threat_models.draw_start(dataset["test/ids"], (1, 8, 8), "linf", epsilon, seed)
+        ours = images + pgd(network, images, labels, start, condition, settings)
+        torch.manual_seed(seed)
+        theirs = peer(images.contiguous(), labels)
+        for name, perturbed in (("ours", ours), ("theirs", theirs)):
+            robust[name].append((network(perturbed).argmax(1) == labels).float().mean().item())
+    # From one random start to the next, the accuracy moves by about a point.
+    assert np.mean(robust["ours"]) <= np.mean(robust["theirs"]) + 0.015
+    assert np.mean(robust["ours"]) < 0.8
 
 
 def test_batch_size_and_order_do_not_change_an_example(study, dataset, stored, tmp_path):
     path = tmp_path / "adversarial.h5"
     settings = dataclasses.replace(PGD, batch_size=7)
-    attack_model(path, study["resnet/seed0"].model, dataset, 50, [LINF], settings, CPU)
+    attack_model(path, study["resnet/seed0"].model, dataset, 50, [LINF], settings)
     with h5py.File(path) as pieces:
         group = f"attacks/{LINF.id}"
         same = np.mean(pieces[group]["images"][:] == stored[group]["images"][:50])

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CONDITIONS, CPU
+from conftest import CONDITIONS
 
 from repcompare import summary
 from repcompare.blocks import ordered_pairs
@@ -32,7 +32,7 @@ def files(study, tmp_path_factory):
         pairs = ordered_pairs([name.split("/")[0] for name in names])
         evaluate_transfer(
             folder / "transfer.h5",
-            [m.model for m in members], [m.adversarial for m in members], pairs, 64, CPU,
+            [m.model for m in members], [m.adversarial for m in members], pairs, 64,
         )  # fmt: skip
         for key, name in (
             ("maps", "maps.csv"),

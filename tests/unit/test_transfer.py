@@ -4,7 +4,6 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import CPU
 
 from repcompare.augmentation import to_float
 from repcompare.blocks import ordered_pairs, unordered_pairs
@@ -17,7 +16,7 @@ def evaluate(path, study, names, adversarial=None):
     models = [study[name].model for name in names]
     files = [study[name].adversarial for name in adversarial or names]
     pairs = ordered_pairs([name.split("/")[0] for name in names])
-    evaluate_transfer(path, models, files, pairs, 32, CPU)
+    evaluate_transfer(path, models, files, pairs, 32)
 
 
 def test_a_block_holds_its_ordered_pairs():
@@ -46,9 +45,7 @@ def test_answers_are_the_targets_to_the_sources_images(study, tmp_path):
 
 def test_a_margin_is_negative_where_the_prediction_is_wrong():
     logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 1.0, 0.5]])
-    prediction, margin = predictions_and_margins(
-        lambda _: logits, torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 2]), 2, CPU
-    )
+    prediction, margin = predictions_and_margins(logits, torch.tensor([0, 2]))
     assert prediction.tolist() == [0, 1]
     assert margin.tolist() == [1.0, -0.5]
 

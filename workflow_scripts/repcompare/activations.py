@@ -17,7 +17,6 @@ def dump_activations(
     model: TrainedModel,
     dataset: h5py.File,
     batch_size: int,
-    device: torch.device,
 ) -> None:
     """Store representation, logits, labels and ids of each split, and the linear classifier.
 
@@ -31,7 +30,8 @@ def dump_activations(
         "data_digest": record["data_digest"],
         "fit_split": "fit" if "fit" in splits else "train",
         "precision": "float32",
-        "device": str(device),
+        "batch_size": batch_size,
+        "device": str(model.device),
     }
     classifier = model.network.classifier
     with new_hdf5(path, attributes) as file:
@@ -51,18 +51,18 @@ def dump_activations(
             for start in range(0, n, ROWS_PER_READ):
                 rows = slice(start, start + ROWS_PER_READ)
                 images = torch.from_numpy(source["images"][rows])
-                representation, logits = _evaluate(model.network, images, batch_size, device)
+                representation, logits = _evaluate(model, images, batch_size)
                 stored["representation"][rows] = representation
                 stored["logits"][rows] = logits
 
 
 @torch.inference_mode()
 def _evaluate(
-    network: torch.nn.Module, images: torch.Tensor, batch_size: int, device: torch.device
+    model: TrainedModel, images: torch.Tensor, batch_size: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     parts = []
     for batch in images.split(batch_size):
-        representation = network.represent(to_float(batch.to(device)))
-        parts.append((representation.cpu(), network.classifier(representation).cpu()))
+        representation = model.network.represent(to_float(batch.to(model.device)))
+        parts.append((representation.cpu(), model.network.classifier(representation).cpu()))
     representations, logits = zip(*parts, strict=True)
     return torch.cat(representations), torch.cat(logits)

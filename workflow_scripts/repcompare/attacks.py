@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
-import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
 from repcompare import threat_models
 from repcompare.augmentation import to_float
 from repcompare.devices import autocast
+from repcompare.inference import logits_of
 from repcompare.models import TrainedModel, folded
 from repcompare.storage import new_hdf5
 
@@ -90,7 +90,6 @@ def attack_model(
     samples: int,
     conditions: list[Condition],
     settings: PGDSettings,
-    device: torch.device,
 ) -> None:
     """Store the perturbed images of the first `samples` test images under every condition.
 
@@ -106,23 +105,26 @@ def attack_model(
     attributes = {
         **{key: model.record[key] for key in ("model", "model_digest", "data_digest")},
         "precision": settings.precision,
-        "device": str(device),
+        "device": str(model.device),
         "seed": settings.seed,
     }
     noise_seed = int(model.record["model_digest"][:8], 16) ^ settings.seed
     with new_hdf5(path, attributes) as file:
         file["ids"], file["labels"], file["clean"] = ids, labels, clean.numpy()
-        file["clean_prediction"] = _evaluate(network, clean, targets, device)[0]
+        file["clean_prediction"] = logits_of(network, clean, settings.batch_size).argmax(1).numpy()
         for condition in conditions:
             ball = (condition.norm, condition.epsilon)
             if condition.attack == "noise":
                 change = threat_models.draw_noise(ids, clean.shape[1:], *ball, noise_seed)
             else:
                 change = threat_models.draw_start(ids, clean.shape[1:], *ball, settings.seed)
-                change = _run_pgd(network, clean, targets, change, condition, settings, device)
+                change = _run_pgd(
+                    network, clean, targets, change, condition, settings, model.device
+                )
             stored = threat_models.quantise(clean, change, *ball)
             threat_models.verify(clean, stored, *ball)
-            prediction, loss = _evaluate(network, stored, targets, device)
+            logits = logits_of(network, stored, settings.batch_size)
+            prediction = logits.argmax(1).numpy()
             group = file.create_group(f"attacks/{condition.id}")
             group.create_dataset(
                 "images",
@@ -131,11 +133,13 @@ def attack_model(
                 compression="gzip",
                 compression_opts=1,
             )
-            group["prediction"], group["loss"] = prediction, loss
+            group["prediction"] = prediction
+            group["loss"] = cross_entropy(logits, targets, reduction="none").numpy()
             group["success"] = prediction != labels
             for key in ("attack", "norm", "epsilon", "epsilon_label"):
                 group.attrs[key] = getattr(condition, key)
             group.attrs["steps"] = settings.steps if condition.attack == "pgd" else 0
+            group.attrs["step_size"] = settings.step_size if condition.attack == "pgd" else 0.0
 
 
 def _run_pgd(network, clean, targets, start, condition, settings, device) -> torch.Tensor:
@@ -148,15 +152,3 @@ def _run_pgd(network, clean, targets, start, condition, settings, device) -> tor
             for x, y, s in zip(*parts, strict=True)
         ]
     )
-
-
-@torch.inference_mode()
-def _evaluate(network, images, targets, device) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions int64 (N,) and cross-entropies float32 (N,) of uint8 images, in float32."""
-    parts = []
-    for x, y in zip(images.split(500), targets.split(500), strict=True):
-        logits = network(to_float(x.to(device)))
-        loss = cross_entropy(logits, y.to(device), reduction="none")
-        parts.append((logits.argmax(1).cpu(), loss.cpu()))
-    predictions, losses = zip(*parts, strict=True)
-    return torch.cat(predictions).numpy(), torch.cat(losses).numpy()

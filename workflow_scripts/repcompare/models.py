@@ -24,6 +24,11 @@ class TrainedModel:
         """`{architecture}/seed{seed}`."""
         return self.record["model"]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
+
 
 def save_model(
     weights: str | Path, record_path: str | Path, network: torch.nn.Module, record: dict

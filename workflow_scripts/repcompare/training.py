@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import cross_entropy
 
-from repcompare.augmentation import Augmentation, to_float
+from repcompare.augmentation import Augmentation
 from repcompare.devices import autocast
+from repcompare.inference import logits_of
 
 EVALUATION_BATCH = 500
 
@@ -137,9 +138,7 @@ def train(
     return history
 
 
-@torch.inference_mode()
 def accuracy(network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
     """The fraction of `images` (uint8) that `network`, in eval mode and float32, gets right."""
-    batches = zip(images.split(EVALUATION_BATCH), labels.split(EVALUATION_BATCH), strict=True)
-    correct = sum((network(to_float(x)).argmax(1) == y).sum() for x, y in batches)
-    return correct.item() / len(labels)
+    predictions = logits_of(network, images, EVALUATION_BATCH).argmax(1)
+    return (predictions == labels.cpu()).float().mean().item()

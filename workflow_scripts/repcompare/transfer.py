@@ -1,6 +1,5 @@
 """What every target makes of every source's stored adversarial examples, image by image."""
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,33 +7,22 @@ import h5py
 import numpy as np
 import torch
 
-from repcompare.augmentation import to_float
+from repcompare.inference import logits_of
 from repcompare.models import TrainedModel, folded
 from repcompare.storage import MismatchError, new_hdf5, require_equal
 
 
-@torch.inference_mode()
 def predictions_and_margins(
-    network: torch.nn.Module,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    batch_size: int,
-    device: torch.device,
+    logits: torch.Tensor, labels: torch.Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions int64 (N,) and margins z_y − max_{k≠y} z_k float32 (N,), in float32.
+    """Predictions int64 (N,) and margins z_y − max_{k≠y} z_k float32 (N,) of logits (N, K).
 
-    A margin is negative exactly where the prediction is wrong (0 on a tie). `images` uint8
-    (N, C, H, W), `labels` int64 (N,).
+    A margin is negative exactly where the prediction is wrong (0 on a tie). `labels` int64 (N,).
     """
-    parts = []
-    for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-        logits = network(to_float(x.to(device)))
-        column = y.to(device)[:, None]
-        others = logits.scatter(1, column, -torch.inf)
-        margin = logits.gather(1, column)[:, 0] - others.amax(1)
-        parts.append((logits.argmax(1).cpu(), margin.cpu()))
-    predictions, margins = zip(*parts, strict=True)
-    return torch.cat(predictions).numpy(), torch.cat(margins).numpy()
+    column = labels[:, None]
+    others = logits.scatter(1, column, -torch.inf)
+    margins = logits.gather(1, column)[:, 0] - others.amax(1)
+    return logits.argmax(1).numpy(), margins.numpy()
 
 
 def evaluate_transfer(
@@ -43,7 +31,6 @@ def evaluate_transfer(
     adversarial: Sequence[str | Path],
     pairs: Sequence[tuple[int, int]],
     batch_size: int,
-    device: torch.device,
 ) -> None:
     """Store each target's prediction and margin on each source's images, for every condition.
 
@@ -66,34 +53,35 @@ def evaluate_transfer(
             "models": [model.name for model in models],
             "model_digests": [model.record["model_digest"] for model in models],
             "data_digest": models[0].record["data_digest"],
-            "device": str(device),
+            "device": str(models[0].device),
         }
         labels = torch.from_numpy(files[0]["labels"][:])
         clean = torch.from_numpy(files[0]["clean"][:])
         with new_hdf5(path, attributes) as out:
             out["ids"], out["labels"] = files[0]["ids"][:], files[0]["labels"][:]
             for target in sorted({target for _, target in pairs}):
-                evaluate = functools.partial(
-                    predictions_and_margins,
-                    folded(models[target].network),
-                    labels=labels,
-                    batch_size=batch_size,
-                    device=device,
-                )
-                on_clean = evaluate(clean)
+                network = folded(models[target].network)
+                on_clean = _answers(network, clean, labels, batch_size)
                 for source in sorted(source for source, other in pairs if other == target):
                     attacks = files[source]["attacks"]
-                    answers = [
-                        evaluate(torch.from_numpy(attacks[name]["images"][:])) for name in attacks
+                    on_attacks = [
+                        _answers(network, torch.from_numpy(one["images"][:]), labels, batch_size)
+                        for one in attacks.values()
                     ]
                     group = out.create_group(f"{models[source].name}/{models[target].name}")
                     group.attrs["conditions"] = list(attacks)
                     group["clean_prediction"], group["clean_margin"] = on_clean
-                    group["prediction"] = np.stack([prediction for prediction, _ in answers])
-                    group["margin"] = np.stack([margin for _, margin in answers])
+                    group["prediction"] = np.stack([prediction for prediction, _ in on_attacks])
+                    group["margin"] = np.stack([margin for _, margin in on_attacks])
     finally:
         for file in files:
             file.close()
+
+
+def _answers(
+    network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    return predictions_and_margins(logits_of(network, images, batch_size), labels)
 
 
 def _check(models: Sequence[TrainedModel], files: Sequence[h5py.File]) -> None:

@@ -1,0 +1,17 @@
+"""What a network answers to stored images."""
+
+import torch
+
+from repcompare.augmentation import to_float
+
+
+@torch.inference_mode()
+def logits_of(network: torch.nn.Module, images: torch.Tensor, batch_size: int) -> torch.Tensor:
+    """Logits float32 (N, K), on the CPU, of uint8 images (N, C, H, W), computed in float32.
+
+    `network` is in eval mode; the images go to its device a batch at a time.
+    """
+    device = next(network.buffers()).device
+    return torch.cat(
+        [network(to_float(batch.to(device))).cpu() for batch in images.split(batch_size)]
+    )
