@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
@@ -322,75 +318,6 @@ def test_stages_with_other_names_are_refused(names: list[str]) -> None:
     stages = OrderedDict((name, nn.Identity()) for name in names)
     with pytest.raises(ValueError, match="allowed: an optional 'stem'"):
         Classifier(stages, in_channels=1, representation_width=1, num_classes=2)
-
-
-def test_package_checks_a_config_without_importing_torch() -> None:
-    code = (
-        "import sys\n"
-        "from repcompare import architectures as a\n"
-        "for name in a.available():\n"
-        "    a.check(name, {key: p.default for key, p in a.parameters(name).items()})\n"
-        "assert 'torch' not in sys.modules"
-    )
-    environment = os.environ | {"PYTHONPATH": str(Path(architectures.__file__).parents[2])}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
-
-
-def test_parameters_are_read_from_the_signature() -> None:
-    parameters = architectures.parameters("resnet")
-    assert list(parameters) == ["blocks", "width", "bottleneck", "shortcut"]
-    assert parameters["width"] == architectures.Parameter("int", 64)
-    assert parameters["blocks"].default == (2, 2, 2, 2)
-    assert architectures.parameters("wide_resnet")["dropout"].accepts(0)  # an integer is a float
-
-
-@pytest.mark.parametrize(
-    ("name", "kwargs", "message"),
-    [
-        ("resnt", {}, r"no architecture factory 'resnt'; did you mean 'resnet'\? allowed: densen"),
-        ("classifier", {}, "no architecture factory 'classifier'; allowed: densenet, "),
-        ("vgg", {"witdh": 8}, r"vgg has no parameter 'witdh'; did you mean 'width'\? allowed: de"),
-        ("vgg", {"in_channels": 8}, "vgg has no parameter 'in_channels'; allowed: depth, width"),
-        ("vgg", {"width": "8"}, r"vgg: width is '8' \(str\); allowed: int"),
-        ("vgg", {"width": True}, r"vgg: width is True \(bool\); allowed: int"),
-        ("wide_resnet", {"dropout": True}, r"dropout is True \(bool\); allowed: float"),
-        ("resnet", {"bottleneck": 1}, r"bottleneck is 1 \(int\); allowed: bool"),
-        ("resnet", {"blocks": 3}, r"blocks is 3 \(int\); allowed: Sequence\[int\]"),
-        ("resnet", {"blocks": [3, 1.0]}, r"blocks is \[3, 1.0\] \(list\); allowed: Seq"),
-        ("resnet", {"blocks": "333"}, r"blocks is '333' \(str\); allowed: Seq"),
-        ("resnet", {"shortcut": "A"}, r"allowed: Literal\['projection', 'identity'\]"),
-    ],
-)
-def test_unknown_names_and_wrong_types_are_refused_in_one_line(name, kwargs, message) -> None:
-    with pytest.raises(ValueError, match=message) as caught:
-        architectures.check(name, kwargs)
-    assert "\n" not in str(caught.value)
-    with pytest.raises(ValueError, match=message):
-        architectures.build(name, kwargs, 1, 10)
-
-
-@pytest.mark.parametrize(
-    ("name", "kwargs", "message"),
-    [
-        ("vgg", {"depth": 12}, "depth is 12; allowed: 11, 13, 16, 19"),
-        ("vgg", {"stages": 6}, "stages is 6; allowed: 1 to 5"),
-        ("vgg", {"width": 0}, "width is 0; allowed: a positive integer"),
-        ("resnet", {"blocks": []}, r"blocks is \[\]; allowed: a list of positive integers"),
-        ("preact_resnet", {"blocks": [2, 0]}, r"blocks is \[2, 0\]; allowed: a list of positive"),
-        ("wide_resnet", {"depth": 20}, r"depth is 20; allowed: 6n\+4"),
-        ("wide_resnet", {"dropout": 1.0}, "dropout is 1.0; allowed: at least 0 and below 1"),
-        ("resnext", {"depth": 30}, r"depth is 30; allowed: 9n\+2"),
-        ("resnext", {"cardinality": -1}, "cardinality is -1; allowed: a positive integer"),
-        ("densenet", {"compression": 0.0}, "compression is 0.0; allowed: above 0 and at most 1"),
-        ("googlenet", {"width_multiplier": float("nan")}, "width_multiplier is nan; allowed"),
-        ("mobilenet_v2", {"width_multiplier": -1.0}, "width_multiplier is -1.0; allowed"),
-        ("mobilenet_v2", {"blocks": [1, 1]}, r"blocks is \[1, 1\]; allowed: 7 positive"),
-    ],
-)
-def test_values_out_of_range_are_refused(name, kwargs, message) -> None:
-    architectures.check(name, kwargs)
-    with pytest.raises(ValueError, match=message):
-        architectures.build(name, kwargs, 1, 10)
 
 
 @every_factory

@@ -126,7 +126,7 @@ REFUSED = {
         "did you mean cardinality?"
     ),
     "architectures: {resnext: {kwargs: {cardinality: true}}}": (
-        "architectures.resnext.kwargs.cardinality: got true, allowed: int"
+        "architectures.resnext.kwargs.cardinality: got true, allowed: a positive integer"
     ),
     # epsilons
     "attack: {epsilons: {linf: [-0.1]}}": "attack.epsilons.linf[0]: -0.1 is not a finite number "

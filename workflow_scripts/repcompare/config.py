@@ -344,7 +344,7 @@ def _keyword_problems(factory: str, kwargs: Mapping[str, Any], path: KeyPath) ->
             hint = f"did you mean {meant}?" if meant else f"allowed: {', '.join(known)}"
             yield Problem(0, (*path, str(key)), f"{factory} takes no such argument, {hint}")
         elif not known[key].accepts(value):
-            text = f"got {_shown(value)}, allowed: {known[key].annotation}"
+            text = f"got {_shown(value)}, allowed: {known[key].allowed}"
             yield Problem(1, (*path, key), text)
 
 

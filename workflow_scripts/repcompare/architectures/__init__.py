@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from repcompare.architectures.classifier import Classifier
 
 _NOT_FACTORIES = {"__init__", "classifier"}
-_SCALARS = {"bool": bool, "str": str, "int": int, "float": (int, float)}
+# What a scalar annotation of a factory stands for: its ints are counts, its floats are not negative.
+_SCALARS = {
+    "bool": (bool, "true or false"),
+    "int": (int, "a positive integer"),
+    "float": ((int, float), "a number from 0 up"),
+}
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,13 @@ class Parameter:
     default: object
 
     def accepts(self, value: object) -> bool:
-        """Whether the value has the annotated type: an int is a float too, a bool is only bool."""
+        """Whether the value is `allowed`: an int is a float too, a bool is only bool."""
         return _matches(value, ast.parse(self.annotation, mode="eval").body)
+
+    @property
+    def allowed(self) -> str:
+        """What the annotation allows, in words."""
+        return _in_words(ast.parse(self.annotation, mode="eval").body)
 
 
 def available() -> list[str]:
@@ -61,19 +72,16 @@ def parameters(name: str) -> dict[str, Parameter]:
 
 
 def check(name: str, kwargs: Mapping[str, object]) -> None:
-    """Raise ValueError, in one line, unless the factory exists and takes these keywords and types.
+    """Raise ValueError, in one line, unless the factory exists and its annotations allow `kwargs`.
 
-    Ranges are the factory's own to check, when it builds.
+    What an annotation cannot say is the factory's own to check, when it builds.
     """
     known = parameters(name)
     for key, value in kwargs.items():
         if key not in known:
             raise ValueError(f"{name} has no parameter {key!r}; {_suggestion(key, known)}")
         if not known[key].accepts(value):
-            raise ValueError(
-                f"{name}: {key} is {value!r} ({type(value).__name__}); "
-                f"allowed: {known[key].annotation}"
-            )
+            raise ValueError(f"{name}: {key} is {value!r}; allowed: {known[key].allowed}")
 
 
 def build(
@@ -109,14 +117,25 @@ def _suggestion(given: str, allowed: Collection[str]) -> str:
 def _matches(value: object, annotation: ast.expr) -> bool:
     match annotation:
         case ast.Name(id=kind) if kind in _SCALARS:
-            is_bool = isinstance(value, bool)
-            return is_bool == (kind == "bool") and isinstance(value, _SCALARS[kind])
-        case ast.Constant(value=None):
-            return value is None
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _matches(value, left) or _matches(value, right)
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=ast.Tuple(elts=choices)):
-            return value in [ast.literal_eval(choice) for choice in choices]
+            if isinstance(value, bool) or kind == "bool":
+                return isinstance(value, bool) and kind == "bool"
+            least = 1 if kind == "int" else 0
+            return isinstance(value, _SCALARS[kind][0]) and least <= value < math.inf
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
+            # 16.0 and True equal 16 and 1.
+            return any(type(value) is type(c) and value == c for c in ast.literal_eval(choices))
         case ast.Subscript(value=ast.Name(id="Sequence"), slice=item):
-            return isinstance(value, list | tuple) and all(_matches(v, item) for v in value)
+            is_list = isinstance(value, list | tuple) and len(value) > 0
+            return is_list and all(_matches(v, item) for v in value)
     raise TypeError(f"cannot check a value against the annotation {ast.unparse(annotation)}")
+
+
+def _in_words(annotation: ast.expr) -> str:
+    match annotation:
+        case ast.Name(id=kind):
+            return _SCALARS[kind][1]
+        case ast.Subscript(value=ast.Name(id="Sequence"), slice=item):
+            return f"a list, each {_in_words(item)}"
+        case ast.Subscript(slice=choices):
+            return ", ".join(map(str, ast.literal_eval(choices)))
+    raise TypeError(f"no words for the annotation {ast.unparse(annotation)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -38,7 +39,7 @@ def resnext(
     in_channels: int,
     num_classes: int,
     *,
-    depth: int = 29,
+    depth: Literal[11, 20, 29, 38, 47, 56, 65, 74, 83, 92, 101] = 29,
     cardinality: int = 8,
     base_width: int = 64,
     width: int = 64,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Literal
 
 from torch import nn
 
@@ -18,7 +19,12 @@ _WIDENING = (1, 2, 4, 8, 8)
 
 
 def vgg(
-    in_channels: int, num_classes: int, *, depth: int = 16, width: int = 64, stages: int = 5
+    in_channels: int,
+    num_classes: int,
+    *,
+    depth: Literal[11, 13, 16, 19] = 16,
+    width: int = 64,
+    stages: Literal[1, 2, 3, 4, 5] = 5,
 ) -> Classifier:
     """Build VGG-11, 13, 16 or 19 for small images (arXiv:1409.1556, table 1, with batch norm).
 

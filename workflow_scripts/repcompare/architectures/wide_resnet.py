@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -34,7 +35,7 @@ def wide_resnet(
     in_channels: int,
     num_classes: int,
     *,
-    depth: int = 28,
+    depth: Literal[10, 16, 22, 28, 34, 40, 46, 52, 58] = 28,
     widen_factor: int = 10,
     width: int = 16,
     dropout: float = 0.0,
