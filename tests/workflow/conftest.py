@@ -1,0 +1,42 @@
+"""A tiny study, run once for real, and a copy of it for each test to change."""
+
+import shutil
+
+import pytest
+from study import ALL_RULES, ROOT, WORKFLOW, Study, copy, jobs
+
+
+@pytest.fixture(scope="session")
+def workflow(tmp_path_factory) -> Study:
+    """The workflow and the tiny config, nothing computed yet; not to be changed."""
+    folder = tmp_path_factory.mktemp("workflow")
+    for name in WORKFLOW:
+        if (ROOT / name).is_dir():
+            copy(ROOT / name, folder / name)
+        else:
+            shutil.copy2(ROOT / name, folder / name)
+    shutil.copy2(ROOT / "tests" / "configs" / "tiny.yaml", folder / "tiny.yaml")
+    return Study(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(workflow, tmp_path_factory) -> Study:
+    """The tiny study after its one real run; not to be changed."""
+    study = Study(tmp_path_factory.mktemp("finished") / "study")
+    copy(workflow.folder, study.folder)
+    assert study.run().jobs == jobs(*ALL_RULES)
+    return study
+
+
+@pytest.fixture
+def study(finished, tmp_path) -> Study:
+    """A copy of the finished study, to change."""
+    copy(finished.folder, tmp_path / "study")
+    return Study(tmp_path / "study")
+
+
+@pytest.fixture
+def new_study(workflow, tmp_path) -> Study:
+    """A copy of the workflow without results, to change."""
+    copy(workflow.folder, tmp_path / "new")
+    return Study(tmp_path / "new")

@@ -1,0 +1,70 @@
+"""The staleness contract for code: what a change of a script, a module or a caption reruns."""
+
+import re
+
+import pytest
+from study import jobs, of, onwards
+
+SCRIPTS = "workflow_scripts"
+OPENING_QUOTES = re.compile(r'^(\s*""")(?=[^"\n])', re.MULTILINE)
+
+
+def add_statement(text):
+    return f"{text}\n\nCHANGED = True\n"
+
+
+def reword(text):
+    """Other comments, blank lines and docstrings; the same statements."""
+    return "# A comment.\n\n" + OPENING_QUOTES.sub(r"\1Reworded. ", text) + "\n\n# Another.\n"
+
+
+def test_comments_docstrings_and_blank_lines_rerun_nothing(study):
+    files = sorted((study.folder / SCRIPTS).rglob("*.py"))
+    assert len(files) > 30
+    for file in files:
+        study.edit(file, reword)
+    assert study.due() == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "stages"),
+    [
+        ("storage", ["prepare_data"]),
+        ("datasets", ["prepare_data"]),
+        ("training", ["train"]),
+        ("threat_models", ["attack"]),
+        ("geometry", ["compare"]),
+        ("transfer", ["evaluate_transfer"]),
+        ("blocks", ["compare", "evaluate_transfer"]),
+        ("summary", ["summarise"]),
+        ("figures", ["draw_figures"]),
+        ("gallery", ["draw_examples"]),
+        ("report", ["write_report"]),
+        ("config", []),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_statement_in_a_module_reruns_the_stages_that_import_it(study, module, stages):
+    study.edit(f"{SCRIPTS}/repcompare/{module}.py", add_statement)
+    assert study.due() == onwards(*stages)
+
+
+def test_a_statement_in_an_architecture_reruns_only_its_models_and_blocks(study):
+    study.edit(f"{SCRIPTS}/repcompare/architectures/vgg.py", add_statement)
+    assert study.due() == onwards("train", **of("vgg"))
+
+
+def test_an_architecture_that_the_study_does_not_use_reruns_nothing(study):
+    study.edit(f"{SCRIPTS}/repcompare/architectures/densenet.py", add_statement)
+    assert study.due() == set()
+
+
+def test_a_statement_in_a_script_reruns_its_stage(study):
+    study.edit(f"{SCRIPTS}/dump_activations.py", add_statement)
+    assert study.due() == onwards("dump_activations")
+
+
+@pytest.mark.parametrize("file", ["captions/similarity.rst", "template.html.j2"])
+def test_a_caption_or_the_template_rerun_the_page_alone(study, file):
+    study.edit(f"report/{file}", lambda text: text + "\nMore.\n")
+    assert study.due() == jobs("write_report")

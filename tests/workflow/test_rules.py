@@ -1,0 +1,32 @@
+"""What every rule declares."""
+
+import ast
+import json
+
+from study import ALL_RULES
+
+
+def test_every_rule_has_a_message_resources_a_log_and_a_benchmark(new_study):
+    records = new_study.call("--dry-run").records
+    assert {record["rule"] for record in records} == set(ALL_RULES)
+    assert all(record["message"] for record in records)
+    assert all({"mem_mb", "runtime"} <= record["resources"].keys() for record in records)
+    logs = [log for record in records for log in record["log"]]
+    benchmarks = [record["benchmark"] for record in records if record["benchmark"]]
+    assert len(set(logs)) == len(records)
+    # The report shows the benchmarks, so it has none itself.
+    assert len(set(benchmarks)) == len(records) - 1
+    for folder, files in (("logs", logs), ("benchmarks", benchmarks)):
+        assert all(file.startswith(f"results/tiny/{folder}/") for file in files)
+
+
+def test_every_rule_has_one_param_with_the_digest_of_its_code_and_an_environment(finished):
+    metadata = [
+        json.loads(file.read_text())
+        for file in (finished.folder / ".snakemake" / "metadata").iterdir()
+    ]
+    assert {record["rule"] for record in metadata} == set(ALL_RULES)
+    for record in metadata:
+        (param,) = record["params"]
+        assert len(json.loads(ast.literal_eval(param))["code"]) == 64, record["rule"]
+        assert record["conda_env"], record["rule"]
