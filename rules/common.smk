@@ -15,6 +15,7 @@ try:
 except study_config.ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
 
+PAGE = Path(workflow.basedir) / "report"
 RESULTS = f"results/{STUDY['study']}"
 MODEL = f"{RESULTS}/models/{{architecture}}/seed{{seed}}"
 BLOCK = f"{RESULTS}/blocks/{{a}}--{{b}}"

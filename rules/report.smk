@@ -86,7 +86,7 @@ rule write_report:
             "write_report.py",
             config=reproducible_config(),
             benchmarks=BENCHMARKS,
-            page=files_digest((Path(workflow.basedir) / "report").rglob("*.*")),
+            page=files_digest([PAGE / "template.html.j2", *PAGE.glob("captions/*.rst")]),
         ),
     message:
         "Writing {output.page}"
