@@ -19,29 +19,46 @@ if TYPE_CHECKING:
     from repcompare.architectures.classifier import Classifier
 
 _NOT_FACTORIES = {"__init__", "classifier"}
-# What a scalar annotation of a factory stands for: its ints are counts, its floats are not negative.
+# What a scalar annotation of a factory stands for: its ints are counts.
 _SCALARS = {
     "bool": (bool, "true or false"),
     "int": (int, "a positive integer"),
-    "float": ((int, float), "a number from 0 up"),
+    "float": ((int, float), "a number"),
 }
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A keyword parameter of a factory: its annotation as written, and its default."""
+    """A keyword parameter of a factory: its name, its annotation as written, and its default.
 
+    `Annotated[float, "0 < compression <= 1"]` narrows a type by a condition on the parameter.
+    """
+
+    name: str
     annotation: str
     default: object
 
     def accepts(self, value: object) -> bool:
         """Whether the value is `allowed`: an int is a float too, a bool is only bool."""
-        return _matches(value, ast.parse(self.annotation, mode="eval").body)
+        kind, condition = self._type_and_condition
+        if not _matches(value, kind):
+            return False
+        # The condition is the factory's own source, never the config's.
+        return condition is None or bool(eval(condition, {self.name: value}))
 
     @property
     def allowed(self) -> str:
         """What the annotation allows, in words."""
-        return _in_words(ast.parse(self.annotation, mode="eval").body)
+        kind, condition = self._type_and_condition
+        return _in_words(kind) + (f", {condition}" if condition else "")
+
+    @property
+    def _type_and_condition(self) -> tuple[ast.expr, str | None]:
+        annotation = ast.parse(self.annotation, mode="eval").body
+        match annotation:
+            case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[kind, text])):
+                return kind, ast.literal_eval(text)
+        return annotation, None
 
 
 def available() -> list[str]:
@@ -66,7 +83,9 @@ def parameters(name: str) -> dict[str, Parameter]:
     )
     arguments = factory.args
     return {
-        argument.arg: Parameter(ast.unparse(argument.annotation), ast.literal_eval(default))
+        argument.arg: Parameter(
+            argument.arg, ast.unparse(argument.annotation), ast.literal_eval(default)
+        )
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     }
 
@@ -119,7 +138,7 @@ def _matches(value: object, annotation: ast.expr) -> bool:
         case ast.Name(id=kind) if kind in _SCALARS:
             if isinstance(value, bool) or kind == "bool":
                 return isinstance(value, bool) and kind == "bool"
-            least = 1 if kind == "int" else 0
+            least = 1 if kind == "int" else -math.inf
             return isinstance(value, _SCALARS[kind][0]) and least <= value < math.inf
         case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
             # 16.0 and True equal 16 and 1.

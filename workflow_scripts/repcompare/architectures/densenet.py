@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,7 @@ def densenet(
     *,
     blocks: Sequence[int] = (16, 16, 16),
     growth_rate: int = 12,
-    compression: float = 0.5,
+    compression: Annotated[float, "0 < compression <= 1"] = 0.5,
 ) -> Classifier:
     """Build DenseNet-BC for small images (arXiv:1608.06993, section 3); default k = 12, L = 100.
 
@@ -53,13 +54,11 @@ def densenet(
     of the stem, and the transition into the next stage keeps a share `compression` of them, rounded
     down. DenseNet-121 is (6, 12, 24, 16) with growth rate 32. The last stage ends in batch norm and
     ReLU; its channels are the representation.
-    Raises ValueError for a count or rate that is not positive, or a compression outside (0, 1].
+    Raises ValueError for a count or rate that is not positive.
     """
     require_positive(
         in_channels=in_channels, num_classes=num_classes, blocks=blocks, growth_rate=growth_rate
     )
-    if not 0 < compression <= 1:
-        raise ValueError(f"compression is {compression!r}; allowed: above 0 and at most 1")
 
     channels = 2 * growth_rate
     modules: OrderedDict[str, nn.Module] = OrderedDict(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -57,18 +57,20 @@ class _Inception(nn.Module):
         return torch.cat([branch(features) for branch in branches], dim=1)
 
 
-def googlenet(in_channels: int, num_classes: int, *, width_multiplier: float = 1.0) -> Classifier:
+def googlenet(
+    in_channels: int,
+    num_classes: int,
+    *,
+    width_multiplier: Annotated[float, "width_multiplier > 0"] = 1.0,
+) -> Classifier:
     """Build GoogLeNet for small images (arXiv:1409.4842, table 1, as in kuangliu/pytorch-cifar).
 
     A 3x3 stem replaces the paper's first three convolutions, batch norm follows every convolution,
     two 3x3 convolutions stand for one 5x5, and there are no auxiliary classifiers. All widths are
     multiplied by `width_multiplier` and rounded, to at least 1; the representation has about
     1024 * width_multiplier components.
-    Raises ValueError for a multiplier that is not positive and finite.
     """
     require_positive(in_channels=in_channels, num_classes=num_classes)
-    if not 0 < width_multiplier < math.inf:
-        raise ValueError(f"width_multiplier is {width_multiplier!r}; allowed: above 0, finite")
 
     def scaled(channels: int) -> int:
         return max(1, round(channels * width_multiplier))

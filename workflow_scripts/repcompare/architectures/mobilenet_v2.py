@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Annotated
 
 from torch import Tensor, nn
 
@@ -43,8 +43,8 @@ def mobilenet_v2(
     in_channels: int,
     num_classes: int,
     *,
-    width_multiplier: float = 1.0,
-    blocks: Sequence[int] = (1, 2, 3, 4, 3, 3, 1),
+    width_multiplier: Annotated[float, "width_multiplier > 0"] = 1.0,
+    blocks: Annotated[Sequence[int], "len(blocks) == 7"] = (1, 2, 3, 4, 3, 3, 1),
     expansion: int = 6,
     last_width: int = 1280,
 ) -> Classifier:
@@ -55,7 +55,7 @@ def mobilenet_v2(
     counts the blocks of the table's seven groups, `expansion` is that of all groups but the first
     (1 there). `width_multiplier` scales all widths, rounded to a multiple of 8 as in the paper's
     released code, except that of the last convolution, `last_width`, which is the representation.
-    Raises ValueError for a multiplier that is not positive and finite, or not seven counts.
+    Raises ValueError for a count that is not positive.
     """
     require_positive(
         in_channels=in_channels,
@@ -64,10 +64,6 @@ def mobilenet_v2(
         expansion=expansion,
         last_width=last_width,
     )
-    if not 0 < width_multiplier < math.inf:
-        raise ValueError(f"width_multiplier is {width_multiplier!r}; allowed: above 0, finite")
-    if len(blocks) != len(_CHANNELS):
-        raise ValueError(f"blocks is {blocks!r}; allowed: {len(_CHANNELS)} positive integers")
 
     channels = _rounded(_STEM_CHANNELS * width_multiplier)
     stages: list[list[nn.Module]] = [[] for _ in range(max(_STAGE_OF_GROUP))]

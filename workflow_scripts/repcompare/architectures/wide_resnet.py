@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Literal
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
@@ -38,14 +38,14 @@ def wide_resnet(
     depth: Literal[10, 16, 22, 28, 34, 40, 46, 52, 58] = 28,
     widen_factor: int = 10,
     width: int = 16,
-    dropout: float = 0.0,
+    dropout: Annotated[float, "0 <= dropout < 1"] = 0.0,
 ) -> Classifier:
     """Build WRN-depth-widen_factor (arXiv:1605.07146, table 1); the default is WRN-28-10.
 
     The stem has `width` channels, the three stages `width` * `widen_factor` times 1, 2 and 4 (the
     last is the representation), with (depth - 4) / 6 blocks each and `dropout` between the
     convolutions of a block (the paper uses 0.3 on CIFAR where it uses any).
-    Raises ValueError unless depth is 6n+4 with n > 0 and dropout in [0, 1).
+    Raises ValueError unless depth is 6n+4 with n > 0 and the rest are positive.
     """
     require_positive(
         in_channels=in_channels,
@@ -56,8 +56,6 @@ def wide_resnet(
     )
     if depth < 10 or (depth - 4) % 6:
         raise ValueError(f"depth is {depth!r}; allowed: 6n+4, that is 10, 16, 22, 28, ...")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout!r}; allowed: at least 0 and below 1")
 
     modules: OrderedDict[str, nn.Module] = OrderedDict(
         stem=nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
