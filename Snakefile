@@ -13,6 +13,7 @@ include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/activations.smk"
+include: "rules/describe.smk"
 include: "rules/compare.smk"
 include: "rules/attack.smk"
 include: "rules/transfer.smk"
@@ -31,6 +32,7 @@ rule all:
         rules.prepare_data.output,
         every_model(rules.train.output),
         every_model(rules.dump_activations.output),
+        every_model(rules.describe.output),
         every_model(rules.attack.output),
         every_block(rules.compare.output),
         every_block(rules.evaluate_transfer.output),

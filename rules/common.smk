@@ -86,6 +86,13 @@ def training_settings(wildcards):
     return stage_settings("train.py", family, training=settings, **network)
 
 
+def comparison_settings(wildcards):
+    """The settings of a block's comparison; of the pairs of layers only its own."""
+    pairs = study_config.layer_pairs(STUDY, wildcards.a, wildcards.b)
+    geometry = STUDY["geometry"] | {"layer_pairs": pairs}
+    return stage_settings("compare.py", **STUDY["maps"], **geometry)
+
+
 def in_report(name, section):
     """The SVG file of a figure, flagged for `snakemake --report`."""
     return report(

@@ -4,7 +4,9 @@ rule compare:
     output:
         maps=f"{BLOCK}/maps.h5",
         scores=f"{BLOCK}/maps.csv",
+        class_accuracies=f"{BLOCK}/class_accuracies.csv",
         geometry=f"{BLOCK}/geometry.csv",
+        convergence=f"{BLOCK}/convergence.csv",
     log:
         f"{LOGS}/compare/{{a}}--{{b}}.log",
     benchmark:
@@ -16,7 +18,7 @@ rule compare:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=stage_settings("compare.py", **STUDY["maps"], **STUDY["geometry"]),
+        settings=comparison_settings,
     message:
         "Comparing {wildcards.a} with {wildcards.b}"
     script:

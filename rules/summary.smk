@@ -1,4 +1,15 @@
-TABLES = ("models", "maps", "geometry", "attacks", "transfer", "pairs")
+TABLES = (
+    "models",
+    "layers",
+    "controls",
+    "maps",
+    "class_accuracies",
+    "geometry",
+    "convergence",
+    "attacks",
+    "transfer",
+    "pairs",
+)
 
 
 rule summarise:
@@ -6,8 +17,12 @@ rule summarise:
         records=every_model([rules.train.output.record]),
         activations=every_model([rules.dump_activations.output.activations]),
         adversarial=every_model([rules.attack.output.adversarial]),
+        layers=every_model([rules.describe.output.layers]),
+        controls=every_model([rules.describe.output.controls]),
         maps=every_block([rules.compare.output.scores]),
+        class_accuracies=every_block([rules.compare.output.class_accuracies]),
         geometry=every_block([rules.compare.output.geometry]),
+        convergence=every_block([rules.compare.output.convergence]),
         transfer=every_block([rules.evaluate_transfer.output.transfer]),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},

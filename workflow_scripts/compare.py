@@ -2,21 +2,19 @@
 
 import json
 
-from repcompare.compare import compare_block
+from repcompare.compare import Outputs, compare_block
 from repcompare.logs import logging_to
 
 
 def main(snakemake) -> None:
-    """Read the block's activations and write maps, scores and geometry."""
+    """Read the block's activations and write its maps and tables."""
     settings = json.loads(snakemake.params.settings)
     compare_block(
         snakemake.input.activations,
-        snakemake.output.maps,
-        snakemake.output.scores,
-        snakemake.output.geometry,
+        Outputs(**dict(snakemake.output.items())),
         settings["families"],
         settings["measures"],
-        settings["fit_samples"],
+        settings["layer_pairs"],
     )
 
 

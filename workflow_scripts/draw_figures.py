@@ -5,6 +5,7 @@ from pathlib import Path
 from repcompare import figures, heatmaps
 from repcompare.logs import logging_to
 from repcompare.plot_style import save
+from repcompare.similarity import similarities
 from repcompare.tables import read_table
 
 # What draws each figure, and from which tables.
@@ -13,17 +14,18 @@ DRAWN = {
     "stitched_accuracy": (heatmaps.stitched_accuracy, ["maps"]),
     "held_out_r2": (heatmaps.held_out_r2, ["maps"]),
     "maps_by_family": (figures.maps_by_family, ["maps"]),
-    "similarity": (heatmaps.similarity, ["geometry"]),
-    "same_and_cross_architecture": (figures.same_and_cross_architecture, ["geometry"]),
+    "similarity": (heatmaps.similarity, ["similarities"]),
+    "same_and_cross_architecture": (figures.same_and_cross_architecture, ["similarities"]),
     "adversarial_transfer": (heatmaps.adversarial_transfer, ["transfer"]),
     "epsilon_curves": (figures.epsilon_curves, ["transfer", "attacks"]),
-    "geometry_against_transfer": (figures.geometry_against_transfer, ["geometry", "transfer"]),
+    "geometry_against_transfer": (figures.geometry_against_transfer, ["similarities", "transfer"]),
 }
 
 
 def main(snakemake) -> None:
     """Draw each figure as SVG and PNG."""
     tables = {name: read_table(path) for name, path in snakemake.input.items()}
+    tables["similarities"] = similarities(tables["geometry"])
     for svg, png in zip(snakemake.output.svg, snakemake.output.png, strict=True):
         draw, names = DRAWN[Path(svg).stem]
         save(draw(*(tables[name] for name in names)), svg, png)

@@ -7,7 +7,7 @@ import h5py
 from repcompare.activations import dump_activations
 from repcompare.devices import resolve_device, use_threads
 from repcompare.logs import logging_to
-from repcompare.models import load_model
+from repcompare.models import load_model, untrained
 
 
 def main(snakemake) -> None:
@@ -17,7 +17,15 @@ def main(snakemake) -> None:
     use_threads(snakemake.threads, device)
     with h5py.File(snakemake.input.dataset) as dataset:
         model = load_model(snakemake.input.weights, snakemake.input.record, dataset, device)
-        dump_activations(snakemake.output.activations, model, dataset, settings["batch_size"])
+        dump_activations(
+            snakemake.output.activations,
+            model,
+            untrained(model),
+            dataset,
+            settings["layers"],
+            settings["fit_samples"],
+            settings["batch_size"],
+        )
 
 
 if __name__ == "__main__":

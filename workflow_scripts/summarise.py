@@ -3,11 +3,12 @@
 from repcompare.logs import logging_to
 from repcompare.summary import (
     attacks_table,
-    block_table,
-    disagreement_table,
+    class_table,
+    joined_table,
     models_table,
     pairs_table,
     transfer_table,
+    with_ceilings,
 )
 from repcompare.tables import write_table
 
@@ -15,16 +16,29 @@ from repcompare.tables import write_table
 def main(snakemake) -> None:
     """Read every file of the study and write its tables."""
     files, tables = snakemake.input, snakemake.output
-    maps = block_table(files.maps, files.activations)
-    geometry = block_table(files.geometry, files.activations)
+    layers, controls, maps, classes, geometry, convergence = (
+        joined_table(files[name], files.activations)
+        for name in (
+            "layers",
+            "controls",
+            "maps",
+            "class_accuracies",
+            "geometry",
+            "convergence",
+        )
+    )
+    geometry = with_ceilings(geometry)
     transfer = transfer_table(files.transfer, files.adversarial)
-    disagreement = disagreement_table(files.activations)
-    write_table(tables.models, models_table(files.records, geometry))
+    write_table(tables.models, models_table(files.records, layers))
+    write_table(tables.layers, layers)
+    write_table(tables.controls, controls)
     write_table(tables.maps, maps)
+    write_table(tables.class_accuracies, class_table(classes))
     write_table(tables.geometry, geometry)
+    write_table(tables.convergence, convergence)
     write_table(tables.attacks, attacks_table(files.adversarial))
     write_table(tables.transfer, transfer)
-    write_table(tables.pairs, pairs_table(maps, geometry, transfer, disagreement))
+    write_table(tables.pairs, pairs_table(maps, geometry, transfer))
 
 
 if __name__ == "__main__":

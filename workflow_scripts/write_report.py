@@ -9,16 +9,27 @@ import yaml
 from repcompare.logs import logging_to
 from repcompare.report import PAGE, read_figures, render_report
 from repcompare.report_tables import read_costs
+from repcompare.similarity import similarities
 from repcompare.storage import replacing
 from repcompare.tables import read_table
 
-TABLES = ("models", "maps", "geometry", "transfer", "pairs", "attacks")
+TABLES = (
+    "models",
+    "controls",
+    "maps",
+    "class_accuracies",
+    "geometry",
+    "transfer",
+    "pairs",
+    "attacks",
+)
 
 
 def main(snakemake) -> None:
     """Render tables, figures, config and provenance into one page."""
     settings = json.loads(snakemake.params.settings)
     tables = {name: read_table(snakemake.input[name]) for name in TABLES}
+    tables["geometry"] = similarities(tables["geometry"])
     tables["costs"] = read_costs(sorted(Path(settings["benchmarks"]).rglob("*.tsv")))
     figures = read_figures(snakemake.input.figures, (PAGE / "captions").glob("*.rst"))
     with h5py.File(snakemake.input.dataset) as file:

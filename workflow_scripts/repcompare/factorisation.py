@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -97,12 +97,11 @@ def row_chunks(n: int, chunk: int = ROWS_PER_CHUNK) -> Iterator[slice]:
         yield slice(start, min(start + chunk, n))
 
 
-def moments(x: Rows, chunk: int = ROWS_PER_CHUNK) -> Moments:
-    """The moments of `x` (n, d), in two passes over its rows: the mean, then the centred products.
+def mean_of(x: Rows, chunk: int = ROWS_PER_CHUNK) -> np.ndarray:
+    """The mean (d,), float64, of the rows of `x` (n, d).
 
-    Centring before accumulating keeps the digits that XᵀX − n·mean·meanᵀ loses when means are
-    large. Raises ValueError if `x` is not two-dimensional, has fewer than two rows or holds a value
-    that is not finite.
+    Raises ValueError if `x` is not two-dimensional, has fewer than two rows or holds a value that
+    is not finite.
     """
     n, width = _checked_shape(x)
     # Sums are taken of differences from the first row: they are exactly zero for a unit that never
@@ -116,7 +115,17 @@ def moments(x: Rows, chunk: int = ROWS_PER_CHUNK) -> Moments:
     if not np.isfinite(mean).all():
         units = np.count_nonzero(~np.isfinite(mean))
         raise ValueError(f"{units} of {width} units have values that are not finite")
+    return mean
 
+
+def moments(x: Rows, chunk: int = ROWS_PER_CHUNK) -> Moments:
+    """The moments of `x` (n, d), in two passes over its rows: the mean, then the centred products.
+
+    Centring before accumulating keeps the digits that XᵀX − n·mean·meanᵀ loses when means are
+    large. Raises ValueError where `mean_of` does.
+    """
+    mean = mean_of(x, chunk)
+    n, width = x.shape
     scatter = np.zeros((width, width))
     squared_norms = np.empty(n)
     for rows in row_chunks(n, chunk):
@@ -126,17 +135,35 @@ def moments(x: Rows, chunk: int = ROWS_PER_CHUNK) -> Moments:
     return Moments(n=n, mean=mean, scatter=scatter, squared_norms=squared_norms)
 
 
-def diagonalise(given: Moments, cutoff: float = CUTOFF) -> Factorisation:
-    """Add the eigenvectors of the scatter whose eigenvalue exceeds `cutoff` times the largest."""
-    eigenvalues, vectors = np.linalg.eigh(given.scatter)
+class Components(NamedTuple):
+    """V (d, rank) and S (rank,), descending, of X = U S Vᵀ; those under the cut-off are absent."""
+
+    basis: np.ndarray
+    singular_values: np.ndarray
+
+    @property
+    def rank(self) -> int:
+        """The number of components kept."""
+        return self.singular_values.shape[0]
+
+
+def principal_components(scatter: np.ndarray, cutoff: float = CUTOFF) -> Components:
+    """The eigenvectors of XᵀX whose eigenvalue exceeds `cutoff` times the largest, and its roots."""
+    eigenvalues, vectors = np.linalg.eigh(scatter)
     kept = eigenvalues > max(cutoff * eigenvalues[-1], 0.0)
+    return Components(
+        np.ascontiguousarray(vectors[:, kept][:, ::-1]), np.sqrt(eigenvalues[kept][::-1])
+    )
+
+
+def diagonalise(given: Moments, cutoff: float = CUTOFF) -> Factorisation:
+    """Add the `principal_components` of the scatter."""
     return Factorisation(
         n=given.n,
         mean=given.mean,
         scatter=given.scatter,
         squared_norms=given.squared_norms,
-        basis=np.ascontiguousarray(vectors[:, kept][:, ::-1]),
-        singular_values=np.sqrt(eigenvalues[kept][::-1]),
+        **principal_components(given.scatter, cutoff)._asdict(),
     )
 
 

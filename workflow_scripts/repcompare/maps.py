@@ -1,7 +1,6 @@
-"""Affine maps between two representations, X_b ≈ X_a W + b, and how well they do.
+"""Affine maps between two representations, X_b ≈ X_a W + b, fitted from their moments.
 
-Maps are fitted from the moments of the fit split; R² on any split is computed from that split's
-moments, in float64, without passing over its samples.
+To add a family, write a function of a `MapProblem` and give it a row in `FAMILIES`.
 """
 
 from __future__ import annotations
@@ -11,8 +10,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
-from repcompare.factorisation import ROWS_PER_CHUNK, Factorisation, Moments, Rows, row_chunks
+from repcompare.factorisation import (
+    ROWS_PER_CHUNK,
+    Factorisation,
+    Moments,
+    Rows,
+    principal_components,
+    row_chunks,
+)
 
 # The penalties that ridge chooses from, as multiples of the mean eigenvalue of the source's scatter
 # (over the components kept, so that dead units do not move it).
@@ -27,12 +34,14 @@ FLOAT32_MARGIN = 1e-2
 class AffineMap:
     """x ↦ x W + b from a source of width d_a to a target of width d_b, float64.
 
-    `penalty` is ridge's λ, in the units of the source's scatter; 0 for the other families.
+    `rank` is that of W. `penalty` is ridge's λ, in the units of the source's scatter; 0 for the
+    other families.
     """
 
     family: str
     weight: np.ndarray
     bias: np.ndarray
+    rank: int
     penalty: float
     note: str
 
@@ -67,11 +76,16 @@ class MapProblem:
         return orthogonal_factor(self.cross) if self.known_rotation is None else self.known_rotation
 
     def affine(
-        self, family: str, weight: np.ndarray, penalty: float = 0.0, note: str = ""
+        self, family: str, weight: np.ndarray, rank: int, penalty: float = 0.0, note: str = ""
     ) -> AffineMap:
         """The map of this weight that takes the source's mean to the target's."""
         bias = self.target.mean - self.source.mean @ weight
-        return AffineMap(family, weight, bias, penalty, note)
+        return AffineMap(family, weight, bias, rank, penalty, note)
+
+    @property
+    def full_rank(self) -> int:
+        """The highest rank that a map can have."""
+        return min(self.source.rank, self.target.width)
 
 
 def orthogonal_factor(cross: np.ndarray) -> np.ndarray:
@@ -87,7 +101,7 @@ def least_squares(problem: MapProblem) -> AffineMap:
     """The least squares map of least norm: W = V S⁻² Vᵀ C, on the components above the cut-off."""
     eigenvalues = problem.source.singular_values**2
     weight = problem.source.basis @ (problem.projected_cross / eigenvalues[:, None])
-    return problem.affine("least_squares", weight)
+    return problem.affine("least_squares", weight, problem.full_rank)
 
 
 def ridge(problem: MapProblem) -> AffineMap:
@@ -102,7 +116,58 @@ def ridge(problem: MapProblem) -> AffineMap:
     if best in (0, len(penalties) - 1):
         note = f"lambda at the {'upper' if best else 'lower'} edge of its grid"
     shrunk = problem.projected_cross / (eigenvalues + penalties[best])[:, None]
-    return problem.affine("ridge", problem.source.basis @ shrunk, float(penalties[best]), note)
+    weight = problem.source.basis @ shrunk
+    return problem.affine("ridge", weight, problem.full_rank, float(penalties[best]), note)
+
+
+def reduced_rank(problem: MapProblem) -> AffineMap:
+    """The least squares map of the rank that predicts best: W V_r V_rᵀ (Izenman 1975).
+
+    V_r are the r leading eigenvectors of the scatter of the fitted values, WᵀSW. The rank has the
+    least squared error on the last fifth of the fit split, of a map fitted to the rest; then the
+    map is fitted to all.
+    """
+    best = max(1, int(np.argmax(validation_gains(problem))) + 1)
+    rank = min(best, problem.full_rank)
+    weight = least_squares(problem).weight
+    _, vectors = np.linalg.eigh(weight.T @ problem.cross)
+    leading = vectors[:, ::-1][:, :rank]
+    return problem.affine("reduced_rank", weight @ leading @ leading.T, rank)
+
+
+def validation_gains(problem: MapProblem, chunk: int = ROWS_PER_CHUNK) -> np.ndarray:
+    """Squared error on the last fifth of the rows that rank 1, 2, ... spares, fitted to the rest.
+
+    (d_b,). One pass over the last fifth gives its moments; what is left of all moments are those of
+    the rest.
+    """
+    n = problem.source.n
+    start = n - max(1, n // 5)
+    scatter, cross = np.zeros_like(problem.source.scatter), np.zeros(problem.cross.shape)
+    sum_x, sum_y = np.zeros(problem.source.width), np.zeros(problem.target.width)
+    for rows in row_chunks(n - start, chunk):
+        part = slice(start + rows.start, start + rows.stop)
+        x = np.subtract(problem.source_x[part], problem.source.mean, dtype=np.float64)
+        y = np.subtract(problem.target_x[part], problem.target.mean, dtype=np.float64)
+        scatter += x.T @ x
+        cross += x.T @ y
+        sum_x += x.sum(axis=0)
+        sum_y += y.sum(axis=0)
+
+    rest = problem.source.scatter - scatter - np.outer(sum_x, sum_x / start)
+    rest_cross = problem.cross - cross - np.outer(sum_x, sum_y / start)
+    basis, values = principal_components(rest)
+    weight = basis @ (basis.T @ rest_cross / values[:, None] ** 2)
+    _, vectors = np.linalg.eigh(weight.T @ rest_cross)
+    vectors = vectors[:, ::-1]
+    directions = weight @ vectors
+
+    # The rest is centred by its own mean, which is where the last fifth must be measured from.
+    mean_x, mean_y, count = -sum_x / start, -sum_y / start, n - start
+    scatter += count * np.outer(mean_x, mean_x) - np.outer(mean_x, sum_x) - np.outer(sum_x, mean_x)
+    cross += count * np.outer(mean_x, mean_y) - np.outer(mean_x, sum_y) - np.outer(sum_x, mean_y)
+    explained = 2 * np.einsum("ik,ik->k", directions, cross @ vectors)
+    return np.cumsum(explained - np.einsum("ik,ik->k", directions, scatter @ directions))
 
 
 def orthogonal(problem: MapProblem) -> AffineMap:
@@ -116,13 +181,32 @@ def orthogonal(problem: MapProblem) -> AffineMap:
     length = np.vdot(rotation, problem.source.scatter @ rotation)
     # If the source varies only outside the subspace that R keeps, every scale gives the same map.
     scale = np.vdot(rotation, problem.cross) / length if length > 0 else 0.0
-    return problem.affine("orthogonal", scale * rotation)
+    rank = min(problem.source.width, problem.target.width)
+    return problem.affine("orthogonal", scale * rotation, rank)
+
+
+def permutation(problem: MapProblem) -> AffineMap:
+    """Each unit of the target is one unit of the source, no unit twice, times a scale of its own.
+
+    The assignment explains the most variance there is to explain so (Kuhn 1955). Scales are not
+    negative: permutations and positive scales are what leaves a ReLU network the same function
+    (Entezari et al. 2022). If the source has fewer units, the rest of the target's are constant.
+    """
+    variances = np.diagonal(problem.source.scatter)[:, None]
+    scales = np.maximum(problem.cross, 0.0)
+    scales = np.divide(scales, variances, out=np.zeros_like(scales), where=variances > 0)
+    rows, columns = linear_sum_assignment(scales**2 * variances, maximize=True)
+    weight = np.zeros_like(scales)
+    weight[rows, columns] = scales[rows, columns]
+    return problem.affine("permutation", weight, int(np.count_nonzero(weight)))
 
 
 FAMILIES: dict[str, Callable[[MapProblem], AffineMap]] = {
     "least_squares": least_squares,
     "ridge": ridge,
+    "reduced_rank": reduced_rank,
     "orthogonal": orthogonal,
+    "permutation": permutation,
 }
 
 
@@ -194,7 +278,7 @@ def fit_maps(
     if source.rank == 0:
         nothing = np.zeros(cross.shape)
         note = "constant source representation"
-        return {name: problem.affine(name, nothing, note=note) for name in families}
+        return {name: problem.affine(name, nothing, 0, note=note) for name in families}
     return {name: FAMILIES[name](problem) for name in families}
 
 
@@ -213,142 +297,4 @@ def fit_maps_both_ways(
     return (
         fit_maps(a, b, cross, families, x_a, x_b, known_rotation=rotation),
         fit_maps(b, a, cross.T, families, x_b, x_a, known_rotation=back),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class PairMoments:
-    """Moments of source and target on one split, and C (d_a, d_b) about the means of it."""
-
-    source: Moments
-    target: Moments
-    cross: np.ndarray
-
-    def reversed(self) -> PairMoments:
-        """The same with source and target exchanged."""
-        return PairMoments(self.target, self.source, self.cross.T)
-
-
-@dataclass(frozen=True, eq=False)
-class TargetClassifier:
-    """The target's final layer, weight (K, d_b) and bias (K,), and its test split.
-
-    `logits` (n, K) are the target's own, `labels` (n,) the true classes.
-    """
-
-    weight: np.ndarray
-    bias: np.ndarray
-    logits: np.ndarray
-    labels: np.ndarray
-
-    @cached_property
-    def predictions(self) -> np.ndarray:
-        """The target's own predictions (n,)."""
-        return np.argmax(self.logits, axis=1)
-
-
-@dataclass(frozen=True)
-class MapScores:
-    """Scores of one map: see `score_map`. `note` gives the reason of each NaN."""
-
-    r2_fit: float
-    r2_test: float
-    r2_floor: float
-    stitched_accuracy: float
-    target_accuracy: float
-    recovered_accuracy: float
-    agreement: float
-    note: str
-
-
-def r_squared(mapping: AffineMap, split: PairMoments, training_mean: np.ndarray) -> float:
-    """Variance-weighted R² = 1 − SSE/SST of a map on one split; NaN if the target does not vary.
-
-    SST is about `training_mean` (d_b,), the target's mean on the fit split: what a map that knows
-    nothing of the source would predict. With scatters S,
-    SSE = tr(S_b) − 2 tr(WᵀC) + tr(WᵀS_aW) + n ‖mean_b − mean_a W − b‖². At most 1, may be negative.
-    """
-    offset = split.target.mean - training_mean
-    total = split.target.total_variation + split.target.n * float(offset @ offset)
-    if total == 0:
-        return np.nan
-    weight = mapping.weight
-    bias_error = split.target.mean - split.source.mean @ weight - mapping.bias
-    error = (
-        split.target.total_variation
-        + np.vdot(weight, split.source.scatter @ weight - 2 * split.cross)
-        + split.target.n * (bias_error @ bias_error)
-    )
-    return float(1 - error / total)
-
-
-def stitched_predictions(
-    mapping: AffineMap,
-    source_x: Rows,
-    weight: np.ndarray,
-    bias: np.ndarray,
-    chunk: int = ROWS_PER_CHUNK,
-) -> np.ndarray:
-    """Classes (n,), int64, that the target's classifier gives to the mapped source (n, d_a).
-
-    The classifier has `weight` (K, d_b) and `bias` (K,). Map and classifier are multiplied out
-    first, so that a row costs d_a·K and not d_a·d_b.
-    """
-    stitched_weight = mapping.weight @ np.asarray(weight, dtype=np.float64).T
-    stitched_bias = mapping.bias @ np.asarray(weight, dtype=np.float64).T + bias
-    classes = np.empty(source_x.shape[0], dtype=np.int64)
-    for rows in row_chunks(source_x.shape[0], chunk):
-        classes[rows] = np.argmax(source_x[rows] @ stitched_weight + stitched_bias, axis=1)
-    return classes
-
-
-def score_map(
-    mapping: AffineMap,
-    fit: PairMoments,
-    test: PairMoments,
-    source_x: Rows,
-    classifier: TargetClassifier,
-) -> MapScores:
-    """Score a map by R² on both splits, and on the test split by stitching a classifier to it.
-
-    `source_x` (n, d_a) are the source's test rows; the stitched classifier is the target's.
-    `r2_floor` = d_a/(n_fit − 1), at most 1, is the R² that least squares has on the fit split, in
-    expectation, when source and target are independent. Recovered accuracy is
-    (stitched − chance) / (target's accuracy − chance), where chance is the share of the commonest
-    test label: 1 is as good as the target, 0 as good as always guessing that label. Agreement is
-    the share of samples on which stitched and own predictions are the same. Raises ValueError if
-    the numbers of samples do not match.
-    """
-    n, labels = source_x.shape[0], np.asarray(classifier.labels)
-    if not n == test.source.n == test.target.n == len(labels) == len(classifier.predictions):
-        raise ValueError(
-            "the test rows, moments, labels and logits are not of the same number of samples"
-        )
-    stitched = stitched_predictions(mapping, source_x, classifier.weight, classifier.bias)
-    stitched_accuracy = float(np.mean(stitched == labels))
-    target_accuracy = float(np.mean(classifier.predictions == labels))
-    chance = float(np.unique(labels, return_counts=True)[1].max() / n)
-
-    training_mean = fit.target.mean
-    r2_fit, r2_test = (r_squared(mapping, split, training_mean) for split in (fit, test))
-    notes = [mapping.note] if mapping.note else []
-    notes += [
-        f"target is constant on the {name} split"
-        for name, r2 in (("fit", r2_fit), ("test", r2_test))
-        if np.isnan(r2)
-    ]
-    recovered = np.nan
-    if target_accuracy > chance:
-        recovered = (stitched_accuracy - chance) / (target_accuracy - chance)
-    else:
-        notes.append("target accuracy is not above chance")
-    return MapScores(
-        r2_fit=r2_fit,
-        r2_test=r2_test,
-        r2_floor=min(1.0, fit.source.width / (fit.source.n - 1)),
-        stitched_accuracy=stitched_accuracy,
-        target_accuracy=target_accuracy,
-        recovered_accuracy=recovered,
-        agreement=float(np.mean(stitched == classifier.predictions)),
-        note="; ".join(notes),
     )

@@ -65,6 +65,21 @@ def load_model(
     return TrainedModel(network.to(device, memory_format=torch.channels_last), record)
 
 
+def untrained(model: TrainedModel) -> torch.nn.Module:
+    """The network as it was before its training, in eval mode and frozen, where `model` is."""
+    record = model.record
+    network = build(
+        record["factory"],
+        record["kwargs"],
+        record["in_channels"],
+        record["num_classes"],
+        seed=record["seed"],
+    )
+    network.set_normalisation(model.network.mean, model.network.std)
+    network.eval().requires_grad_(False)
+    return network.to(model.device, memory_format=torch.channels_last)
+
+
 def folded(network: torch.nn.Module) -> torch.nn.Module:
     """A copy with each batch-norm that follows a convolution folded into it: the same function."""
     return fuse(network).requires_grad_(False).to(memory_format=torch.channels_last)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from repcompare import geometry, maps
 from repcompare.storage import replacing
 
 # Okabe & Ito (2008): told apart in every common form of colour blindness. Shapes repeat the
@@ -23,14 +24,8 @@ SEQUENTIAL, DIVERGING = "viridis", "PuOr"
 # Above this many marks a panel is embedded as an image: an SVG of 10⁵ paths stalls a browser.
 VECTOR_MARKS = 4000
 
-MEASURES = {
-    "cka": "CKA",
-    "cka_debiased": "CKA (debiased)",
-    "procrustes": "Procrustes",
-    "cca": "mean CCA",
-    "svcca": "SVCCA",
-}
-FAMILIES = {"least_squares": "least squares", "ridge": "ridge", "orthogonal": "orthogonal"}
+MEASURES = {measure.id: measure.label for measure in geometry.MEASURES.values()}
+FAMILIES = {name: name.replace("_", " ") for name in maps.FAMILIES}
 NORMS = {"linf": "L∞", "l2": "L2"}
 
 STYLE = {

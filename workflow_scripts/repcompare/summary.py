@@ -7,6 +7,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from repcompare.members import REPRESENTATION
+from repcompare.similarity import at_representation, ordered_pairs_of
 from repcompare.storage import MismatchError, read_json, require_equal
 from repcompare.tables import read_table
 from repcompare.transfer_rates import DENOMINATORS, PRIMARY, PairAnswers, rates
@@ -24,6 +26,7 @@ MODEL_COLUMNS = [
     "device",
     "precision",
 ]
+LAYER_COLUMNS = ["n_over_d", "effective_rank", "dead_units"]
 MAP_COLUMNS = ["r2_test", "stitched_accuracy", "recovered_accuracy", "agreement"]
 # Which model a digest of a block's table belongs to.
 DIGESTS = {
@@ -31,14 +34,15 @@ DIGESTS = {
     "digest_b": "model_b",
     "source_digest": "source",
     "target_digest": "target",
+    "digest": "model",
 }
 
 
-def block_table(paths: Sequence[str | Path], activations: Sequence[str | Path]) -> pd.DataFrame:
-    """The rows of every block's table, without the digests they are checked by.
+def joined_table(paths: Sequence[str | Path], activations: Sequence[str | Path]) -> pd.DataFrame:
+    """The rows of every file of one kind, without the digests they are checked by.
 
     Raises:
-        MismatchError: a block was made from other activations than a model of the study has.
+        MismatchError: a file was made from other activations than a model of the study has.
     """
     current = {}
     for path in activations:
@@ -55,17 +59,47 @@ def block_table(paths: Sequence[str | Path], activations: Sequence[str | Path]) 
     return pd.concat(tables, ignore_index=True)
 
 
-def models_table(records: Sequence[str | Path], geometry: pd.DataFrame) -> pd.DataFrame:
-    """One row a model: its record, and rank and dead units as the compare stage found them."""
-    sides = []
-    for side in ("a", "b"):
-        columns = [f"model_{side}", f"effective_rank_{side}", f"dead_units_{side}"]
-        sides.append(geometry[columns].set_axis(["model", "effective_rank", "dead_units"], axis=1))
-    validity = pd.concat(sides).drop_duplicates("model")
+def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.DataFrame:
+    """One row a model: its record, and what layers.csv says of its representation."""
     rows = [read_json(path) for path in records]
     table = pd.DataFrame(rows)[MODEL_COLUMNS]
     table.insert(8, "epochs", [row["training"]["epochs"] for row in rows])
-    return table.merge(validity, on="model", how="left", validate="one_to_one")
+    found = layers.loc[layers["layer"] == REPRESENTATION, ["model", *LAYER_COLUMNS]]
+    return table.merge(found, on="model", how="left", validate="one_to_one")
+
+
+def with_ceilings(geometry: pd.DataFrame) -> pd.DataFrame:
+    """geometry.csv with the noise ceiling of every row, as `ceiling` behind `null`.
+
+    The mean value of the pairs of one architecture, averaged over the two architectures: what
+    retraining alone leaves of a measure. NaN, and said so, where an architecture has one seed.
+    """
+    keys = ["measure", "layer_a", "layer_b"]
+    own = geometry[geometry["architecture_a"] == geometry["architecture_b"]]
+    means = own.groupby([*keys, "architecture_a"])["value"].mean()
+    sides = [
+        geometry[[*keys, side]].merge(
+            means.rename("mean").reset_index().rename(columns={"architecture_a": side}),
+            on=[*keys, side],
+            how="left",
+        )["mean"]
+        for side in ("architecture_a", "architecture_b")
+    ]
+    table = geometry.copy()
+    table.insert(table.columns.get_loc("null") + 1, "ceiling", (sides[0] + sides[1]).to_numpy() / 2)
+    lacking = table["ceiling"].isna() & table["value"].notna()
+    table.loc[lacking, "note"] = [
+        "; ".join(filter(None, (note, "no ceiling: an architecture has one seed")))
+        for note in table.loc[lacking, "note"]
+    ]
+    return table
+
+
+def class_table(accuracies: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracies by class: one row an ordered pair of architectures, family and label."""
+    keys = ["source_architecture", "target_architecture", "family", "label"]
+    values = ["stitched_accuracy", "target_accuracy"]
+    return accuracies.groupby(keys, sort=False)[values].mean().reset_index()
 
 
 def attacks_table(adversarial: Sequence[str | Path]) -> pd.DataFrame:
@@ -128,31 +162,12 @@ def transfer_table(
     return pd.DataFrame(rows)
 
 
-def disagreement_table(activations: Sequence[str | Path]) -> pd.DataFrame:
-    """The fraction of test images on which two models predict differently, for ordered pairs."""
-    predictions = {}
-    for path in activations:
-        with h5py.File(path) as file:
-            predictions[file.attrs["model"]] = np.argmax(file["test/logits"][:], axis=1)
-    rows = [
-        {"source": source, "target": target, "disagreement": np.mean(one != other)}
-        for source, one in predictions.items()
-        for target, other in predictions.items()
-        if source != target
-    ]
-    return pd.DataFrame(rows)
-
-
-def pairs_table(
-    maps: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFrame, disagreement: pd.DataFrame
-) -> pd.DataFrame:
+def pairs_table(maps: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFrame) -> pd.DataFrame:
     """One row an ordered pair, joined from all tables; symmetric measures stand in both rows."""
     keys = ["source", "target"]
     by_family = maps.pivot(index=keys, columns="family", values=MAP_COLUMNS)
     by_family.columns = [f"{column}_{family}" for column, family in by_family.columns]
-    one_way = geometry.rename(columns={"model_a": "source", "model_b": "target"})
-    other_way = geometry.rename(columns={"model_a": "target", "model_b": "source"})
-    by_measure = pd.concat([one_way, other_way]).pivot(
+    by_measure = ordered_pairs_of(at_representation(geometry)).pivot(
         index=keys, columns="measure", values="value"
     )
     pgd = transfer[(transfer["attack"] == "pgd") & (transfer["denominator"] == PRIMARY)]
@@ -165,7 +180,7 @@ def pairs_table(
         same_architecture=architectures["source_architecture"]
         == architectures["target_architecture"]
     )
-    for part in (by_family, by_measure, by_condition, disagreement.set_index(keys)):
+    for part in (by_family, by_measure, by_condition):
         table = table.merge(part.reset_index(), on=keys, how="left", validate="one_to_one")
     table = table.sort_values(keys, ignore_index=True)
     undefined = table.isna()

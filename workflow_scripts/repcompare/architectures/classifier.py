@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -88,10 +88,28 @@ class Classifier(nn.Module):
 
     def represent(self, images: Tensor) -> Tensor:
         """Map images in [0, 1], float (N, C, H, W), to representations (N, d)."""
-        features = (images - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1)
+        features = self._normalised(images)
         for name in self.stage_names:
             features = getattr(self, name)(features)
         return self.penultimate(features)
+
+    def layer_outputs(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
+        """The outputs of `layers` (of those it has), each (N, channels), for images as above.
+
+        Feature maps are averaged over their positions at once, before the next stage can change
+        them in place.
+        """
+        features, outputs = self._normalised(images), {}
+        for name in self.stage_names:
+            features = getattr(self, name)(features)
+            if name in layers:
+                outputs[name] = features.mean(dim=(2, 3))
+        if "penultimate" in layers:
+            outputs["penultimate"] = self.penultimate(features)
+        return outputs
+
+    def _normalised(self, images: Tensor) -> Tensor:
+        return (images - self.mean.view(-1, 1, 1)) / self.std.view(-1, 1, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images in [0, 1], float (N, C, H, W), to logits (N, num_classes)."""

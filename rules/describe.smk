@@ -1,0 +1,23 @@
+rule describe:
+    input:
+        dataset=DATASET,
+        activations=rules.dump_activations.output.activations,
+    output:
+        layers=f"{MODEL}/layers.csv",
+        controls=f"{MODEL}/controls.csv",
+    log:
+        f"{LOGS}/describe/{{architecture}}/seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/describe/{{architecture}}/seed{{seed}}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=stage_settings("describe.py", **STUDY["maps"]),
+    message:
+        "Describing {wildcards.architecture}/seed{wildcards.seed}"
+    script:
+        "../workflow_scripts/describe.py"

@@ -1,0 +1,155 @@
+"""What no schema can say: whether the parts of a config fit each other and the data."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from repcompare import architectures
+from repcompare.epsilon import parse_epsilon
+from repcompare.schema import KeyPath, Problem, hint, nearest, shown
+
+
+class DataSet(NamedTuple):
+    """Side of the square images in pixels, their channels, and the images in each split."""
+
+    size: int
+    channels: int
+    train: int
+    test: int
+
+
+DATA_SETS = {
+    "digits": DataSet(8, 1, 1200, 597),
+    "fashion_mnist": DataSet(28, 1, 60000, 10000),
+    "cifar10": DataSet(32, 3, 50000, 10000),
+    "cifar100": DataSet(32, 3, 50000, 10000),
+}
+
+
+def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
+    """What no schema can say: whether the parts of the config fit each other and the data."""
+
+    def get(*path: str | int) -> Any:
+        """The value at `path`; None if it is absent, null, or refused already in any part."""
+        if any(bad[: len(path)] == path[: len(bad)] for bad in unsound):
+            return None
+        value = config
+        for step in path:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        return value
+
+    names = config.get("architectures") if isinstance(config, Mapping) else None
+    names = list(names) if isinstance(names, Mapping) else []
+    yield from _architecture_problems(get, names)
+    data_set = DATA_SETS.get(get("data", "name"))
+    if data_set:
+        yield from _sample_problems(get, data_set)
+        yield from _crop_problems(get, names, data_set)
+    yield from _epsilon_problems(get, data_set)
+    yield from _layer_pair_problems(get, names)
+    if get("data", "name") == "digits" and get("data", "root") is not None:
+        yield Problem(3, ("data", "root"), "the digits come with scikit-learn, leave it out")
+    own = get("architectures", *names, "seeds") if len(names) == 1 else None
+    if len(names) == 1 and get("architectures") and len(own or get("seeds") or ()) == 1:
+        text = "a single model has nothing to be compared with, add a seed or an architecture"
+        yield Problem(3, ("architectures",), text)
+
+
+def _architecture_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
+    factories = architectures.available()
+    for name in names:
+        path = ("architectures", name)
+        factory, kwargs = get(*path, "factory"), get(*path, "kwargs")
+        if factory is None:
+            continue
+        if factory not in factories:
+            meant = hint(factory, factories)
+            text = f"got {shown(factory)}, allowed: one of {', '.join(factories)}{meant}"
+            yield Problem(2, (*path, "factory"), text)
+        elif kwargs is not None:
+            yield from _keyword_problems(factory, kwargs, (*path, "kwargs"))
+    for first, second in itertools.combinations(sorted(map(str, names)), 2):
+        if first.lower() == second.lower():
+            text = f"differs from {first} only in case, which some file systems do not tell apart"
+            yield Problem(3, ("architectures", second), text)
+
+
+def _keyword_problems(factory: str, kwargs: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
+    known = architectures.parameters(factory)
+    for key, value in kwargs.items():
+        if key not in known:
+            meant = nearest(key, known)
+            known_ones = f"did you mean {meant}?" if meant else f"allowed: {', '.join(known)}"
+            yield Problem(0, (*path, str(key)), f"{factory} takes no such argument, {known_ones}")
+        elif not known[key].accepts(value):
+            text = f"got {shown(value)}, allowed: {known[key].allowed}"
+            yield Problem(1, (*path, key), text)
+
+
+def _sample_problems(get: Any, data_set: DataSet) -> Iterator[Problem]:
+    train, fit = get("data", "train_samples"), get("data", "fit_samples") or 0
+    name = get("data", "name")
+    total = f"{name} has {data_set.train} training images"
+    left = data_set.train - fit
+    if left < 1:
+        yield Problem(3, ("data", "fit_samples"), f"got {fit}, but {total}, and some must be left")
+    elif train is not None and train > left:
+        text = f"got {train}, but {total}" + (f", {fit} of them in fit_samples" if fit else "")
+        yield Problem(3, ("data", "train_samples"), text)
+    available = fit or min(train or left, left)
+    cap, attacked = get("activations", "fit_samples"), get("attack", "samples")
+    if cap is not None and left >= 1 and cap > available:
+        text = f"got {cap}, but there are {available} to fit on"
+        yield Problem(3, ("activations", "fit_samples"), text)
+    if attacked is not None and attacked > data_set.test:
+        text = f"got {attacked}, but {name} has {data_set.test} test images"
+        yield Problem(3, ("attack", "samples"), text)
+
+
+def _crop_problems(get: Any, names: list[Any], data_set: DataSet) -> Iterator[Problem]:
+    sections = [("training",), *(("architectures", name, "training") for name in names)]
+    for section in sections:
+        padding = get(*section, "crop_padding")
+        if padding is not None and padding >= data_set.size:
+            text = f"got {padding}, but the images are only {data_set.size} pixels wide"
+            yield Problem(3, (*section, "crop_padding"), text)
+
+
+def _epsilon_problems(get: Any, data_set: DataSet | None) -> Iterator[Problem]:
+    diagonal = data_set.size * math.sqrt(data_set.channels) if data_set else math.inf
+    for norm, largest in (("linf", 1.0), ("l2", diagonal)):
+        seen: list[tuple[str, float]] = []
+        path: KeyPath = ("attack", "epsilons", norm)
+        for index, given in enumerate(get(*path) or ()):
+            try:
+                label, epsilon = parse_epsilon(given)
+            except ValueError as error:
+                yield Problem(2, (*path, index), str(error))
+                continue
+            if epsilon > largest:
+                text = f"got {label}, but no two images are further apart than {largest:g}"
+                yield Problem(2, (*path, index), text)
+            if norm == "linf" and epsilon < 1 / 255:
+                text = f"got {label}, but 8-bit images cannot change by less than 1/255"
+                yield Problem(2, (*path, index), text)
+            for other, value in seen:
+                if math.isclose(epsilon, value, rel_tol=1e-9):
+                    yield Problem(2, (*path, index), f"{label} is in the list already, as {other}")
+            seen.append((label, epsilon))
+
+
+def _layer_pair_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
+    models = [
+        f"{name}/seed{seed}"
+        for name in names
+        for seed in get("architectures", name, "seeds") or get("seeds") or ()
+    ]
+    for index, pair in enumerate(get("geometry", "layer_pairs") or ()):
+        path: KeyPath = ("geometry", "layer_pairs", index)
+        if pair[0] == pair[1]:
+            yield Problem(2, path, f"{pair[0]} is given twice, allowed: two different models")
+        for model in pair:
+            if model not in models:
+                text = f"the study has no model {model}{hint(model, models)}"
+                yield Problem(3, path, text)

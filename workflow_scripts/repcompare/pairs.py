@@ -1,0 +1,182 @@
+"""Two representations of the same samples: the one pass over both that every measure needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from repcompare.factorisation import row_chunks
+from repcompare.representations import GROUPS, Representation, View, selected_sum
+
+
+class Canonical(NamedTuple):
+    """Canonical analysis: directions (d_a, r) and (d_b, r) that whiten, correlations (r,)."""
+
+    directions_a: np.ndarray
+    correlations: np.ndarray
+    directions_b: np.ndarray
+    components: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class CrossStatistics:
+    """Sums over the samples of each group g, of rows x of a and y of b about their means.
+
+    `cross` is Σxyᵀ (d_a, d_b) of all samples, float64, and `crosses` that of each group
+    (G, d_a, d_b), float32. For the U-statistics, `norms` is Σ‖x‖²‖y‖² (G,), `weighted_a`
+    Σ‖y‖²x (G, d_a) and `weighted_b` Σ‖x‖²y (G, d_b).
+    """
+
+    cross: np.ndarray
+    crosses: np.ndarray
+    norms: np.ndarray
+    weighted_a: np.ndarray
+    weighted_b: np.ndarray
+
+    @classmethod
+    def of(cls, a: Representation, b: Representation) -> CrossStatistics:
+        """One pass over the rows of both. Raises ValueError if their numbers differ."""
+        if a.moments.n != b.moments.n:
+            raise ValueError(
+                f"representations of the same samples are needed, not of {a.moments.n} and "
+                f"{b.moments.n}"
+            )
+        width_a, width_b = a.moments.width, b.moments.width
+        cross = np.zeros((width_a, width_b))
+        crosses = np.zeros((GROUPS, width_a, width_b), np.float32)
+        norms = np.zeros(GROUPS)
+        weighted_a, weighted_b = np.zeros((GROUPS, width_a)), np.zeros((GROUPS, width_b))
+        for chunk, x, y in centred_chunks(a, b):
+            of_x, of_y = a.moments.squared_norms[chunk], b.moments.squared_norms[chunk]
+            for g in range(GROUPS):
+                part = slice(g, None, GROUPS)
+                product = x[part].T @ y[part]
+                cross += product
+                crosses[g] += product
+                norms[g] += of_x[part] @ of_y[part]
+                weighted_a[g] += of_y[part] @ x[part]
+                weighted_b[g] += of_x[part] @ y[part]
+        return cls(cross, crosses, norms, weighted_a, weighted_b)
+
+    @property
+    def reversed(self) -> CrossStatistics:
+        """The same with a and b exchanged."""
+        return CrossStatistics(
+            self.cross.T,
+            self.crosses.transpose(0, 2, 1),
+            self.norms,
+            self.weighted_b,
+            self.weighted_a,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Two views of the same samples, and C = X_aᵀ X_b (d_a, d_b) about the means of those samples.
+
+    `statistics` are of all samples; absent in a pair whose samples were shuffled, which only the
+    measures of C alone can use.
+    """
+
+    a: View
+    b: View
+    cross: np.ndarray
+    statistics: CrossStatistics | None
+
+    @classmethod
+    def of(cls, a: Representation, b: Representation) -> Pair:
+        """The pair on all samples. Raises ValueError if the numbers of samples differ."""
+        everything = np.ones(GROUPS, bool)
+        statistics = CrossStatistics.of(a, b)
+        return cls(a.view(everything), b.view(everything), statistics.cross, statistics)
+
+    @property
+    def n(self) -> int:
+        """The number of samples."""
+        return self.a.n
+
+    def on(self, kept: np.ndarray) -> Pair:
+        """The pair on the samples of the groups `kept` (G,), bool."""
+        a, b = self.a.whole.view(kept), self.b.whole.view(kept)
+        total = selected_sum(self.statistics.cross, self.statistics.crosses, kept)
+        return Pair(a, b, total - np.outer(a.shift, b.shift / a.n), self.statistics)
+
+    def without_each_group(self) -> Iterator[Pair]:
+        """The pair without the samples of one group, for every group that has samples."""
+        for group in np.flatnonzero(self.a.whole.sizes):
+            yield self.on(np.arange(GROUPS) != group)
+
+    def shuffled(self, seed: int = 0) -> Pair:
+        """The pair with b's samples in a random order: what a measure gives to unrelated samples.
+
+        Rows trade places within chunks of `factorisation.ROWS_PER_CHUNK`.
+        """
+        rng = np.random.default_rng(seed)
+        cross = np.zeros_like(self.cross)
+        for _, x, y in centred_chunks(self.a.whole, self.b.whole):
+            cross += x.T @ rng.permutation(y)
+        return Pair(self.a, self.b, cross, None)
+
+    @cached_property
+    def reversed(self) -> Pair:
+        """The pair with a and b exchanged."""
+        statistics = None if self.statistics is None else self.statistics.reversed
+        pair = Pair(self.b, self.a, self.cross.T, statistics)
+        for kept, found in self._canonical.items():
+            pair._canonical[kept[::-1]] = Canonical(
+                found.directions_b,
+                found.correlations,
+                found.directions_a,
+                found.components[::-1],
+            )
+        return pair
+
+    @cached_property
+    def polar(self) -> tuple[np.ndarray, float]:
+        """The factor U Vᵀ (d_a, d_b) of C = U Σ Vᵀ, and the nuclear norm ‖C‖_* = tr Σ."""
+        left, values, right = np.linalg.svd(self.cross, full_matrices=False)
+        return left @ right, float(values.sum())
+
+    @cached_property
+    def _canonical(self) -> dict[tuple[int, int], Canonical]:
+        return {}
+
+    def canonical(
+        self, components_a: int | None = None, components_b: int | None = None
+    ) -> Canonical:
+        """Canonical analysis of the leading components of each; of all of them by default.
+
+        Canonical correlations are the singular values of Q = S_a⁻¹ V_aᵀ C V_b S_b⁻¹.
+        """
+        a, b = self.a.components, self.b.components
+        key = components_a or a.rank, components_b or b.rank
+        if key not in self._canonical:
+            white_a = a.basis[:, : key[0]] / a.singular_values[: key[0]]
+            white_b = b.basis[:, : key[1]] / b.singular_values[: key[1]]
+            left, values, right = np.linalg.svd(
+                white_a.T @ self.cross @ white_b, full_matrices=False
+            )
+            self._canonical[key] = Canonical(
+                white_a @ left,
+                # Only rounding puts a correlation above 1.
+                np.minimum(values, 1.0),
+                white_b @ right.T,
+                key,
+            )
+        return self._canonical[key]
+
+
+def centred_chunks(
+    a: Representation, b: Representation
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Chunks of the rows of both, float64, about their means."""
+    for chunk in row_chunks(a.moments.n):
+        yield (
+            chunk,
+            np.subtract(a.rows[chunk], a.moments.mean, dtype=np.float64),
+            np.subtract(b.rows[chunk], b.moments.mean, dtype=np.float64),
+        )
