@@ -5,11 +5,17 @@ FIGURES = {
     "held_out_r2": "Linear maps",
     "maps_by_family": "Linear maps",
     "similarity": "Geometry",
+    "measures_and_nulls": "Geometry",
     "same_and_cross_architecture": "Geometry",
+    "convergence": "Geometry",
     "adversarial_transfer": "Adversarial transfer",
     "epsilon_curves": "Adversarial transfer",
     "geometry_against_transfer": "Adversarial transfer",
 }
+if set(STUDY["activations"]["layers"]) - {"penultimate"}:
+    FIGURES["similarity_by_layer"] = "Geometry"
+if STUDY["geometry"]["layer_pairs"]:
+    FIGURES["layer_similarity"] = "Geometry"
 EXAMPLES = "adversarial_examples"
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from repcompare import figures, heatmaps
+from repcompare import figures, geometry_figures, heatmaps, map_figures
 from repcompare.logs import logging_to
 from repcompare.plot_style import save
 from repcompare.similarity import similarities
@@ -13,12 +13,22 @@ DRAWN = {
     "accuracies": (figures.accuracies, ["models"]),
     "stitched_accuracy": (heatmaps.stitched_accuracy, ["maps"]),
     "held_out_r2": (heatmaps.held_out_r2, ["maps"]),
-    "maps_by_family": (figures.maps_by_family, ["maps"]),
+    "maps_by_family": (map_figures.maps_by_family, ["maps", "controls"]),
     "similarity": (heatmaps.similarity, ["similarities"]),
-    "same_and_cross_architecture": (figures.same_and_cross_architecture, ["similarities"]),
+    "measures_and_nulls": (geometry_figures.measures_and_nulls, ["similarities"]),
+    "same_and_cross_architecture": (
+        geometry_figures.same_and_cross_architecture,
+        ["similarities"],
+    ),
+    "convergence": (geometry_figures.convergence, ["convergence"]),
+    "similarity_by_layer": (geometry_figures.similarity_by_layer, ["geometry"]),
+    "layer_similarity": (geometry_figures.layer_similarity, ["geometry"]),
     "adversarial_transfer": (heatmaps.adversarial_transfer, ["transfer"]),
     "epsilon_curves": (figures.epsilon_curves, ["transfer", "attacks"]),
-    "geometry_against_transfer": (figures.geometry_against_transfer, ["similarities", "transfer"]),
+    "geometry_against_transfer": (
+        figures.geometry_against_transfer,
+        ["similarities", "transfer"],
+    ),
 }
 
 

@@ -1,9 +1,13 @@
-"""A small real study, made once: digits, two networks trained for a few epochs, their files."""
+"""A small real study, made once: digits, three networks trained for a few epochs, their files.
+
+And made-up pairs of representations, with the maps between them.
+"""
 
 from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +15,9 @@ from repcompare.activations import dump_activations
 from repcompare.architectures import build
 from repcompare.attacks import Condition, PGDSettings, attack_model
 from repcompare.datasets import write_dataset
-from repcompare.models import load_model, save_model
+from repcompare.factorisation import cross_covariance, factorise
+from repcompare.maps import FAMILIES, AffineMap, fit_maps
+from repcompare.models import load_model, save_model, untrained
 from repcompare.training import TrainingSettings, accuracy, train
 
 CPU = torch.device("cpu")
@@ -21,6 +27,8 @@ NETWORKS = {
     ("resnet", 1): {"blocks": [1, 1], "width": 8},
     ("vgg", 0): {"depth": 11, "width": 8, "stages": 2},
 }
+# All that either architecture has: a VGG has no stem.
+LAYERS = ["stem", "stage1", "stage2", "penultimate"]
 TRAINING = TrainingSettings(
     epochs=10,
     batch_size=64,
@@ -40,6 +48,24 @@ CONDITIONS = [
     Condition("pgd", "l2", 1.0, "1"),
 ]
 PGD = PGDSettings(steps=5, step_size=2.5, batch_size=50, precision="float32", seed=0)
+
+
+def related(n: int = 90, width_a: int = 6, width_b: int = 4, seed: int = 0, noise: float = 1.0):
+    """Two representations with three common directions, the same ones for every seed."""
+    rng = np.random.default_rng(seed)
+    common = rng.standard_normal((n, 3))
+    mixing = np.random.default_rng(99)
+    x, y = (
+        common @ mixing.standard_normal((3, width)) + noise * rng.standard_normal((n, width)) + 2
+        for width in (width_a, width_b)
+    )
+    return x, y
+
+
+def fitted(x, y, families=tuple(FAMILIES)) -> dict[str, AffineMap]:
+    """The map of each family from x to y."""
+    a, b = factorise(x), factorise(y)
+    return fit_maps(a, b, cross_covariance(x, a.mean, y, b.mean), families, x, y)
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +126,9 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
             )
             save_model(files.weights, files.record, network, record)
             files.model = load_model(files.weights, files.record, dataset, CPU)
-            dump_activations(files.activations, files.model, dataset, 128)
+            dump_activations(
+                files.activations, files.model, untrained(files.model), dataset, LAYERS, None, 128
+            )
             attack_model(files.adversarial, files.model, dataset, 100, CONDITIONS, PGD)
             models[name] = files
     return models

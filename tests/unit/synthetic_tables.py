@@ -23,7 +23,7 @@ def tables(
     images: int = 1000,
     random_state: int = 0,
 ) -> dict[str, pd.DataFrame]:
-    """models, maps, geometry, transfer, attacks and pairs, as the workflow's summary writes them.
+    """The tables, by name, as the workflow's summary writes them.
 
     Transfer is logit T = level(ε) + source + target + beta · (similarity − 0.9), where every
     measure has the same similarity but for a shift. The third architecture's own pairs are more
@@ -40,8 +40,11 @@ def tables(
     transfer = transfer_table(models, architecture, similarity, effects, beta, images)
     return {
         "models": models_table(models, architecture, random),
+        "controls": controls_table(models, architecture),
         "maps": maps,
+        "class_accuracies": classes_table(maps),
         "geometry": geometry,
+        "convergence": convergence_table(models, architecture),
         "transfer": transfer,
         "attacks": attacks_table(models, architecture),
         "pairs": pairs_table(maps, geometry, transfer),
@@ -118,23 +121,60 @@ def maps_table(models, architecture, similarity, random):
     return pd.DataFrame(rows, columns=columns)
 
 
+def controls_table(models, architecture):
+    rows = [
+        {"control": control, "model": model, "architecture": architecture[model]}
+        | {"family": family, "r2_test": r2, "recovered_accuracy": r2 + 0.1, "agreement": r2}
+        for model in models
+        for control, r2 in (("untrained", 0.5), ("pixels", 0.4))
+        for family in FAMILIES
+    ]
+    return pd.DataFrame(rows)
+
+
+def classes_table(maps):
+    keys = ["source_architecture", "target_architecture", "family"]
+    parts = [maps[keys].drop_duplicates().assign(label=label) for label in range(3)]
+    return pd.concat(parts).assign(stitched_accuracy=0.9, target_accuracy=0.95)
+
+
+def convergence_table(models, architecture):
+    first = {}
+    for a, b in ordered(models):
+        if a < b:
+            key = (architecture[models[a]], architecture[models[b]])
+            first.setdefault(key, (models[a], models[b]))
+    rows = [
+        {"model_a": a, "model_b": b, "measure": measure, "n": n}
+        | {"value": 0.9 - 1 / n, "flag": "", "note": ""}
+        for a, b in first.values()
+        for measure in MEASURES
+        for n in (75, 149, 299, 597)
+    ]
+    return pd.DataFrame(
+        rows, columns=["model_a", "model_b", "measure", "n", "value", "flag", "note"]
+    )
+
+
 def geometry_table(models, architecture, similarity):
-    columns = ["model_a", "model_b", "architecture_a", "architecture_b", "measure", "value", "n"]
-    columns += ["d_a", "d_b", "n_over_d", "rank_a", "rank_b", "note"]
+    columns = ["model_a", "model_b", "architecture_a", "architecture_b", "layer_a", "layer_b"]
+    columns += ["measure", "value", "low", "high", "null", "ceiling", "n", "flag", "note"]
     rows = [
         {
             "model_a": models[a],
             "model_b": models[b],
             "architecture_a": architecture[models[a]],
             "architecture_b": architecture[models[b]],
+            "layer_a": "penultimate",
+            "layer_b": "penultimate",
             "measure": measure,
             "value": similarity[a, b] - 0.1 * place,
+            "low": similarity[a, b] - 0.1 * place - 0.01,
+            "high": similarity[a, b] - 0.1 * place + 0.01,
+            "null": 0.05 * place,
+            "ceiling": 0.9,
             "n": 597,
-            "d_a": 64,
-            "d_b": 64,
-            "n_over_d": 597 / 64,
-            "rank_a": 60,
-            "rank_b": 60,
+            "flag": "n/d is 9.3, below 10" if measure == "cca" else "",
             "note": "",
         }
         for a, b in ordered(models)

@@ -230,6 +230,31 @@ def test_layer_outputs_are_not_changed_by_later_layers(name: str, training: bool
         assert torch.equal(output, copy), layer
 
 
+@every_factory
+def test_averaged_outputs_are_those_of_the_layers_asked_for(name: str) -> None:
+    network, batch = small(name).eval(), images(3, (1, 9, 9))
+    copies = {layer: copy for layer, (_, copy) in layer_outputs(network, batch).items()}
+    averaged = network.layer_outputs(batch, network.layers)
+    assert list(averaged) == list(network.layers)
+    for layer in network.stage_names:
+        torch.testing.assert_close(averaged[layer], copies[layer].mean((2, 3)))
+    assert torch.equal(averaged["penultimate"], network.represent(batch))
+    asked = network.layer_outputs(batch, ["stage9", "penultimate", "stage1"])
+    assert list(asked) == ["stage1", "penultimate"]
+    assert torch.equal(asked["stage1"], averaged["stage1"])
+
+
+def test_averaged_outputs_are_taken_before_the_next_stage_changes_them_in_place() -> None:
+    in_place = nn.Sequential(nn.ReLU(inplace=True), nn.Conv2d(4, 2, 3))
+    stages = OrderedDict(stem=nn.Conv2d(1, 4, 3), stage1=in_place)
+    network = Classifier(stages, in_channels=1, representation_width=2, num_classes=2).eval()
+    batch = images(3, (1, 8, 8))
+    expected = network.stem(batch)
+    assert (expected < 0).any()
+    found = network.layer_outputs(batch, ["stem"])["stem"]
+    torch.testing.assert_close(found, expected.mean((2, 3)))
+
+
 @pytest.mark.parametrize("name", ["preact_resnet", "wide_resnet"])
 def test_a_projection_sees_the_activated_features(name: str) -> None:
     block = small(name).eval().stage2[0]

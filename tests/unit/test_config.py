@@ -8,16 +8,18 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from repcompare import architectures, datasets, geometry, maps
+from repcompare import architectures, datasets, geometry, maps, schema
 from repcompare import config as study
 from repcompare.config import ConfigError, validate
-from repcompare.epsilon import parse_epsilon
+from repcompare.consistency import DATA_SETS
 
 ROOT = Path(__file__).parents[2]
 STUDIES = [ROOT / "config" / "config.yaml", *sorted((ROOT / "config" / "studies").glob("*.yaml"))]
 SCHEMA = json.loads((ROOT / "config" / "schema.json").read_text())
 EMPTY = "empty, allowed: one entry or more"
 NAMES = "letters and digits, in parts joined by a single '-', '_' or '.' (at most 64 characters)"
+
+PAIRS = "{activations: {layers: [stem]}, geometry: {layer_pairs: "
 
 BASE = """
 study: small
@@ -46,13 +48,13 @@ def problems(raw) -> list[str]:
     return str(caught.value).splitlines()
 
 
-def sections(schema, path="config"):
+def sections(part, path="config"):
     """Every object of the schema, with where it is."""
-    if isinstance(schema, dict):
-        if schema.get("type") == "object":
-            yield path, schema
-        for key, part in schema.items():
-            yield from sections(part, f"{path}/{key}")
+    if isinstance(part, dict):
+        if part.get("type") == "object":
+            yield path, part
+        for key, inner in part.items():
+            yield from sections(inner, f"{path}/{key}")
 
 
 # What is refused, and how it is said: one line, with the key, what was given and what is allowed.
@@ -62,9 +64,8 @@ REFUSED = {
     "training: {Epoch: 3}": "training.Epoch: unknown key, did you mean epochs?",
     "epochs: 3": "epochs: unknown key here, did you mean training.epochs?",
     "architectures: {vgg: {seed: [1]}}": "architectures.vgg.seed: unknown key, did you mean seeds?",
-    "architectures: {vgg: {training: {learning_rte: 1.0}}}": (
-        "architectures.vgg.training.learning_rte: unknown key, did you mean learning_rate?"
-    ),
+    "architectures: {vgg: {training: {momentom: 0}}}": "architectures.vgg.training.momentom: "
+    "unknown key, did you mean momentum?",
     "attack: {epsilons: {l1: [1.0]}}": "attack.epsilons.l1: unknown key, allowed: linf, l2",
     # types
     "training: {epochs: true}": "training.epochs: got true, allowed: an integer from 1 up",
@@ -78,7 +79,7 @@ REFUSED = {
     "data: null": "data: got null, allowed: a section of its own with keys out of "
     "name, root, train_samples, fit_samples",
     "maps: null": "maps: got null, allowed: a section of its own with keys out of "
-    "families, fit_samples, or no such key at all",
+    "families, or no such key at all",
     "architectures: null": "architectures: got null, allowed: a section of its own",
     "architectures: {vgg: null}": "architectures.vgg: got null, allowed: a section of its own "
     "with keys out of factory, kwargs, seeds, training",
@@ -94,17 +95,32 @@ REFUSED = {
     "data: {name: CIFAR10}": 'data.name: got "CIFAR10", '
     "allowed: one of digits, fashion_mnist, cifar10, cifar100; did you mean cifar10?",
     "maps: {families: [rigde]}": 'maps.families[0]: got "rigde", '
-    "allowed: one of least_squares, ridge, orthogonal; did you mean ridge?",
+    "allowed: one of least_squares, ridge, reduced_rank, orthogonal, permutation; "
+    "did you mean ridge?",
     "maps: {families: [ridge, ridge]}": 'maps.families: "ridge" is given 2 times',
     "geometry: {measures: [cka_unbiased]}": 'geometry.measures[0]: got "cka_unbiased", '
-    "allowed: one of cka, cka_debiased, procrustes, cca, svcca; did you mean cka_debiased?",
+    f"allowed: one of {', '.join(geometry.MEASURES)}; did you mean cka_debiased?",
+    "activations: {layers: [stage0]}": 'activations.layers[0]: got "stage0", '
+    "allowed: stem, penultimate, or a stage such as stage1",
+    "activations: {layers: [stem, stem]}": 'activations.layers: "stem" is given 2 times',
+    "activations: {fit_samples: 1}": "activations.fit_samples: got 1, "
+    "allowed: an integer from 2 up or null",
+    "geometry: {layer_pairs: [[vgg/seed0]]}": "geometry.layer_pairs[0]: got "
+    '["vgg/seed0"], allowed: two models in brackets, such as [resnet/seed0, vgg/seed0]',
+    f"{PAIRS}[[vgg/seed0, resnext/seed5], [vgg/seed0, vgg/seed5]]}}}}": "geometry.layer_pairs[1]: "
+    "the study has no model vgg/seed5; did you mean vgg/seed2?",
+    f"{PAIRS}[[vgg/seed2, vgg/seed2]]}}}}": "geometry.layer_pairs[0]: vgg/seed2 is given twice, "
+    "allowed: two different models",
+    f"{PAIRS}[[vgg/seed0, vgg/seed2]], measures: [cka]}}}}": "geometry.layer_pairs: layers are "
+    "compared by cka_debiased, add it to geometry.measures",
+    "geometry: {layer_pairs: [[vgg/seed0, vgg/seed2]]}": "geometry.layer_pairs: no layer but the "
+    "representation is stored, add others to activations.layers",
     "geometry: {measures: [cka, cca, cka]}": 'geometry.measures: "cka" is given 2 times',
     # empty and doubled
     "seeds: []": f"seeds: {EMPTY}",
     "seeds: [1, 0, 1]": "seeds: 1 is given 2 times",
     "architectures: {vgg: {seeds: [4, 4, 4]}}": "architectures.vgg.seeds: 4 is given 3 times",
     "geometry: {measures: []}": f"geometry.measures: {EMPTY}",
-    "maps: {families: []}": f"maps.families: {EMPTY}",
     "attack: {epsilons: {}}": f"attack.epsilons: {EMPTY}",
     "attack: {epsilons: {l2: []}}": f"attack.epsilons.l2: {EMPTY}",
     # names
@@ -121,13 +137,10 @@ REFUSED = {
         f'architectures.vgg.factory: got "vggg", allowed: one of '
         f"{', '.join(architectures.available())}; did you mean vgg?"
     ),
-    "architectures: {resnext: {kwargs: {cardinalty: 8}}}": (
-        "architectures.resnext.kwargs.cardinalty: resnext takes no such argument, "
-        "did you mean cardinality?"
-    ),
-    "architectures: {resnext: {kwargs: {cardinality: true}}}": (
-        "architectures.resnext.kwargs.cardinality: got true, allowed: a positive integer"
-    ),
+    "architectures: {vgg: {kwargs: {widht: 8}}}": "architectures.vgg.kwargs.widht: "
+    "vgg takes no such argument, did you mean width?",
+    "architectures: {vgg: {kwargs: {width: true}}}": "architectures.vgg.kwargs.width: "
+    "got true, allowed: a positive integer",
     # epsilons
     "attack: {epsilons: {linf: [-0.1]}}": "attack.epsilons.linf[0]: -0.1 is not a finite number "
     "above zero",
@@ -165,10 +178,10 @@ REFUSED = {
     "but digits has 1200 training images, and some must be left",
     "data: {train_samples: 901, fit_samples: 300}": "data.train_samples: got 901, "
     "but digits has 1200 training images, 300 of them in fit_samples",
-    "{data: {fit_samples: 300}, maps: {fit_samples: 301}}": "maps.fit_samples: got 301, "
-    "but there are 300 to fit on",
-    "{data: {train_samples: 200}, maps: {fit_samples: 201}}": "maps.fit_samples: got 201, "
-    "but there are 200 to fit on",
+    "{data: {fit_samples: 300}, activations: {fit_samples: 301}}": "activations.fit_samples: "
+    "got 301, but there are 300 to fit on",
+    "{data: {train_samples: 200}, activations: {fit_samples: 201}}": "activations.fit_samples: "
+    "got 201, but there are 200 to fit on",
     "data: {root: somewhere}": "data.root: the digits come with scikit-learn, leave it out",
 }
 
@@ -218,11 +231,11 @@ def test_all_problems_come_at_once_those_that_explain_others_first():
 def test_what_is_at_the_limit_is_accepted():
     limits = """
     data: {train_samples: 900, fit_samples: 300}
-    maps: {fit_samples: 300}
+    activations: {fit_samples: 300}
     training: {crop_padding: 7, minimum_accuracy: 0}
     attack: {samples: 597, epsilons: {linf: [1/255, 1.0], l2: [8]}}
     """
-    assert validate(config(limits))["maps"]["fit_samples"] == 300
+    assert validate(config(limits))["activations"]["fit_samples"] == 300
     assert validate(config(f"study: {'a' * 64}"))["study"] == "a" * 64
     assert problems(config(f"study: {'a' * 65}"))[0].endswith(NAMES)
 
@@ -258,19 +271,18 @@ def test_what_snakemake_takes_from_the_command_line_as_text_is_read_as_numbers()
 
 
 def test_a_norm_that_is_not_named_is_not_attacked():
-    raw = config("attack: {epsilons: {l2: [1]}}")
-    assert validate(raw)["attack"]["epsilons"] == {"l2": ["1"]}
+    assert validate(config("attack: {epsilons: {l2: [1]}}"))["attack"]["epsilons"] == {"l2": ["1"]}
 
 
 def test_the_order_and_spelling_of_a_config_are_irrelevant():
     one = config(
         "{seeds: [2, 0], maps: {families: [ridge, least_squares]},"
-        " geometry: {measures: [cca, cka]},"
+        " activations: {layers: [stem, stage2, stage1]}, geometry: {measures: [cca, cka]},"
         " training: {momentum: 0}, attack: {epsilons: {l2: [1, 0.5], linf: [16/255, 8/255]}}}"
     )
     other = config(
         "{seeds: [0, 2], maps: {families: [least_squares, ridge]},"
-        " geometry: {measures: [cka, cca]},"
+        " activations: {layers: [stage1, stem, stage2]}, geometry: {measures: [cka, cca]},"
         " training: {momentum: 0.0}, attack: {epsilons: {linf: ['8 / 255', 16.0/255],"
         " l2: ['0.5', 1.0]}}}"
     )
@@ -300,6 +312,16 @@ def test_models_and_blocks_are_sorted_and_a_single_seed_has_no_block_of_its_own(
     assert study.blocks(filled) == [
         ("a", "a"), ("a", "resnext"), ("a", "vgg"), ("resnext", "resnext"), ("resnext", "vgg")
     ]  # fmt: skip
+
+
+def test_a_block_has_the_pairs_of_layers_of_its_own_models_in_one_order():
+    pairs = "[vgg/seed1, resnext/seed5], [vgg/seed2, vgg/seed0], [resnext/seed5, vgg/seed1]"
+    filled = validate(config(f"{PAIRS}[{pairs}]}}}}"))
+    crossed, own = ["resnext/seed5", "vgg/seed1"], ["vgg/seed0", "vgg/seed2"]
+    assert filled["geometry"]["layer_pairs"] == [crossed, own]
+    assert study.layer_pairs(filled, "resnext", "vgg") == [crossed]
+    assert study.layer_pairs(filled, "vgg", "vgg") == [own]
+    assert study.layer_pairs(filled, "resnext", "resnext") == []
 
 
 def test_an_architecture_is_trained_with_the_settings_of_the_study_but_for_its_own():
@@ -334,12 +356,13 @@ def test_every_key_of_the_schema_is_described_and_no_section_takes_unknown_keys(
         if not path.endswith("/kwargs"):
             assert section["additionalProperties"] is False or path.endswith("/architectures"), path
         for key, part in section.get("properties", {}).items():
-            assert "description" in study._resolved(part) or path.endswith("/epsilons"), (path, key)
+            described = "description" in schema._resolved(part)
+            assert described or path.endswith("/epsilons"), (path, key)
 
 
 def test_every_default_of_the_schema_is_valid():
     raw = yaml.safe_load(BASE)
-    assert not list(Draft202012Validator(SCHEMA).iter_errors(study._with_defaults(SCHEMA, raw)))
+    assert not list(Draft202012Validator(SCHEMA).iter_errors(schema.with_defaults(SCHEMA, raw)))
 
 
 def test_the_readme_describes_every_key():
@@ -356,11 +379,11 @@ def test_the_schema_names_what_the_library_has():
     measures = properties["geometry"]["measures"]["items"]["enum"]
     assert sorted(measures) == sorted(geometry.MEASURES)
     assert sorted(properties["maps"]["families"]["items"]["enum"]) == sorted(maps.FAMILIES)
-    assert properties["data"]["name"]["enum"] == list(datasets.LOADERS) == list(study.DATA_SETS)
+    assert properties["data"]["name"]["enum"] == list(datasets.LOADERS) == list(DATA_SETS)
 
 
 def test_the_digits_are_as_large_as_the_config_believes():
-    raw, facts = datasets.load("digits", None), study.DATA_SETS["digits"]
+    raw, facts = datasets.load("digits", None), DATA_SETS["digits"]
     assert raw.train.images.shape == (facts.train, facts.channels, facts.size, facts.size)
     assert len(raw.test.images) == facts.test
 
@@ -373,27 +396,3 @@ def test_reading_a_config_imports_neither_torch_nor_numpy_nor_pandas():
     )
     command, folder = [sys.executable, "-c", code], ROOT / "workflow_scripts"
     assert subprocess.check_output(command, input=BASE, cwd=folder, text=True).strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    ("given", "label", "value"),
-    [
-        ("8/255", "8/255", 8 / 255), (" 08 / 255.0 ", "8/255", 8 / 255),
-        ("0.5/255", "0.5/255", 0.5 / 255), ("16/510", "16/510", 16 / 510),
-        (0.5, "0.5", 0.5), ("0.50", "0.5", 0.5), (1, "1", 1.0), (10.0, "10", 10.0),
-        (1e-5, "0.00001", 1e-5), ("1e-5", "0.00001", 1e-5),
-    ],
-)  # fmt: skip
-def test_an_epsilon_has_one_label_however_it_is_written(given, label, value):
-    assert parse_epsilon(given) == (label, value)
-    assert parse_epsilon(label) == (label, value)
-
-
-@pytest.mark.parametrize(
-    "given",
-    ["8/0", "8/255/2", "-8/255", "", "a", "0/255", 0, -1, True, None, [1], float("nan"),
-     float("inf"), "1e999"],
-)  # fmt: skip
-def test_what_is_no_positive_number_is_no_epsilon(given):
-    with pytest.raises(ValueError, match=r"zero|neither"):
-        parse_epsilon(given)

@@ -9,7 +9,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
 from unit.synthetic_tables import tables
 
-from repcompare import figures, gallery, heatmaps
+from repcompare import figures, gallery, geometry_figures, heatmaps, map_figures
 from repcompare.findings import Attack
 from repcompare.plot_style import architecture_of, ordered_models, save
 from repcompare.storage import MismatchError
@@ -18,11 +18,15 @@ FIGURES = {
     "accuracies": lambda study: figures.accuracies(study["models"]),
     "stitched_accuracy": lambda study: heatmaps.stitched_accuracy(study["maps"]),
     "held_out_r2": lambda study: heatmaps.held_out_r2(study["maps"]),
-    "maps_by_family": lambda study: figures.maps_by_family(study["maps"]),
+    "maps_by_family": lambda study: map_figures.maps_by_family(study["maps"], study["controls"]),
     "similarity": lambda study: heatmaps.similarity(study["geometry"]),
-    "same_and_cross_architecture": lambda study: figures.same_and_cross_architecture(
+    "measures_and_nulls": lambda study: geometry_figures.measures_and_nulls(study["geometry"]),
+    "same_and_cross_architecture": lambda study: geometry_figures.same_and_cross_architecture(
         study["geometry"]
     ),
+    "convergence": lambda study: geometry_figures.convergence(study["convergence"]),
+    "similarity_by_layer": lambda study: geometry_figures.similarity_by_layer(study["geometry"]),
+    "layer_similarity": lambda study: geometry_figures.layer_similarity(study["geometry"]),
     "geometry_against_transfer": lambda study: figures.geometry_against_transfer(
         study["geometry"], study["transfer"]
     ),
@@ -169,11 +173,50 @@ def test_labels_of_crowded_strengths_are_left_out():
 
 
 def test_failed_maps_are_counted_beyond_the_axis():
-    maps = tables(2, 2)["maps"]
-    maps.loc[0, "r2_test"] = -1e6
-    figure = figures.maps_by_family(maps)
+    study = tables(2, 2)
+    study["maps"].loc[0, "r2_test"] = -1e6
+    figure = FIGURES["maps_by_family"](study)
     assert figure.axes[0].get_xlim()[0] == -1
     assert "◂ 1 beyond" in texts(figure)
+
+
+def test_maps_stand_beside_those_of_the_controls():
+    study = tables(2, 2)
+    axes = FIGURES["maps_by_family"](study).axes[0]
+    marks = {(line.get_marker(), *line.get_xdata()) for line in axes.lines}
+    assert {("^", 0.5), ("s", 0.4)} <= marks
+
+
+def test_every_measure_stands_beside_its_null():
+    axes = FIGURES["measures_and_nulls"](tables(2, 2)).axes[0]
+    dashed = [lines for lines in axes.collections if lines.get_linestyle()[0][1] is not None]
+    nulls = [lines.get_segments()[0][0][0] for lines in dashed]
+    assert nulls == pytest.approx([0, 0.05, 0.1, 0.15, 0.2])
+
+
+def layered(geometry):
+    parts = [
+        geometry.assign(layer_a=one, layer_b=other)
+        for one in ("stage1", "stage10", "penultimate")
+        for other in ("stage1", "stage10", "penultimate")
+    ]
+    return pd.concat(parts, ignore_index=True).query("measure == 'cka_debiased'")
+
+
+def test_layers_are_drawn_from_input_to_output():
+    geometry = layered(tables(2, 1)["geometry"])
+    axes = geometry_figures.similarity_by_layer(geometry).axes[0]
+    order = ["stage1", "stage10", "penultimate"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == order
+    axes = geometry_figures.layer_similarity(geometry).axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == order
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("densenet40/seed0", "resnet20/seed0")
+    assert cells(axes.figure).shape == (3, 3)
+
+
+def test_layers_that_were_not_compared_are_explained():
+    shown = texts(FIGURES["layer_similarity"](tables(2, 1)))
+    assert any("no pair of models whose layers" in text for text in shown)
 
 
 def test_models_are_ordered_by_architecture_and_then_by_number_of_seed():

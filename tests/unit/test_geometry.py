@@ -1,246 +1,248 @@
-"""Measures of similarity against closed forms, other implementations and their own invariances."""
+"""The table of measures keeps its promises, and rows say what the numbers mean."""
 
 from __future__ import annotations
 
-import dcor
+import h5py
 import numpy as np
 import pytest
-import scipy.linalg
 from scipy.stats import ortho_group
+from unit.synthetic_representations import (
+    ALL,
+    CLASSES,
+    answers_to,
+    labels_of,
+    orthonormal,
+    pair_of,
+    related,
+    rows_of,
+    values,
+)
 
-from repcompare.factorisation import cross_covariance, factorise
-from repcompare.geometry import MEASURES, compare_geometry
-
-ALL = list(MEASURES)
-
-
-def compare(x: np.ndarray, y: np.ndarray, measures=ALL):
-    a, b = factorise(x), factorise(y)
-    return compare_geometry(a, b, cross_covariance(x, a.mean, y, b.mean), measures)
-
-
-def values(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    return {row.measure: row.value for row in compare(x, y)}
-
-
-def related(n: int = 80, width_a: int = 6, width_b: int = 4, seed: int = 0):
-    """Two representations with a common part and unequal variances."""
-    rng = np.random.default_rng(seed)
-    common = rng.standard_normal((n, 3))
-    x, y = (
-        common @ rng.standard_normal((3, width)) + rng.standard_normal((n, width))
-        for width in (width_a, width_b)
-    )
-    return x * np.linspace(1, 3, width_a), y * np.linspace(2, 1, width_b)
-
-
-def orthonormal(width: int, n: int = 50) -> np.ndarray:
-    """Centred columns of length 1 at right angles to one another."""
-    x = np.random.default_rng(1).standard_normal((n, width))
-    return np.linalg.qr(x - x.mean(axis=0))[0]
-
-
-@pytest.mark.parametrize("measure", ALL)
-def test_a_representation_equals_itself(measure):
-    x, _ = related()
-    assert values(x, x)[measure] == pytest.approx(1, abs=1e-10)
-
-
-def test_subspaces_with_common_axes_have_known_overlap():
-    axes = orthonormal(9)
-    found = values(axes[:, :6], axes[:, 4:])  # 6 axes and 5, of which 2 are common
-    assert found["cka"] == pytest.approx(2 / np.sqrt(30))
-    assert found["procrustes"] == pytest.approx(2 / np.sqrt(30))
-    assert found["cca"] == pytest.approx(2 / 5)
-    assert found["svcca"] == pytest.approx(2 / 5)
-
-
-def test_representations_at_right_angles_have_nothing_in_common():
-    axes = orthonormal(9)
-    found = values(axes[:, :4], axes[:, 4:])
-    for measure in ("cka", "procrustes", "cca", "svcca"):
-        assert found[measure] == pytest.approx(0, abs=1e-10)
-    assert found["cka_debiased"] < 0
-
-
-@pytest.mark.parametrize("rho", [0.1, 0.5, 0.9])
-def test_signal_of_correlation_rho_in_every_unit(rho):
-    axes = orthonormal(8)
-    found = values(axes[:, :4], rho * axes[:, :4] + np.sqrt(1 - rho**2) * axes[:, 4:])
-    assert found["cka"] == pytest.approx(rho**2)
-    for measure in ("procrustes", "cca", "svcca"):
-        assert found[measure] == pytest.approx(rho)
-
-
-def test_one_unit_each_gives_their_correlation():
-    x, y = related(width_a=1, width_b=1)
-    correlation = np.corrcoef(x[:, 0], y[:, 0])[0, 1]
-    found = values(x, y)
-    assert found["cka"] == pytest.approx(correlation**2)
-    for measure in ("procrustes", "cca", "svcca"):
-        assert found[measure] == pytest.approx(abs(correlation))
-
-
-def test_svcca_ignores_what_holds_less_than_one_percent_of_variance():
-    axes = orthonormal(4)
-    x = np.column_stack([axes[:, 0], 0.05 * axes[:, 1]])
-    y = np.column_stack([axes[:, 0], 0.05 * axes[:, 2]])
-    found = values(x, y)
-    assert found["cca"] == pytest.approx(0.5)
-    assert found["svcca"] == pytest.approx(1)
-    y = np.column_stack([axes[:, 0], 0.2 * axes[:, 2]])
-    assert values(x * [1, 4], y)["svcca"] == pytest.approx(0.5)
-
-
-@pytest.mark.filterwarnings("ignore:Distance covariance is not guaranteed")
-@pytest.mark.parametrize(("n", "width_a", "width_b"), [(80, 6, 4), (30, 100, 40), (200, 1, 3)])
-def test_cka_is_the_squared_distance_correlation_with_squared_distances(n, width_a, width_b):
-    x, y = related(n, width_a, width_b)
-    found = values(x, y)
-    biased = dcor.distance_correlation_sqr(x, y, exponent=2)
-    unbiased = dcor.u_distance_correlation_sqr(x, y, exponent=2)
-    assert found["cka"] == pytest.approx(biased, abs=1e-10)
-    assert found["cka_debiased"] == pytest.approx(unbiased, abs=1e-10)
-
-
-def unbiased_hsic(kernel_x: np.ndarray, kernel_y: np.ndarray) -> float:
-    """Equation 5 of Song et al. (2012), with its n × n kernels."""
-    n = len(kernel_x)
-    k, l = (each - np.diag(np.diag(each)) for each in (kernel_x, kernel_y))  # noqa: E741
-    ones = np.ones(n)
-    trace = np.trace(k @ l)
-    sums = (ones @ k @ ones) * (ones @ l @ ones) / ((n - 1) * (n - 2))
-    return (trace + sums - 2 / (n - 2) * (ones @ k @ l @ ones)) / (n * (n - 3))
-
-
-@pytest.mark.parametrize("n", [4, 5, 40])
-def test_debiased_cka_is_the_ratio_of_unbiased_hsics_of_uncentred_kernels(n):
-    x, y = related(n)
-    k, l = x @ x.T, y @ y.T  # noqa: E741
-    expected = unbiased_hsic(k, l) / np.sqrt(unbiased_hsic(k, k) * unbiased_hsic(l, l))
-    assert values(x, y)["cka_debiased"] == pytest.approx(expected, abs=1e-9)
-
-
-def test_only_debiased_cka_of_unrelated_representations_is_near_zero_when_samples_are_few():
-    rng = np.random.default_rng(0)
-    found = values(rng.standard_normal((40, 200)), rng.standard_normal((40, 200)))
-    assert found["cka"] > 0.8
-    assert abs(found["cka_debiased"]) < 0.05
-
-
-def test_debiased_cka_is_not_clamped_at_zero():
-    rng = np.random.default_rng(0)
-    draws = [
-        values(rng.standard_normal((20, 5)), rng.standard_normal((20, 5)))["cka_debiased"]
-        for _ in range(40)
-    ]
-    assert min(draws) < -0.01
-    assert abs(np.mean(draws)) < 0.03
-
-
-def test_procrustes_is_what_the_best_rotation_attains():
-    x, y = related(width_a=5, width_b=5)
-    x, y = (each - each.mean(axis=0) for each in (x, y))
-    x, y = (each / np.linalg.norm(each) for each in (x, y))
-    rotation, attained = scipy.linalg.orthogonal_procrustes(x, y)
-    found = values(x, y)["procrustes"]
-    assert found == pytest.approx(attained)
-    assert np.linalg.norm(x @ rotation - y) ** 2 == pytest.approx(2 - 2 * found)
-
-
-@pytest.mark.parametrize("widths", [(6, 4), (3, 9)])
-def test_cca_is_the_mean_cosine_of_the_principal_angles(widths):
-    x, y = related(80, *widths)
-    angles = scipy.linalg.subspace_angles(x - x.mean(axis=0), y - y.mean(axis=0))
-    assert values(x, y)["cca"] == pytest.approx(np.cos(angles).mean(), abs=1e-9)
-
+from repcompare import factorisation
+from repcompare.geometry import MEASURES, compare_geometry, convergence
+from repcompare.pairs import Pair
 
 TRANSFORMS = {
     "translation": lambda x: x + np.linspace(-20, 30, x.shape[1]),
+    "permutation": lambda x: x[:, np.random.default_rng(2).permutation(x.shape[1])],
     "orthogonal": lambda x: x @ ortho_group.rvs(x.shape[1], random_state=3),
     "isotropic_scaling": lambda x: x * -3.7,
     "invertible_linear": lambda x: x @ (np.diag(np.geomspace(1, 30, x.shape[1]))[::-1] + 0.5),
 }
 
 
+@pytest.fixture(scope="module")
+def unchanged():
+    return values(*related())
+
+
+@pytest.fixture(scope="module")
+def transformed():
+    """Values with each transform of the first and of the second representation."""
+    x, y = related()
+    return {
+        name: (values(transform(x), y), values(x, transform(y)))
+        for name, transform in TRANSFORMS.items()
+    }
+
+
 @pytest.mark.parametrize("transform", TRANSFORMS)
 @pytest.mark.parametrize("measure", ALL)
-def test_a_measure_is_invariant_to_what_its_row_says_and_to_nothing_else(measure, transform):
-    x, y = related()
-    changes = [
-        abs(values(TRANSFORMS[transform](x), y)[measure] - values(x, y)[measure]),
-        abs(values(x, TRANSFORMS[transform](y))[measure] - values(x, y)[measure]),
-    ]
-    if transform in MEASURES[measure].invariances:
-        assert max(changes) < 1e-9
-    else:
-        assert min(changes) > 1e-3
+def test_a_measure_is_invariant_to_what_its_row_says_and_to_nothing_else(
+    measure, transform, transformed, unchanged
+):
+    row = MEASURES[measure]
+    promises = row.invariances, row.target_invariances or row.invariances
+    for promised, found in zip(promises, transformed[transform], strict=True):
+        change = abs(found[measure] - unchanged[measure])
+        if transform in promised:
+            assert change < 1e-9
+        else:
+            assert change > 1e-3
 
 
 def test_every_declared_invariance_is_one_that_is_tested():
-    assert set().union(*(measure.invariances for measure in MEASURES.values())) <= set(TRANSFORMS)
-    assert all(key == measure.id and measure.reference for key, measure in MEASURES.items())
+    for measure in MEASURES.values():
+        assert measure.invariances | (measure.target_invariances or set()) <= set(TRANSFORMS)
+
+
+def test_every_row_of_the_table_is_complete():
+    assert all(key == measure.id for key, measure in MEASURES.items())
+    assert all(measure.label and measure.reference for measure in MEASURES.values())
+    needs = {measure.needs for measure in MEASURES.values()}
+    assert needs == {"moments", "classes", "subsample", "predictions"}
 
 
 @pytest.mark.parametrize("measure", ALL)
-def test_a_measure_notices_shuffled_samples_and_noise(measure):
+def test_a_measure_notices_shuffled_samples_and_noise(measure, unchanged):
     x, y = related()
     rng = np.random.default_rng(5)
-    value = values(x, y)[measure]
-    assert values(x, rng.permutation(y))[measure] < value - 0.1
-    assert values(x, y + 5 * rng.standard_normal(y.shape))[measure] < value - 0.1
+    order = rng.permutation(len(y))
+    one, other = answers_to(labels_of(160))
+    sign = 1 if MEASURES[measure].similarity else -1
+    shuffled = values(x, y[order], answers=(one, other[order]))[measure]
+    noisy = values(
+        x,
+        y + 12 * rng.standard_normal(y.shape),
+        answers=(one, np.where(rng.random(160) < 0.5, rng.integers(0, CLASSES, 160), other)),
+    )[measure]
+    assert sign * shuffled < sign * unchanged[measure] - 0.1
+    assert sign * noisy < sign * unchanged[measure] - 0.1
+
+
+@pytest.mark.parametrize("measure", [name for name in ALL if not MEASURES[name].directed])
+def test_a_measure_is_symmetric_unless_it_is_directed(measure, unchanged):
+    x, y = related()
+    swapped = values(y, x, answers=answers_to(labels_of(160))[::-1])
+    assert swapped[measure] == pytest.approx(unchanged[measure], abs=1e-12)
+    assert [row.backward for row in rows_of(x, y, [measure])] == [False]
+
+
+@pytest.mark.parametrize("measure", [name for name in ALL if MEASURES[name].directed])
+def test_a_directed_measure_has_a_row_each_way(measure):
+    x, y = related()
+    there, back = rows_of(x, y, [measure])
+    assert (there.backward, back.backward) == (False, True)
+    assert there.value != pytest.approx(back.value, abs=1e-3)
+    swapped_there, swapped_back = rows_of(y, x, [measure])
+    for row, swapped in ((there, swapped_back), (back, swapped_there)):
+        assert row.value == pytest.approx(swapped.value, abs=1e-12)
+        assert (row.low, row.high) == pytest.approx((swapped.low, swapped.high), abs=1e-6)
 
 
 @pytest.mark.parametrize("measure", ALL)
-def test_a_measure_is_symmetric(measure):
-    x, y = related()
-    assert values(x, y)[measure] == pytest.approx(values(y, x)[measure], abs=1e-12)
+@pytest.mark.parametrize("n", [12, 40, 300])
+def test_values_and_nulls_are_within_the_declared_range(measure, n):
+    rng = np.random.default_rng(0)
+    unrelated = rng.standard_normal((n, 20)), rng.standard_normal((n, 7))
+    low, high = MEASURES[measure].range
+    for x, y in (related(n), unrelated, (unrelated[0], unrelated[0])):
+        for row in rows_of(x, y, [measure]):
+            assert low - 1e-6 <= row.value <= high + 1e-6
+            assert low - 1e-6 <= row.null <= high + 1e-6
 
 
 @pytest.mark.parametrize("scale", [1e-5, 1e5])
 def test_scale_does_not_matter(scale):
     x, y = related()
-    assert values(x * scale, y / scale) == pytest.approx(values(x, y), abs=1e-9)
+    plain, scaled = rows_of(x, y), rows_of(x * scale, y / scale)
+    for one, other in zip(plain, scaled, strict=True):
+        assert other.value == pytest.approx(one.value, abs=1e-9)
+        assert (other.low, other.high, other.null) == pytest.approx(
+            (one.low, one.high, one.null), abs=1e-6
+        )
 
 
 def test_a_large_mean_costs_no_digits():
     x, y = related()
-    assert values(x + 1e4, y - 1e4) == pytest.approx(values(x, y), abs=1e-9)
+    plain, moved = rows_of(x, y), rows_of(x + 1e4, y - 1e4)
+    for one, other in zip(plain, moved, strict=True):
+        assert other.value == pytest.approx(one.value, abs=1e-9)
+        assert (other.low, other.high, other.null) == pytest.approx(
+            (one.low, one.high, one.null), abs=1e-6
+        )
 
 
-def test_dead_units_change_nothing():
+def test_dead_units_change_nothing(unchanged):
     x, y = related()
-    padded = np.hstack([x, np.full((80, 3), 0.1)])
-    assert values(padded, y) == pytest.approx(values(x, y), abs=1e-10)
+    padded = np.hstack([x, np.full((160, 3), 0.1)])
+    assert values(padded, y) == pytest.approx(unchanged, abs=1e-10)
 
 
-def test_cca_does_not_count_a_duplicated_unit_twice():
+def test_cca_does_not_count_a_duplicated_unit_twice(unchanged):
     x, y = related()
-    duplicated = np.hstack([x, x[:, :2]])
-    assert values(duplicated, y)["cca"] == pytest.approx(values(x, y)["cca"], abs=1e-9)
-    assert values(duplicated, y)["cka"] != pytest.approx(values(x, y)["cka"], abs=1e-3)
+    duplicated = values(np.hstack([x, x[:, :2]]), y)
+    assert duplicated["cca"] == pytest.approx(unchanged["cca"], abs=1e-9)
+    assert duplicated["cka"] != pytest.approx(unchanged["cka"], abs=1e-3)
+
+
+@pytest.mark.parametrize("relabel", [lambda c: c * 7 + 3, lambda c: np.array([*"abcdefgh"])[c]])
+def test_classes_may_have_any_names(relabel, unchanged):
+    x, y = related()
+    answers = answers_to(labels_of(160))
+    assert values(x, y, relabel(labels_of(160)), answers) == pytest.approx(unchanged, abs=1e-12)
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_constant_representation_has_no_geometry(order):
+def test_a_constant_representation_has_no_geometry_but_it_has_predictions(order):
     x, _ = related()
-    rows = compare(*[x, np.full((80, 3), 0.1)][::order])
-    assert [row.measure for row in rows] == ALL
-    assert all(np.isnan(row.value) and row.note == "constant representation" for row in rows)
+    rows = rows_of(*[x, np.full((160, 3), 0.1)][::order])
+    assert [row.measure for row in rows if not row.backward] == ALL
+    for row in rows:
+        if row.measure == "disagreement":
+            assert row.low < row.value < row.high
+            assert row.note == ""
+        else:
+            assert np.isnan([row.value, row.low, row.high, row.null]).all()
+            assert row.note == "constant representation"
+
+
+def test_a_representation_constant_but_for_one_sample_has_values_without_intervals():
+    _, y = related(64)
+    x = np.zeros((64, 2))
+    x[5] = 64
+    for row in rows_of(x, y):
+        if row.measure == "disagreement":
+            assert row.low < row.value < row.high
+        elif row.measure == "cka_debiased":
+            assert np.isnan(row.value)
+        else:
+            assert np.isfinite(row.value)
+            assert np.isnan([row.low, row.high]).all()
+            assert row.note == "no interval: undefined without some group of samples"
+
+
+def test_representations_constant_within_classes_have_only_class_means():
+    _, y = related()
+    x = np.random.default_rng(0).standard_normal((CLASSES, 5))[labels_of(160)]
+    rows = {row.measure: row for row in rows_of(x, y)}
+    assert np.isnan(rows["cka_within_class"].value)
+    assert np.isnan(rows["cka_within_class"].null)
+    assert rows["cka_within_class"].note == "constant within every class"
+    assert np.isfinite(rows["cka_centroids"].value)
+    assert np.isfinite(rows["cka"].low)
+
+
+@pytest.mark.parametrize("classes", [1, 2])
+def test_class_means_need_three_classes(classes):
+    (row,) = rows_of(*related(), ["cka_centroids"], labels=np.arange(160) % classes)
+    assert np.isnan([row.value, row.null, row.low]).all()
+    assert row.note == "needs 3 classes or more"
+
+
+def test_class_means_that_are_all_the_same_have_no_similarity():
+    x, y = related()
+    x = np.vstack([x[:80], x[:80]])
+    row = rows_of(x, y, ["cka_centroids"], labels=np.repeat([0, 1], 80))[0]
+    assert np.isnan(row.value)
+    labels = np.arange(160) // 40
+    x = np.tile(np.repeat([[-1.0], [1.0]], 20, axis=0), (4, 2))
+    row = rows_of(x, y, ["cka_centroids"], labels=labels)[0]
+    assert np.isnan([row.value, row.null]).all()
+    assert row.note == "all class means are the same"
+
+
+@pytest.mark.parametrize(("n", "noted"), [(31, True), (32, False)])
+def test_fewer_than_32_samples_give_a_value_without_an_interval(n, noted):
+    for row in rows_of(*related(n)):
+        assert np.isfinite(row.value)
+        assert np.isnan([row.low, row.high]).all() == noted
+        assert ("no interval below 32 samples" in row.note) == noted
 
 
 def test_debiased_cka_needs_four_samples():
-    x, y = related(3)
-    row = compare(x, y, ["cka_debiased"])[0]
+    (row,) = rows_of(*related(3), ["cka_debiased"])
     assert np.isnan(row.value)
-    assert row.note == "needs more than 3 samples"
+    assert row.note.startswith("needs more than 3 samples")
 
 
-def test_debiased_cka_of_equidistant_samples_is_undefined():
-    _, y = related(8)
-    row = compare(np.eye(8), y, ["cka_debiased"])[0]
-    assert np.isnan(row.value)
-    assert "not positive" in row.note
+@pytest.mark.parametrize("n", [5, 8, 21, 50])
+def test_equidistant_samples_have_neither_debiased_cka_nor_distances(n):
+    _, y = related(n)
+    debiased, rsa = rows_of(np.eye(n), y, ["cka_debiased", "rsa"])
+    assert np.isnan([debiased.value, rsa.value]).all()
+    assert debiased.note.startswith("unbiased self-similarity is not positive")
+    assert rsa.note.startswith("all samples are equally far apart")
 
 
 @pytest.mark.parametrize(
@@ -251,25 +253,80 @@ def test_debiased_cka_of_equidistant_samples_is_undefined():
         (11, ""),
     ],
 )
-def test_cca_says_what_too_few_samples_force_to_be_one(n, note):
+@pytest.mark.parametrize("measure", ["cca", "pwcca"])
+def test_cca_says_what_too_few_samples_force_to_be_one(measure, n, note):
     rng = np.random.default_rng(0)
-    row = compare(rng.standard_normal((n, 6)), rng.standard_normal((n, 4)), ["cca"])[0]
-    assert row.note == note
-    if "n - 1" in note:
-        assert row.value == pytest.approx(1)
+    for row in rows_of(rng.standard_normal((n, 6)), rng.standard_normal((n, 4)), [measure]):
+        assert row.note.replace("no interval below 32 samples", "").removesuffix("; ") == note
+        if "n - 1" in note:
+            assert row.value == pytest.approx(1)
+
+
+def test_svcca_counts_what_is_forced_among_the_components_that_it_keeps():
+    axes = orthonormal(10, n=12)
+    x = axes[:, :8] * ([1] * 6 + [1e-3] * 2)
+    y = axes[:, 2:] * ([1] * 6 + [1e-3] * 2)
+    (row,) = rows_of(x, y, ["svcca"])
+    assert row.note.startswith("1 of 6 correlations are trivially 1")
+    (row,) = rows_of(x, y, ["cca"])
+    assert row.note.startswith("5 of 8 correlations are trivially 1")
+
+
+@pytest.mark.parametrize("measure", ALL)
+def test_a_row_is_flagged_if_samples_are_few_for_the_wider_representation(measure):
+    needed = MEASURES[measure].samples_per_unit
+    flags = {n: rows_of(*related(n, 2, 5), [measure])[0].flag for n in (49, 50)}
+    assert flags == {49: "n/d is 9.8, below 10" if needed else "", 50: ""}
+
+
+def test_measures_of_pairs_of_samples_say_how_many_they_see():
+    x, y = related(5000, 2, 2)
+    rows = rows_of(x, y, ["cka", "rsa", "knn_jaccard", "disagreement"])
+    assert [row.n for row in rows] == [5000, 1667, 1667, 5000]
+    labels, answers = labels_of(5000), answers_to(labels_of(5000))
+    seen = values(x[::3], y[::3], labels[::3], [each[::3] for each in answers])
+    assert rows[1].value == pytest.approx(seen["rsa"], abs=1e-6)
+    assert rows[2].value == pytest.approx(seen["knn_jaccard"], abs=1e-9)
 
 
 def test_rows_come_in_the_order_asked_for_and_unknown_measures_are_refused():
-    x, y = related()
-    assert [row.measure for row in compare(x, y, ["cca", "cka"])] == ["cca", "cka"]
-    with pytest.raises(ValueError, match="unknown measures \\['rv'\\]"):
-        compare(x, y, ["cka", "rv"])
+    x, y = related(40)
+    assert [row.measure for row in rows_of(x, y, ["cca", "cka"])] == ["cca", "cka"]
+    for function in (compare_geometry, convergence):
+        with pytest.raises(ValueError, match="unknown measures \\['rv'\\]"):
+            function(pair_of(x, y), ["cka", "rv"])
 
 
-def test_moments_of_different_samples_or_units_are_refused():
-    x, y = related()
-    a, b = factorise(x), factorise(y)
-    with pytest.raises(ValueError, match="80 and 79"):
-        compare_geometry(a, factorise(y[:79]), np.zeros((6, 4)), ALL)
-    with pytest.raises(ValueError, match="cross-covariance"):
-        compare_geometry(a, b, np.zeros((4, 6)), ALL)
+def test_an_hdf5_data_set_gives_what_the_array_gives(tmp_path):
+    x, y = (each.astype(np.float32) for each in related(200))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        stored = file.create_dataset("x", data=x), file.create_dataset("y", data=y)
+        streamed = rows_of(*stored)
+    assert streamed == rows_of(x, y)
+
+
+class CountedRows:
+    """Rows that remember the most that were asked for at once."""
+
+    def __init__(self, rows: np.ndarray):
+        self.rows, self.shape, self.most = rows, rows.shape, 0
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        self.most = max(self.most, len(range(*rows.indices(self.shape[0]))))
+        return self.rows[rows]
+
+
+def test_rows_are_read_a_chunk_at_a_time():
+    x, y = (CountedRows(each) for each in related(9000, 2, 2))
+    compare_geometry(pair_of(x, y), ["cka", "procrustes", "knn_jaccard"])
+    assert x.most == y.most == factorisation.ROWS_PER_CHUNK
+
+
+def test_two_dimensional_rows_of_the_same_samples_are_needed():
+    x, y = related(40)
+    with pytest.raises(ValueError, match="40 and 39"):
+        Pair.of(pair_of(x, x).a.whole, pair_of(y[:39], y[:39]).a.whole)
+    with pytest.raises(ValueError, match=r"\(40, 39, 40\) samples"):
+        pair_of(x, y, labels=labels_of(39), answers=answers_to(labels_of(40)))
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        pair_of(x[:1], y[:1])

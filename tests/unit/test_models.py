@@ -9,7 +9,7 @@ from conftest import CPU
 
 from repcompare.architectures import build
 from repcompare.augmentation import to_float
-from repcompare.models import folded, load_model
+from repcompare.models import folded, load_model, untrained
 from repcompare.storage import MismatchError
 
 SMALL = {
@@ -26,6 +26,28 @@ SMALL = {
 
 def test_a_loaded_network_is_frozen_and_in_eval_mode(study):
     network = study["resnet/seed0"].model.network
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("name", ["resnet/seed1", "vgg/seed0"])
+def test_an_untrained_network_is_built_anew_from_the_seed_and_sees_the_same_images(study, name):
+    model = study[name].model
+    network = untrained(model)
+    fresh = build(
+        model.record["factory"], model.record["kwargs"], 1, 10, seed=model.record["seed"]
+    ).state_dict()
+    trained = model.network.state_dict()
+    for key, value in network.state_dict().items():
+        of = trained if key in ("mean", "std") else fresh
+        assert torch.equal(value, of[key]), key
+        if value.ndim > 1:
+            assert not torch.allclose(value, trained[key], atol=1e-3), key
+    assert not torch.equal(trained["mean"], fresh["mean"])
+
+
+def test_an_untrained_network_is_frozen_and_in_eval_mode(study):
+    network = untrained(study["resnet/seed0"].model)
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
 

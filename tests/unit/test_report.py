@@ -109,10 +109,10 @@ def test_nothing_is_loaded_from_elsewhere(whole_page):
 def test_every_figure_is_labelled_numbered_and_captioned(whole_page, figures):
     outline = Outline(whole_page)
     images = outline.named("svg")
-    assert len(images) == len(figures) == len(outline.named("figure")) == 9
+    assert len(images) == len(figures) == len(outline.named("figure")) == len(FIGURES)
     assert all(image["role"] == "img" and image["aria-label"] for image in images)
     numbers = re.findall(r"<b>Figure (\d+)\.", whole_page)
-    assert numbers == [str(number) for number in range(1, 10)]
+    assert numbers == [str(number) for number in range(1, 1 + len(FIGURES))]
     assert "<?xml" not in whole_page
     assert "<metadata" not in whole_page
     assert whole_page.count("<!DOCTYPE") == 1

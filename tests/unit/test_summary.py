@@ -4,42 +4,47 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CONDITIONS
+from conftest import CONDITIONS, LAYERS
 
 from repcompare import summary
 from repcompare.blocks import ordered_pairs
-from repcompare.compare import compare_block
+from repcompare.compare import Outputs, compare_block
+from repcompare.description import describe_model
 from repcompare.storage import MismatchError
 from repcompare.tables import read_table, write_table
 from repcompare.transfer import evaluate_transfer
 from repcompare.transfer_rates import DENOMINATORS
 
 BLOCKS = [["resnet/seed0", "resnet/seed1"], ["resnet/seed0", "resnet/seed1", "vgg/seed0"]]
+FAMILIES = ["least_squares", "ridge"]
+MEASURES = ["cka", "procrustes", "pwcca", "disagreement"]
+JOINED = ("layers", "controls", *Outputs._fields[1:])
 
 
 @pytest.fixture(scope="module")
-def files(study, tmp_path_factory):
-    """The files of both blocks of the three models."""
-    made = {"maps": [], "geometry": [], "transfer": []}
-    for number, names in enumerate(BLOCKS):
-        folder = tmp_path_factory.mktemp(f"block{number}")
+def files(study, dataset_path, tmp_path_factory):
+    """The files of the three models and of both their blocks, by kind."""
+    made = {name: [] for name in (*JOINED, "transfer")}
+    for files in study.values():
+        folder = tmp_path_factory.mktemp("model")
+        paths = [folder / "layers.csv", folder / "controls.csv"]
+        describe_model(files.activations, dataset_path, *paths, FAMILIES)
+        for kind, path in zip(("layers", "controls"), paths, strict=True):
+            made[kind].append(path)
+    for names in BLOCKS:
+        folder = tmp_path_factory.mktemp("block")
         members = [study[name] for name in names]
-        compare_block(
-            [m.activations for m in members],
-            folder / "maps.h5", folder / "maps.csv", folder / "geometry.csv",
-            ["least_squares", "ridge"], ["cka", "procrustes"], None,
-        )  # fmt: skip
+        outputs = Outputs(*(folder / name for name in Outputs._fields))
+        compare_block([m.activations for m in members], outputs, FAMILIES, MEASURES, [BLOCKS[0]])
         pairs = ordered_pairs([name.split("/")[0] for name in names])
         evaluate_transfer(
             folder / "transfer.h5",
             [m.model for m in members], [m.adversarial for m in members], pairs, 64,
         )  # fmt: skip
-        for key, name in (
-            ("maps", "maps.csv"),
-            ("geometry", "geometry.csv"),
-            ("transfer", "transfer.h5"),
-        ):
-            made[key].append(folder / name)
+        for kind, path in outputs._asdict().items():
+            if kind != "maps":
+                made[kind].append(path)
+        made["transfer"].append(folder / "transfer.h5")
     for key in ("record", "activations", "adversarial"):
         made[key] = [getattr(member, key) for member in study.values()]
     return made
@@ -47,17 +52,15 @@ def files(study, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tables(files):
-    maps = summary.block_table(files["maps"], files["activations"])
-    geometry = summary.block_table(files["geometry"], files["activations"])
+    found = {kind: summary.joined_table(files[kind], files["activations"]) for kind in JOINED}
+    found["geometry"] = summary.with_ceilings(found["geometry"])
+    found["class_accuracies"] = summary.class_table(found["class_accuracies"])
     transfer = summary.transfer_table(files["transfer"], files["adversarial"])
-    disagreement = summary.disagreement_table(files["activations"])
-    return {
-        "maps": maps,
-        "geometry": geometry,
+    return found | {
         "transfer": transfer,
-        "models": summary.models_table(files["record"], geometry),
+        "models": summary.models_table(files["record"], found["layers"]),
         "attacks": summary.attacks_table(files["adversarial"]),
-        "pairs": summary.pairs_table(maps, geometry, transfer, disagreement),
+        "pairs": summary.pairs_table(found["scores"], found["geometry"], transfer),
     }
 
 
@@ -67,6 +70,18 @@ def test_models_have_their_record_and_their_validity(tables):
     assert models["epochs"].eq(10).all()
     assert (models["effective_rank"] > 1).all()
     assert (models["effective_rank"] <= models["representation_width"]).all()
+    layers = tables["layers"].query("layer == 'penultimate'").set_index("model")
+    for column in ("n_over_d", "effective_rank", "dead_units"):
+        pd.testing.assert_series_equal(models[column], layers[column])
+
+
+def test_joined_tables_have_the_rows_of_every_file_and_no_digest(files, tables):
+    for kind in JOINED:
+        joined = summary.joined_table(files[kind], files["activations"])
+        assert len(joined) == sum(len(read_table(path)) for path in files[kind])
+        assert not [column for column in joined if "digest" in column]
+    assert list(tables["layers"].query("model == 'resnet/seed0'")["layer"]) == LAYERS
+    assert tables["controls"].groupby("model").size().eq(2 * len(FAMILIES)).all()
 
 
 def test_every_ordered_pair_condition_and_denominator_has_a_row(tables):
@@ -75,17 +90,22 @@ def test_every_ordered_pair_condition_and_denominator_has_a_row(tables):
     assert tables["pairs"]["same_architecture"].sum() == 2
 
 
-def test_symmetric_measures_stand_in_both_rows_of_a_pair(tables):
-    pairs = tables["pairs"].set_index(["source", "target"])
-    geometry = tables["geometry"]
-    value = geometry.query(
-        "model_a == 'resnet/seed1' and model_b == 'vgg/seed0' and measure == 'procrustes'"
-    )["value"].item()
-    assert pairs.loc[("resnet/seed1", "vgg/seed0"), "procrustes"] == value
-    assert pairs.loc[("vgg/seed0", "resnet/seed1"), "procrustes"] == value
-    assert pairs.loc[("vgg/seed0", "resnet/seed1"), "disagreement"] == pytest.approx(
-        pairs.loc[("resnet/seed1", "vgg/seed0"), "disagreement"]
-    )
+def test_an_ordered_pair_has_one_row_with_every_measure_and_family_of_its_own(tables):
+    pairs, geometry, maps = (tables[name] for name in ("pairs", "geometry", "scores"))
+    assert not pairs.duplicated(["source", "target"]).any()
+    assert (pairs["source"] != pairs["target"]).all()
+    top = geometry[(geometry["layer_a"] == "penultimate") & (geometry["layer_b"] == "penultimate")]
+    known = {
+        tuple(row[:3]): row[3] for row in top[["model_a", "model_b", "measure", "value"]].values
+    }
+    for _, row in pairs.iterrows():
+        there = row["source"], row["target"]
+        for measure in ("cka", "procrustes", "disagreement"):
+            assert row[measure] == known.get((*there, measure), known.get((*there[::-1], measure)))
+        assert row["pwcca"] == known[(*there, "pwcca")] != known[(*there[::-1], "pwcca")]
+        own = maps[(maps["source"] == there[0]) & (maps["target"] == there[1])]
+        for family, r2 in zip(own["family"], own["r2_test"], strict=True):
+            assert row[f"r2_test_{family}"] == r2
 
 
 def test_a_pairs_transfer_is_that_of_pgd_over_the_primary_denominator(tables):
@@ -123,12 +143,81 @@ def test_disagreement_is_that_of_the_stored_logits(files, tables):
     assert pairs.loc[("resnet/seed0", "vgg/seed0"), "disagreement"] == pytest.approx(expected)
 
 
+def geometry_of(*rows) -> pd.DataFrame:
+    """Rows of geometry.csv: architectures, layers, measure and value."""
+    columns = ["architecture_a", "architecture_b", "layer_a", "layer_b", "measure", "value"]
+    return pd.DataFrame(rows, columns=columns).assign(null=0.0, n=9, note="")
+
+
+TOP = ("penultimate", "penultimate")
+
+
+def test_a_ceiling_is_the_mean_of_what_retraining_leaves_of_both_architectures():
+    table = geometry_of(
+        ("a", "a", *TOP, "cka", 0.8),
+        ("a", "a", *TOP, "cka", 0.9),
+        ("a", "a", *TOP, "cca", 0.2),
+        ("a", "a", "stem", "stem", "cka", 0.1),
+        ("b", "b", *TOP, "cka", 0.5),
+        ("a", "b", *TOP, "cka", 0.4),
+        ("b", "a", *TOP, "cka", 0.3),
+    )
+    found = summary.with_ceilings(table)
+    assert found["ceiling"].to_list() == pytest.approx([0.85, 0.85, 0.2, 0.1, 0.5, 0.675, 0.675])
+    assert list(found.columns[5:8]) == ["value", "null", "ceiling"]
+    assert (found["note"] == "").all()
+    pd.testing.assert_frame_equal(found.drop(columns="ceiling"), table)
+
+
+def test_an_architecture_with_one_seed_has_no_ceiling_and_the_note_says_so():
+    table = geometry_of(
+        ("a", "a", *TOP, "cka", 0.8), ("a", "b", *TOP, "cka", 0.4), ("a", "b", *TOP, "cca", np.nan)
+    )
+    table["note"] = ["", "rank 3", "undefined"]
+    found = summary.with_ceilings(table)
+    assert found["ceiling"].to_list() == pytest.approx([0.8, np.nan, np.nan], nan_ok=True)
+    one_seed = "rank 3; no ceiling: an architecture has one seed"
+    assert found["note"].to_list() == ["", one_seed, "undefined"]
+
+
+def test_different_layers_have_no_ceiling_however_many_seeds_there_are():
+    table = geometry_of(
+        ("a", "a", *TOP, "cka_debiased", 0.8),
+        ("a", "a", "stem", "stage1", "cka_debiased", 0.4),
+    )
+    found = summary.with_ceilings(table)
+    assert found["ceiling"].to_list() == pytest.approx([0.8, np.nan], nan_ok=True)
+    assert found["note"].to_list() == ["", "no ceiling between different layers"]
+
+
+def test_ceilings_of_a_study_are_there_where_both_architectures_have_two_seeds(tables):
+    geometry = tables["geometry"]
+    own = (geometry["architecture_b"] == "resnet") & (geometry["architecture_a"] == "resnet")
+    own &= geometry["layer_a"] == geometry["layer_b"]
+    assert geometry.loc[own, "ceiling"].notna().all()
+    assert geometry.loc[~own, "ceiling"].isna().all()
+    assert (geometry.loc[~own, "note"] != "").all()
+
+
+def test_accuracies_by_class_are_averaged_over_the_pairs_of_two_architectures(files, tables):
+    keys = ["source_architecture", "target_architecture", "family", "label"]
+    found = tables["class_accuracies"].set_index(keys)
+    assert len(found) == 3 * len(FAMILIES) * 10
+    rows = read_table(files["class_accuracies"][1])
+    rows = rows.query("source == 'vgg/seed0' and family == 'ridge' and label == 3")
+    assert len(rows) == 2
+    for column in ("stitched_accuracy", "target_accuracy"):
+        mean = found.loc[("vgg", "resnet", "ridge", 3), column]
+        assert mean == pytest.approx(rows[column].mean())
+
+
 def test_tables_survive_being_written_and_read(tables, tmp_path):
     for name, table in tables.items():
         write_table(tmp_path / f"{name}.csv", table)
         again = read_table(tmp_path / f"{name}.csv")
         assert list(again.columns) == list(table.columns)
         assert len(again) == len(table)
+    assert read_table(tmp_path / "geometry.csv")["flag"].str.contains("^$|below 10").all()
     numbers = tables["pairs"].select_dtypes("number")
     again = read_table(tmp_path / "pairs.csv")[numbers.columns]
     pd.testing.assert_frame_equal(again, numbers)
@@ -139,12 +228,23 @@ def test_an_architecture_may_be_called_na(tmp_path):
     assert list(read_table(tmp_path / "t.csv")["architecture"]) == ["NA", "null"]
 
 
-def test_a_block_of_other_activations_is_refused(files, tmp_path):
-    table = pd.read_csv(files["maps"][0])
-    table["source_digest"] = "other"
-    table.to_csv(tmp_path / "maps.csv", index=False)
-    with pytest.raises(MismatchError, match=r"maps\.csv has 'other' but .*activations\.h5"):
-        summary.block_table([tmp_path / "maps.csv"], files["activations"])
+@pytest.mark.parametrize(
+    ("kind", "digest"),
+    [
+        ("scores", "source_digest"),
+        ("scores", "target_digest"),
+        ("geometry", "digest_a"),
+        ("geometry", "digest_b"),
+        ("layers", "digest"),
+        ("controls", "digest"),
+    ],
+)
+def test_a_table_of_other_activations_is_refused(files, tmp_path, kind, digest):
+    table = pd.read_csv(files[kind][0])
+    table.loc[len(table) - 1, digest] = "other"
+    table.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(MismatchError, match=r"table\.csv has 'other' but .*activations\.h5"):
+        summary.joined_table([tmp_path / "table.csv"], files["activations"])
 
 
 def test_a_block_of_other_weights_is_refused(files, tmp_path):

@@ -17,7 +17,7 @@ WORKFLOW = ("Snakefile", "rules", "workflow_scripts", "config", "profiles", "rep
 MODELS = [("resnet", 0), ("resnet", 1), ("vgg", 0), ("vgg", 1)]
 BLOCKS = [("resnet", "resnet"), ("resnet", "vgg"), ("vgg", "vgg")]
 
-MODEL_RULES = ("train", "dump_activations", "attack")
+MODEL_RULES = ("train", "dump_activations", "describe", "attack")
 BLOCK_RULES = ("compare", "evaluate_transfer")
 REPORT = ("summarise", "draw_figures", "draw_examples", "write_report")
 ALL_RULES = ("prepare_data", *MODEL_RULES, *BLOCK_RULES, *REPORT)
@@ -25,7 +25,8 @@ ALL_RULES = ("prepare_data", *MODEL_RULES, *BLOCK_RULES, *REPORT)
 ONWARDS = {
     "prepare_data": ALL_RULES,
     "train": (*MODEL_RULES, *BLOCK_RULES, *REPORT),
-    "dump_activations": ("dump_activations", "compare", *REPORT),
+    "dump_activations": ("dump_activations", "describe", "compare", *REPORT),
+    "describe": ("describe", *REPORT),
     "attack": ("attack", "evaluate_transfer", *REPORT),
     "compare": ("compare", *REPORT),
     "evaluate_transfer": ("evaluate_transfer", *REPORT),
@@ -127,6 +128,11 @@ class Study:
     def config(self) -> dict:
         """The config as it is in the file."""
         return yaml.safe_load((self.folder / "tiny.yaml").read_text())
+
+    def defaults(self, section, key) -> list:
+        """What the schema says a key of the config is if it is left out."""
+        schema = json.loads((self.folder / "config" / "schema.json").read_text())
+        return schema["properties"][section]["properties"][key]["default"]
 
     def write_config(self, config) -> None:
         """Replace the config, keys in the order that they are given in."""

@@ -27,10 +27,10 @@ def test_a_stage_that_failed_is_owed_when_the_cause_has_passed(study):
     with damaged(*study.result("models").glob("*/*/activations.h5")):
         outcome = study.call()
     assert outcome.returncode != 0
-    assert outcome.failed == outcome.jobs == jobs("compare")
+    assert outcome.failed == outcome.jobs == jobs("compare", "describe")
     assert study.result("tables/maps.csv").exists()
     assert study.result("report.html").exists()
-    assert study.due() == onwards("compare")
+    assert study.due() == onwards("compare", "describe")
 
 
 def test_an_attack_that_failed_is_owed_and_the_others_are_not_run_again(study):

@@ -56,7 +56,8 @@ def test_a_new_seed_of_an_architecture_runs_its_model_and_the_blocks_of_the_arch
         ("data__train_samples", 150, "prepare_data"),
         ("training__epochs", 3, "train"),
         ("activations__batch_size", 100, "dump_activations"),
-        ("maps__families", ["ridge"], "compare"),
+        ("activations__fit_samples", 100, "dump_activations"),
+        ("activations__layers", ["stage1"], "dump_activations"),
         ("geometry__measures", ["cka"], "compare"),
         ("attack__steps", 4, "attack"),
         ("transfer__batch_size", 100, "evaluate_transfer"),
@@ -67,6 +68,19 @@ def test_a_new_seed_of_an_architecture_runs_its_model_and_the_blocks_of_the_arch
 def test_a_setting_reruns_its_stage_and_what_follows(study, key, value, stage):
     study.set(**{key: value})
     assert study.due() == onwards(stage)
+
+
+def test_other_families_of_maps_rerun_both_stages_that_fit_them(study):
+    study.set(maps__families=["ridge"])
+    assert study.due() == onwards("compare", "describe")
+
+
+def test_a_pair_of_models_compared_layer_by_layer_reruns_only_its_block(study):
+    study.set(activations__layers=["stage1", "penultimate"])
+    study.set(geometry__layer_pairs=[["vgg/seed0", "resnet/seed1"]])
+    study.run("--touch")
+    study.set(geometry__layer_pairs=[["vgg/seed0", "resnet/seed0"]])
+    assert study.due() == onwards("compare", blocks=[("resnet", "vgg")])
 
 
 @pytest.mark.parametrize(
@@ -99,8 +113,8 @@ def test_the_order_of_keys_architectures_and_lists_reruns_nothing(study):
 
     study.set(
         seeds=[1, 0],
-        maps__families=["orthogonal", "ridge", "least_squares"],
-        geometry__measures=["svcca", "cca", "procrustes", "cka_debiased", "cka"],
+        maps__families=study.defaults("maps", "families")[::-1],
+        geometry__measures=study.defaults("geometry", "measures")[::-1],
     )
     study.write_config(reversed_(study.config))
     assert next(iter(study.config["architectures"])) == "vgg"
@@ -156,6 +170,7 @@ def test_another_place_of_the_raw_data_reruns_nothing(new_study):
         ("figures/similarity.svg", onwards("draw_figures")),
         ("figures/adversarial_examples.png", onwards("draw_examples")),
         ("tables/pairs.csv", onwards("summarise")),
+        ("models/vgg/seed0/controls.csv", onwards("describe", models=[("vgg", 0)])),
         ("blocks/resnet--vgg/geometry.csv", onwards("compare", blocks=[("resnet", "vgg")])),
         (
             "blocks/resnet--vgg/transfer.h5",

@@ -10,15 +10,12 @@ import numpy as np
 
 from repcompare.blocks import unordered_pairs
 from repcompare.factorisation import cross_covariance
-from repcompare.geometry import GeometryRow, compare_geometry, convergence
+from repcompare.geometry import LAYER_MEASURE, GeometryRow, compare_geometry, convergence
 from repcompare.maps import AffineMap, fit_maps_both_ways
 from repcompare.members import REPRESENTATION, Member, check_same_images
 from repcompare.pairs import Pair
 from repcompare.stitching import MapScores, PairMoments, score_columns, score_map
 from repcompare.storage import new_hdf5, write_csv
-
-# The measure that compares every layer of one network with every layer of the other.
-LAYER_MEASURE = "cka_debiased"
 
 
 class Outputs(NamedTuple):

@@ -145,7 +145,15 @@ def _layer_pair_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
         for name in names
         for seed in get("architectures", name, "seeds") or get("seeds") or ()
     ]
-    for index, pair in enumerate(get("geometry", "layer_pairs") or ()):
+    pairs = get("geometry", "layer_pairs") or ()
+    measures, layers = get("geometry", "measures"), get("activations", "layers")
+    if pairs and measures and "cka_debiased" not in measures:
+        text = "layers are compared by cka_debiased, add it to geometry.measures"
+        yield Problem(3, ("geometry", "layer_pairs"), text)
+    if pairs and layers is not None and set(layers) <= {"penultimate"}:
+        text = "no layer but the representation is stored, add others to activations.layers"
+        yield Problem(3, ("geometry", "layer_pairs"), text)
+    for index, pair in enumerate(pairs):
         path: KeyPath = ("geometry", "layer_pairs", index)
         if pair[0] == pair[1]:
             yield Problem(2, path, f"{pair[0]} is given twice, allowed: two different models")

@@ -1,7 +1,4 @@
-"""The report's figures other than heatmaps: the study's tables in, a matplotlib figure out."""
-
-from collections.abc import Sequence
-from itertools import pairwise
+"""Figures of accuracy, attacks and transfer: the study's tables in, a matplotlib figure out."""
 
 import numpy as np
 import pandas as pd
@@ -15,9 +12,19 @@ from repcompare.findings import (
     transfer_numbers,
     without_node_effects,
 )
+from repcompare.panels import (
+    dot,
+    kind_keys,
+    legend_below,
+    mark_mean,
+    mean_tick,
+    missing_kinds,
+    name_rows,
+    panel_grid,
+    title_figure,
+)
 from repcompare.plot_style import (
     CROSS,
-    FAMILIES,
     KINDS,
     MEASURES,
     NOISE,
@@ -53,54 +60,6 @@ def accuracies(models: pd.DataFrame) -> Figure:
     few_ticks(axes, x=6)
     legend_below(figure, [dot("one seed", CROSS, "o"), mean_tick()])
     return figure
-
-
-@styled
-def same_and_cross_architecture(geometry: pd.DataFrame) -> Figure:
-    """Similarity of models of one architecture against that with other architectures.
-
-    `geometry` is geometry.csv. One panel a measure, one row an architecture: the pairs of its own
-    models, and its models paired with those of every other architecture.
-    """
-    measures = list(geometry["measure"].unique())
-    table = geometry.dropna(subset="value")
-    if table.empty:
-        return explanation("no similarity: there is no pair of models")
-    names = sorted({*table["architecture_a"], *table["architecture_b"]})
-    figure, panels = panel_grid(len(measures), PANELS_PER_ROW, (2.6, 0.75 + 0.34 * len(names)))
-    same = table["architecture_a"] == table["architecture_b"]
-    for axes, measure in zip(panels, measures, strict=True):
-        of_measure = table[table["measure"] == measure]
-        axes.set_title(MEASURES.get(measure, measure))
-        if of_measure.empty:
-            explain(axes, "undefined for every pair")
-            continue
-        for row, name in enumerate(names):
-            draw_lanes(axes, of_measure, name, row, raster=len(table) > VECTOR_MARKS / 2)
-        name_rows(axes, names)
-        axes.label_outer(remove_inner_ticks=True)
-        axes.tick_params(labelbottom=True, bottom=True)
-        few_ticks(axes, x=4)
-    title_figure(figure, "Similarity within and between architectures", missing_kinds(same))
-    legend_below(figure, [*kind_keys(same), mean_tick()])
-    return figure
-
-
-def draw_lanes(axes: Axes, pairs: pd.DataFrame, architecture: str, row: int, raster: bool) -> None:
-    """One architecture's two lanes: pairs of its own models above, its other pairs below."""
-    own = pairs[["architecture_a", "architecture_b"]].eq(architecture)
-    for same, chosen in ((True, own.all(axis=1)), (False, own.any(axis=1) & ~own.all(axis=1))):
-        values = pairs.loc[chosen, "value"].to_numpy(float)
-        if not values.size:
-            continue
-        _, colour, marker = KINDS[same]
-        centre = row + (-0.2 if same else 0.2)
-        heights = centre + jitter(len(values), 0.24)
-        axes.scatter(
-            values, heights, s=9, color=colour, marker=marker, linewidth=0, rasterized=raster,
-            alpha=0.75 if len(values) < 50 else 0.35,
-        )  # fmt: skip
-        mark_mean(axes, values.mean(), centre, 0.17)
 
 
 @styled
@@ -271,124 +230,3 @@ def name_epsilons(axes: Axes, ticks: pd.DataFrame) -> None:
         shown.append(label if fits else "")
         last = value if fits else last
     axes.set_xticks(values, shown)
-
-
-@styled
-def maps_by_family(maps: pd.DataFrame) -> Figure:
-    """Held-out R² and recovered accuracy of every map, by family; `maps` is maps.csv.
-
-    The dashed mark is the floor of R², what a map fitted to unrelated representations of these
-    sizes reaches on its own fit split; chance is 0 and the target's own accuracy 100 % on the
-    scale of recovered accuracy.
-    """
-    families = list(maps["family"].unique())
-    table = maps[maps["source"] != maps["target"]]
-    if table.empty:
-        return explanation("no linear maps: there is no pair of models")
-    same = table["source_architecture"] == table["target_architecture"]
-    figure, panels = panel_grid(2, 2, (3.4, 1.0 + 0.5 * len(families)))
-    scores = (("r2_test", 1, "held-out R²"), ("recovered_accuracy", 100, "recovered accuracy (%)"))
-    for axes, (score, scale, label) in zip(panels, scores, strict=True):
-        for row, family in enumerate(families):
-            for kind in (False, True):
-                values = scale * table.loc[(table["family"] == family) & (same == kind), score]
-                draw_scores(axes, values.dropna().to_numpy(float), row, kind)
-        name_rows(axes, [FAMILIES.get(family, family) for family in families])
-        axes.set(xlabel=label, title=label[0].upper() + label[1:].removesuffix(" (%)"))
-        few_ticks(axes, x=5)
-        bound_below(axes, scale * table[score], -scale)
-    panels[0].set_xlim(left=min(0.0, panels[0].get_xlim()[0]))
-    for row, family in enumerate(families):
-        floor = table.loc[table["family"] == family, "r2_floor"].mean()
-        panels[0].vlines(floor, row - 0.45, row + 0.45, color="black", linestyle="--", lw=0.9)
-    panels[1].axvline(100, color="#999999", linewidth=0.8, zorder=0)
-    floor_key = Line2D([], [], color="black", linestyle="--", linewidth=0.9, label="floor of R²")
-    title_figure(figure, "Linear maps by family", missing_kinds(same))
-    legend_below(figure, [*kind_keys(same), mean_tick(), floor_key], columns=4)
-    return figure
-
-
-def draw_scores(axes: Axes, values: np.ndarray, row: int, same: bool) -> None:
-    """One lane of one family: points and their mean."""
-    if not values.size:
-        return
-    _, colour, marker = KINDS[same]
-    centre = row + (-0.22 if same else 0.2)
-    axes.scatter(
-        values, centre + jitter(len(values), 0.28), s=9, color=colour, marker=marker, linewidth=0,
-        alpha=0.6 if len(values) < 200 else 0.25, rasterized=len(values) > VECTOR_MARKS / 4,
-    )  # fmt: skip
-    mark_mean(axes, values.mean(), centre, 0.18)
-
-
-def bound_below(axes: Axes, values: pd.Series, limit: float) -> None:
-    """Cut the axis at `limit` (a failed map has R² of −10⁶) and say how many points lie beyond."""
-    beyond = int((values < limit).sum())
-    if beyond:
-        axes.set_xlim(left=limit)
-        text = f"◂ {beyond} beyond"
-        axes.text(0.01, 0.02, text, transform=axes.transAxes, fontsize=7, color="#555555")
-
-
-def panel_grid(count: int, per_row: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels of `size` inches each, and the panels."""
-    columns = min(count, per_row)
-    rows = -(-count // columns)
-    figure = Figure(figsize=(size[0] * columns + 0.8, size[1] * rows + 0.5), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in grid[count:]:
-        axes.set_axis_off()
-    return figure, list(grid[:count])
-
-
-def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """Horizontal rows from the top, one a name, with a faint rule between rows."""
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_yticks([high + 0.5 for high, _ in pairwise(range(len(names)))], minor=True)
-    axes.grid(True, axis="y", which="minor")
-    axes.grid(True, axis="x")
-    axes.tick_params(axis="y", which="both", length=0)
-
-
-def mark_mean(axes: Axes, value: float, centre: float, reach: float) -> None:
-    """A vertical black bar at the mean of one row."""
-    axes.vlines(value, centre - reach, centre + reach, color="white", linewidth=2.8, zorder=3)
-    axes.vlines(value, centre - reach, centre + reach, color="black", linewidth=1.6, zorder=4)
-
-
-def missing_kinds(same: pd.Series) -> list[str]:
-    """Why pairs of one kind, or all of them, are not in a figure."""
-    if same.empty:
-        return ["no pairs: one model"]
-    if not same.any():
-        return ["no same-architecture pairs: one seed of each"]
-    return ["no pairs of different architectures: one architecture"] if same.all() else []
-
-
-def title_figure(figure: Figure, title: str, notes: Sequence[str] = ()) -> None:
-    """The figure's title in bold, and after it the notes."""
-    text = f"{title} ({'; '.join(notes)})" if notes else title
-    figure.suptitle(text, x=0.005, ha="left", fontsize=9.5, fontweight="bold")
-
-
-def kind_keys(same: pd.Series) -> list[Line2D]:
-    """Legend entries of the kinds of pair that there are."""
-    return [dot(*KINDS[kind]) for kind in KINDS if (same == kind).any()]
-
-
-def dot(label: str, colour: str, marker: str) -> Line2D:
-    """Legend entry of a point."""
-    return Line2D([], [], color=colour, marker=marker, linestyle="", markersize=4.5, label=label)
-
-
-def mean_tick() -> Line2D:
-    """Legend entry of a mean."""
-    return Line2D(
-        [], [], color="black", marker="|", linestyle="", markersize=9, mew=1.6, label="mean"
-    )
-
-
-def legend_below(figure: Figure, keys: Sequence[Line2D], columns: int | None = None) -> None:
-    """One legend for all panels, outside them."""
-    figure.legend(handles=keys, loc="outside lower center", ncols=columns or len(keys))

@@ -22,6 +22,9 @@ from repcompare.representations import GROUPS
 # Shares of the samples at which `convergence` computes a measure.
 FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1)
 
+# The measure that compares layers of different depth.
+LAYER_MEASURE = "cka_debiased"
+
 ROTATION = frozenset({"translation", "permutation", "orthogonal", "isotropic_scaling"})
 UNITS = frozenset({"translation", "permutation", "isotropic_scaling"})
 LINEAR = ROTATION | {"invertible_linear"}
@@ -97,7 +100,7 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "cka_debiased",
-            "CKA, debiased",
+            "CKA (debiased)",
             measures.cka_debiased,
             "Song et al. 2012, JMLR 13:1393-1434",
             ROTATION,
@@ -139,7 +142,7 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "cca",
-            "CCA",
+            "mean CCA",
             measures.cca,
             "Hotelling 1936, Biometrika 28",
             LINEAR,
@@ -215,6 +218,8 @@ class Task(NamedTuple):
 
     def value(self, pair: Pair) -> Result:
         """The measure's value and note."""
+        if self.measure.needs != "predictions" and (why := unreadable(pair)):
+            return np.nan, why
         return self.measure.function(pair.reversed if self.backward else pair)
 
 
@@ -241,10 +246,15 @@ def compare_geometry(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
 
 
 def jackknife_replicates(pair: Pair, tasks: list[Task]) -> dict[Task, np.ndarray]:
-    """The replicates (G,) of every task, those without a short way from one pass over the groups."""
+    """The replicates (G,) of every task, those without a short way from one pass over the groups.
+
+    NaN where a representation is constant without the group.
+    """
     exact = [task for task in tasks if task.measure.replicates is None]
     short = [task for task in tasks if task.measure.replicates is not None]
-    found = {task: task.measure.replicates(pair) for task in short}
+    constant = jackknife.left_out_constant(pair)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = {task: np.where(constant, np.nan, task.measure.replicates(pair)) for task in short}
     if exact:
         values = [[task.value(left)[0] for task in exact] for left in pair.without_each_group()]
         found |= dict(zip(exact, np.transpose(values), strict=True))
@@ -305,7 +315,7 @@ def convergence(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
     for fraction in FRACTIONS:
         part = pair.on(np.arange(GROUPS) < round(fraction * GROUPS))
         for measure in rows_of:
-            value, note = measure.function(part)
+            value, note = Task(measure, backward=False).value(part)
             n, flag = samples(part, measure), small_sample(part, measure)
             rows.append(GeometryRow(measure.id, value, np.nan, np.nan, np.nan, n, flag, note))
     return rows
@@ -313,8 +323,7 @@ def convergence(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
 
 def unreadable(pair: Pair) -> str:
     """Why a pair has no geometry; nothing if it has one."""
-    constant = not (pair.a.components.rank and pair.b.components.rank)
-    return "constant representation" if constant else ""
+    return "constant representation" if pair.a.constant or pair.b.constant else ""
 
 
 def undefined_row(pair: Pair, task: Task, note: str) -> GeometryRow:

@@ -14,7 +14,7 @@ from scipy.special import stdtrit
 
 from repcompare.measures import neighbour_overlaps
 from repcompare.pairs import Pair
-from repcompare.representations import GROUPS, View
+from repcompare.representations import GROUPS, ROUNDING, View
 
 CONFIDENCE = 0.95
 
@@ -77,8 +77,8 @@ def left_out_scatter(view: View, against: np.ndarray) -> np.ndarray:
 
 
 def inner_products(stack: np.ndarray, against: np.ndarray) -> np.ndarray:
-    """⟨against, stack_g⟩ (G,), float64 sums of float32 products."""
-    return np.array([np.einsum("ij,ij->", part, against, dtype=np.float64) for part in stack])
+    """⟨against, stack_g⟩ (G,)."""
+    return np.array([np.einsum("ij,ij->", part, against) for part in stack])
 
 
 def left_out_traces(view: View) -> np.ndarray:
@@ -86,6 +86,14 @@ def left_out_traces(view: View) -> np.ndarray:
     whole = view.whole
     moved = np.einsum("gi,gi->g", whole.sums, whole.sums) / (view.n - whole.sizes)
     return view.norms.trace - whole.norms - moved
+
+
+def left_out_constant(pair: Pair) -> np.ndarray:
+    """Whether either representation is constant without the samples of each group (G,)."""
+    return np.any(
+        [left_out_traces(view) <= ROUNDING * view.norms.trace for view in (pair.a, pair.b)],
+        axis=0,
+    )
 
 
 def knn_jaccard_replicates(pair: Pair) -> np.ndarray:

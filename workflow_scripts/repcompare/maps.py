@@ -85,7 +85,7 @@ class MapProblem:
     @property
     def full_rank(self) -> int:
         """The highest rank that a map can have."""
-        return min(self.source.rank, self.target.width)
+        return min(self.source.rank, self.target.width - self.target.dead_units)
 
 
 def orthogonal_factor(cross: np.ndarray) -> np.ndarray:
@@ -181,7 +181,7 @@ def orthogonal(problem: MapProblem) -> AffineMap:
     length = np.vdot(rotation, problem.source.scatter @ rotation)
     # If the source varies only outside the subspace that R keeps, every scale gives the same map.
     scale = np.vdot(rotation, problem.cross) / length if length > 0 else 0.0
-    rank = min(problem.source.width, problem.target.width)
+    rank = min(problem.source.width, problem.target.width) if scale else 0
     return problem.affine("orthogonal", scale * rotation, rank)
 
 

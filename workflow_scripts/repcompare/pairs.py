@@ -26,9 +26,9 @@ class Canonical(NamedTuple):
 class CrossStatistics:
     """Sums over the samples of each group g, of rows x of a and y of b about their means.
 
-    `cross` is Σxyᵀ (d_a, d_b) of all samples, float64, and `crosses` that of each group
-    (G, d_a, d_b), float32. For the U-statistics, `norms` is Σ‖x‖²‖y‖² (G,), `weighted_a`
-    Σ‖y‖²x (G, d_a) and `weighted_b` Σ‖x‖²y (G, d_b).
+    `cross` is Σxyᵀ (d_a, d_b) of all samples, and `crosses` that of each group (G, d_a, d_b). For
+    the U-statistics, `norms` is Σ‖x‖²‖y‖² (G,), `weighted_a` Σ‖y‖²x (G, d_a) and `weighted_b`
+    Σ‖x‖²y (G, d_b).
     """
 
     cross: np.ndarray
@@ -46,21 +46,18 @@ class CrossStatistics:
                 f"{b.moments.n}"
             )
         width_a, width_b = a.moments.width, b.moments.width
-        cross = np.zeros((width_a, width_b))
-        crosses = np.zeros((GROUPS, width_a, width_b), np.float32)
+        crosses = np.zeros((GROUPS, width_a, width_b))
         norms = np.zeros(GROUPS)
         weighted_a, weighted_b = np.zeros((GROUPS, width_a)), np.zeros((GROUPS, width_b))
         for chunk, x, y in centred_chunks(a, b):
             of_x, of_y = a.moments.squared_norms[chunk], b.moments.squared_norms[chunk]
             for g in range(GROUPS):
                 part = slice(g, None, GROUPS)
-                product = x[part].T @ y[part]
-                cross += product
-                crosses[g] += product
+                crosses[g] += x[part].T @ y[part]
                 norms[g] += of_x[part] @ of_y[part]
                 weighted_a[g] += of_y[part] @ x[part]
                 weighted_b[g] += of_x[part] @ y[part]
-        return cls(cross, crosses, norms, weighted_a, weighted_b)
+        return cls(crosses.sum(axis=0), crosses, norms, weighted_a, weighted_b)
 
     @property
     def reversed(self) -> CrossStatistics:

@@ -1,7 +1,7 @@
 """The report: one HTML page that needs nothing beside itself."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,12 @@ from repcompare.report_tables import (
     Column,
     Table,
     adequacy,
+    class_means,
+    control_means,
     denominators,
     geometry_blocks,
     map_blocks,
+    measure_summary,
     notes,
     table,
     transfer_blocks,
@@ -128,8 +131,9 @@ def render_report(
 
     Args:
         template: the Jinja2 template.
-        tables: `models`, `maps`, `geometry`, `transfer`, `pairs`, `attacks` as in the CSV files
-            (`epsilon_label` read as text), and `costs` as `report_tables.read_costs` gives it.
+        tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks` as
+            in the CSV files (`epsilon_label` read as text), `geometry` as
+            `similarity.similarities` reads it, and `costs` as `report_tables.read_costs` gives it.
         figures: by name; the template places those it knows and leaves out those that are absent.
         study: `config` (the validated config) and `dataset`: `class_names`, `image_shape`
             (C, H, W) and `samples`, the number of images by split.
@@ -152,7 +156,7 @@ def render_report(
         title=title(study["config"]),
         summary=summary(tables["models"], study),
         findings=[
-            report_findings.linear(tables["maps"]),
+            report_findings.linear(tables["maps"], tables["controls"]),
             report_findings.retraining(tables["geometry"]),
             report_findings.exception(tables["geometry"]),
             report_findings.transfer(
@@ -167,7 +171,7 @@ def render_report(
             }
             for name, figure in figures.items()
         },
-        tables=section_tables(tables, attack),
+        tables=section_tables(tables, attack, study["dataset"]["class_names"]),
         complete=complete_tables(tables),
         strength=strength(attack),
         total_seconds=float(tables["costs"]["seconds"].sum()),
@@ -211,7 +215,9 @@ def strength(attack: findings.Attack | None) -> str:
 
 
 def section_tables(
-    tables: Mapping[str, pd.DataFrame], attack: findings.Attack | None
+    tables: Mapping[str, pd.DataFrame],
+    attack: findings.Attack | None,
+    class_names: Sequence[str],
 ) -> dict[str, Table]:
     """The tables of the page's sections, by name."""
     maps, geometry, transfer = tables["maps"], tables["geometry"], tables["transfer"]
@@ -226,7 +232,10 @@ def section_tables(
     if len(maps):
         family = preferred(maps["family"], "least_squares")
         shown["map_blocks"] = map_blocks(maps, family)
+        shown["controls"] = control_means(tables["controls"], maps)
+        shown["classes"] = class_means(tables["class_accuracies"], family, class_names)
     if len(geometry):
+        shown["measures"] = measure_summary(geometry)
         shown["geometry_blocks"] = geometry_blocks(geometry)
     if attack is not None:
         shown["transfer_blocks"] = transfer_blocks(transfer)

@@ -46,8 +46,8 @@ def spread(low: float, high: float, digits: int = 2, *, percent: bool = False) -
     return f"{number(low, digits, percent=percent)} to {number(high, digits, percent=percent)}"
 
 
-def linear(maps: pd.DataFrame) -> Finding:
-    """Finding 1, from maps.csv."""
+def linear(maps: pd.DataFrame, controls: pd.DataFrame) -> Finding:
+    """Finding 1, from maps.csv and controls.csv."""
     numbers = findings.linear_numbers(maps)
     family = preferred(maps["family"], "least_squares")
     cross = numbers[(numbers["family"] == family) & ~numbers["same_architecture"].astype(bool)]
@@ -75,6 +75,7 @@ def linear(maps: pd.DataFrame) -> Finding:
                 spread(row["agreement_min"], row["agreement_max"], 1, percent=True)
                 + " of test images given the same class",
             ),
+            *control_numbers(controls, family),
         ]
     kinds = {True: "same", False: "different"}
     rows = numbers.assign(
@@ -104,6 +105,22 @@ def linear(maps: pd.DataFrame) -> Finding:
         "maps_by_family",
         missing,
     )
+
+
+def control_numbers(controls: pd.DataFrame, family: str) -> list[Number]:
+    """What maps of one family from the controls reach: the same scores, of nothing learnt."""
+    names = {"untrained": "from the untrained network", "pixels": "from the pixels"}
+    medians = controls[controls["family"] == family].groupby("control")[
+        ["r2_test", "recovered_accuracy"]
+    ]
+    return [
+        Number(
+            f"control: {names[control]}, R²",
+            number(row["r2_test"]),
+            f"median; recovered accuracy {number(row['recovered_accuracy'], 1, percent=True)}",
+        )
+        for control, row in medians.median().iterrows()
+    ]
 
 
 def retraining(geometry: pd.DataFrame) -> Finding:

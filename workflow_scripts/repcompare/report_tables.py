@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from repcompare.findings import Attack
-from repcompare.plot_style import MEASURES, NORMS, ordered_norms
+from repcompare.plot_style import FAMILIES, MEASURES, NORMS, ordered_norms
 from repcompare.transfer_rates import DENOMINATORS, PRIMARY
 
 MISSING = "–"
@@ -105,6 +105,80 @@ def geometry_blocks(geometry: pd.DataFrame) -> Table:
     return table(present.reset_index(), columns)
 
 
+def measure_summary(geometry: pd.DataFrame) -> Table:
+    """Every measure by its mean over pairs, against its null and its ceiling."""
+    same = geometry["architecture_a"] == geometry["architecture_b"]
+    grouped = geometry.assign(half=(geometry["high"] - geometry["low"]) / 2).groupby(
+        "measure", sort=False
+    )
+    frame = pd.DataFrame(
+        {
+            "label": [MEASURES.get(name, name) for name in grouped.groups],
+            "cross": geometry[~same].groupby("measure")["value"].mean(),
+            "same": geometry[same].groupby("measure")["value"].mean(),
+            "null": grouped["null"].mean(),
+            "half": grouped["half"].median(),
+            "n": grouped["n"].max(),
+            "flag": grouped["flag"].agg(lambda flags: share_flagged(flags)),
+        },
+        index=list(grouped.groups),
+    )
+    columns = [
+        Column("label", "measure"),
+        Column("cross", "different architectures, mean", "number"),
+        Column("same", "same architecture (ceiling)", "number"),
+        Column("null", "shuffled samples", "number"),
+        Column("half", "± of a pair, median", "number"),
+        Column("n", "samples", "count"),
+        Column("flag", "too few samples"),
+    ]
+    return table(frame, columns)
+
+
+def share_flagged(flags: pd.Series) -> str:
+    """In how many rows n is too small for the measure."""
+    flagged = int(flags.fillna("").astype(bool).sum())
+    return f"{flagged} of {len(flags)} pairs" if flagged else "none"
+
+
+def control_means(controls: pd.DataFrame, maps: pd.DataFrame) -> Table:
+    """Maps from the controls beside maps between trained networks, means by family."""
+    crossed = maps[maps["source_architecture"] != maps["target_architecture"]]
+    trained = crossed.assign(control="another architecture, trained")
+    names = {"untrained": "the same network, untrained", "pixels": "the pixels"}
+    both = pd.concat([trained, controls.assign(control=controls["control"].map(names))])
+    scores = ["r2_test", "recovered_accuracy", "agreement"]
+    means = both.groupby(["family", "control"], sort=False)[scores].mean().reset_index()
+    means["family"] = means["family"].map(lambda name: FAMILIES.get(name, name))
+    order = {name: place for place, name in enumerate(FAMILIES.values())}
+    means = means.sort_values("family", key=lambda names: names.map(order), kind="stable")
+    columns = [
+        Column("family", "map"),
+        Column("control", "from"),
+        Column("r2_test", "held-out R²", "number"),
+        Column("recovered_accuracy", "recovered accuracy, %", "percent", 1),
+        Column("agreement", "agreement, %", "percent", 1),
+    ]
+    return table(means, columns)
+
+
+def class_means(accuracies: pd.DataFrame, family: str, class_names: Sequence[str]) -> Table:
+    """Stitched accuracy by class across architectures, against the target's own."""
+    crossed = accuracies["source_architecture"] != accuracies["target_architecture"]
+    chosen = accuracies[(accuracies["family"] == family) & crossed]
+    values = ["stitched_accuracy", "target_accuracy"]
+    means = chosen.groupby("label")[values].mean().reset_index()
+    means["class"] = [str(class_names[label]) for label in means["label"]]
+    means["lost"] = means["target_accuracy"] - means["stitched_accuracy"]
+    columns = [
+        Column("class", "class"),
+        Column("stitched_accuracy", "stitched accuracy, %", "percent", 1),
+        Column("target_accuracy", "target's own, %", "percent", 1),
+        Column("lost", "lost, points", "percent", 1),
+    ]
+    return table(means, columns)
+
+
 def transfer_blocks(transfer: pd.DataFrame) -> Table:
     """Mean PGD transfer at every strength, by source and target architecture."""
     chosen = transfer[
@@ -179,8 +253,9 @@ def notes(tables: dict[str, pd.DataFrame]) -> Table:
     rows = [
         {"table": name, "note": note, "rows": count}
         for name, frame in tables.items()
-        if "note" in frame
-        for note, count in frame["note"]
+        for column in ("note", "flag")
+        if column in frame
+        for note, count in frame[column]
         .dropna()
         .loc[lambda text: text != ""]
         .value_counts()

@@ -49,7 +49,7 @@ class Representation:
     """A layer's rows X (n, d), centred by their mean, summed up by group (g of G).
 
     `moments` are of all rows, float64. Of each group: its number of samples `sizes` (G,), `sums`
-    Σx (G, d), `scatters` Σxxᵀ (G, d, d) in float32, and for the U-statistics `norms` Σ‖x‖² (G,),
+    Σx (G, d), `scatters` Σxxᵀ (G, d, d), and for the U-statistics `norms` Σ‖x‖² (G,),
     `squares` Σ‖x‖⁴ (G,) and `weighted` Σ‖x‖²x (G, d). Of each group and class: `class_sizes`
     (G, K) and `class_sums` (G, K, d). `subsample` (m, d) are evenly spaced rows, float64, and
     `predictions` (n,) what the model answers.
@@ -82,7 +82,7 @@ class Representation:
         mean = mean_of(rows)
         classes, codes = np.unique(labels, return_inverse=True)
         (n, d), k = rows.shape, len(classes)
-        scatter, scatters = np.zeros((d, d)), np.zeros((GROUPS, d, d), np.float32)
+        scatters = np.zeros((GROUPS, d, d))
         class_sums, weighted = np.zeros((GROUPS, k, d)), np.zeros((GROUPS, d))
         squared_norms = np.empty(n)
         for chunk in row_chunks(n):
@@ -91,14 +91,12 @@ class Representation:
             members = np.eye(k)[codes[chunk]]
             for g in range(GROUPS):
                 part = x[g::GROUPS]
-                product = part.T @ part
-                scatter += product
-                scatters[g] += product
+                scatters[g] += part.T @ part
                 class_sums[g] += members[g::GROUPS].T @ part
                 weighted[g] += norms[g::GROUPS] @ part
         return cls(
             rows=rows,
-            moments=Moments(n, mean, scatter, squared_norms),
+            moments=Moments(n, mean, scatters.sum(axis=0), squared_norms),
             sizes=by_group(np.ones(n)),
             sums=class_sums.sum(axis=1),
             scatters=scatters,
@@ -151,6 +149,12 @@ class View:
     def width(self) -> int:
         """The number of units d."""
         return self.whole.moments.width
+
+    @property
+    def constant(self) -> bool:
+        """Whether the samples are all the same, but for rounding."""
+        length = self.squared_length - self.shift @ self.shift / self.n
+        return length <= ROUNDING * self.whole.moments.total_variation
 
     @property
     def scatter(self) -> np.ndarray:
@@ -224,8 +228,7 @@ class View:
         squares = lengths[:, None] + lengths - 2 * rows @ rows.T
         distances = squares[np.triu_indices(len(rows), 1)]
         # Distances that differ by rounding alone are ties.
-        distances[np.abs(distances) <= ROUNDING * lengths.max()] = 0.0
-        ranks = mean_ranks(distances)
+        ranks = mean_ranks(np.rint(distances / (ROUNDING * lengths.max() or 1.0)))
         ranks -= ranks.mean()
         length = np.linalg.norm(ranks)
         return (ranks / length if length > 0 else ranks).astype(np.float32)
@@ -290,13 +293,13 @@ def by_group(values: np.ndarray) -> np.ndarray:
 
 
 def selected_sum(total: np.ndarray, parts: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """The sum of the `parts` (G, ...) that are `kept`, float64; exactly `total` if all are.
+    """The sum of the `parts` (G, ...) that are `kept`; exactly `total` if all are.
 
     What is left out is subtracted where that is less work.
     """
     if 2 * np.count_nonzero(kept) > len(kept):
-        return total - sum(parts[~kept].astype(np.float64), np.zeros_like(total))
-    return parts[kept].sum(axis=0, dtype=np.float64)
+        return total - sum(parts[~kept], np.zeros_like(total))
+    return parts[kept].sum(axis=0)
 
 
 def evenly_spaced(rows: Rows, most: int) -> np.ndarray:

@@ -174,9 +174,11 @@ def score_map(
             r2_interval = interval(r2_test, r_squared_replicates(mapping, test, mean))
         if not np.isnan(recovered):
             accuracies = [without_each_group(values) for values in (right, own_right)]
-            with np.errstate(divide="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore"):
                 replicates = (accuracies[0] - chance) / (accuracies[1] - chance)
             recovered_interval = interval(recovered, replicates)
+            if np.isnan(recovered_interval[0]):
+                notes.append("no interval of recovered accuracy: undefined without some group")
     return MapScores(
         n_fit=fit.source.n,
         n_test=test.n,

@@ -72,10 +72,12 @@ def with_ceilings(geometry: pd.DataFrame) -> pd.DataFrame:
     """geometry.csv with the noise ceiling of every row, as `ceiling` behind `null`.
 
     The mean value of the pairs of one architecture, averaged over the two architectures: what
-    retraining alone leaves of a measure. NaN, and said so, where an architecture has one seed.
+    retraining alone leaves of a measure. NaN, and said so, where an architecture has one seed, and
+    between different layers.
     """
     keys = ["measure", "layer_a", "layer_b"]
-    own = geometry[geometry["architecture_a"] == geometry["architecture_b"]]
+    same_layer = geometry["layer_a"] == geometry["layer_b"]
+    own = geometry[(geometry["architecture_a"] == geometry["architecture_b"]) & same_layer]
     means = own.groupby([*keys, "architecture_a"])["value"].mean()
     sides = [
         geometry[[*keys, side]].merge(
@@ -87,11 +89,14 @@ def with_ceilings(geometry: pd.DataFrame) -> pd.DataFrame:
     ]
     table = geometry.copy()
     table.insert(table.columns.get_loc("null") + 1, "ceiling", (sides[0] + sides[1]).to_numpy() / 2)
-    lacking = table["ceiling"].isna() & table["value"].notna()
-    table.loc[lacking, "note"] = [
-        "; ".join(filter(None, (note, "no ceiling: an architecture has one seed")))
-        for note in table.loc[lacking, "note"]
-    ]
+    for rows, reason in (
+        (same_layer, "no ceiling: an architecture has one seed"),
+        (~same_layer, "no ceiling between different layers"),
+    ):
+        lacking = rows & table["ceiling"].isna() & table["value"].notna()
+        table.loc[lacking, "note"] = [
+            "; ".join(filter(None, (note, reason))) for note in table.loc[lacking, "note"]
+        ]
     return table
 
 

@@ -1,0 +1,44 @@
+"""The documents say what the library has."""
+
+from pathlib import Path
+
+import pytest
+
+from repcompare.geometry import MEASURES
+from repcompare.maps import FAMILIES
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "measures.md").read_text()
+WORDS = {
+    "translation": "translation",
+    "permutation": "permutation of units",
+    "orthogonal": "rotation and reflection",
+    "isotropic_scaling": "isotropic scale",
+    "invertible_linear": "invertible linear maps",
+}
+
+
+def in_words(invariances):
+    return ", ".join(word for name, word in WORDS.items() if name in invariances)
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=lambda measure: measure.id)
+def test_the_table_of_measures_is_that_of_the_library(measure):
+    invariances = in_words(measure.invariances)
+    if measure.target_invariances:
+        invariances += f"; of the second: {in_words(measure.target_invariances)}"
+    cells = [
+        f"`{measure.id}`",
+        measure.label,
+        "{} to {}".format(*measure.range),
+        invariances,
+        "yes" if measure.directed else "no",
+        measure.needs,
+        f"{measure.samples_per_unit:g}",
+        measure.reference,
+    ]
+    assert f"| {' | '.join(cells)} |\n" in DOCUMENT
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_of_maps_is_described(family):
+    assert f"| `{family}` |" in DOCUMENT
