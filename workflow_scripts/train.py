@@ -2,18 +2,21 @@
 
 import dataclasses
 import json
-import time
+from pathlib import Path
 
 import h5py
 import torch
 from tqdm import tqdm
 
 from repcompare.architectures import build
+from repcompare.checkpoints import Checkpoint
 from repcompare.devices import resolve_device, resolve_precision, use_threads
 from repcompare.logs import logging_to
 from repcompare.models import save_model
 from repcompare.storage import versions
 from repcompare.training import TrainingError, TrainingSettings, accuracy, train
+
+SECONDS_BETWEEN_CHECKPOINTS = 60
 
 
 def main(snakemake, log) -> None:
@@ -38,15 +41,20 @@ def main(snakemake, log) -> None:
     network.set_normalisation(attributes["mean"], attributes["std"])
     network.to(device, memory_format=torch.channels_last)
 
-    bar = tqdm(range(1, settings.epochs + 1), desc=name, unit="epoch", disable=None)
+    side_file = Checkpoint(
+        Path(snakemake.output.weights).with_name("checkpoint.bin"),
+        json.dumps([snakemake.params.settings, attributes["digest"], device.type, precision]),
+        SECONDS_BETWEEN_CHECKPOINTS,
+    )
+    bar = tqdm(total=settings.epochs, desc=name, unit="epoch", disable=None)
 
     def report(epoch) -> None:
+        bar.n = epoch.epoch
         bar.set_postfix(loss=f"{epoch.loss:.3f}", accuracy=f"{epoch.accuracy:.3f}")
         log.info("epoch %d loss %.4f accuracy %.4f", epoch.epoch, epoch.loss, epoch.accuracy)
 
-    start = time.perf_counter()
-    history = train(network, *splits["train"], settings, precision, seed, lambda _: bar, report)
-    seconds = time.perf_counter() - start
+    history = train(network, *splits["train"], settings, precision, seed, report, side_file)
+    seconds = sum(epoch.seconds for epoch in history)
     accuracies = {f"{split}_accuracy": accuracy(network, *data) for split, data in splits.items()}
     log.info("%s: %s after %.1f s on %s", name, accuracies, seconds, device)
     if accuracies["test_accuracy"] < settings.minimum_accuracy:
@@ -75,6 +83,7 @@ def main(snakemake, log) -> None:
         "history": [dataclasses.asdict(epoch) for epoch in history],
     }
     save_model(snakemake.output.weights, snakemake.output.record, network, record)
+    side_file.remove()
 
 
 if __name__ == "__main__":

@@ -1,17 +1,23 @@
 """Training one network: in-memory data, mixed precision, Nesterov SGD, the last epoch kept."""
 
+import dataclasses
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch.nn.functional import cross_entropy
 
 from repcompare.augmentation import Augmentation
+from repcompare.checkpoints import Checkpoint
 from repcompare.devices import autocast
 from repcompare.inference import logits_of
 
 EVALUATION_BATCH = 500
+
+# What of a run is of its present epoch alone.
+IN_EPOCH = ("order", "batch", "rate", "seconds", "loss", "correct")
 
 
 class TrainingError(RuntimeError):
@@ -57,6 +63,114 @@ def learning_rate_schedule(
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / steps))
 
 
+class Run:
+    """One network's training: all that a step changes, and so what a checkpoint holds."""
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        settings: TrainingSettings,
+        precision: str,
+        seed: int,
+    ) -> None:
+        """As `train`, whose arguments these are."""
+        self.network, self.labels, self.settings, self.precision = (
+            network,
+            labels,
+            settings,
+            precision,
+        )
+        self.device = images.device
+        self.generator = torch.Generator().manual_seed(seed)
+        self.augmented = Augmentation(
+            images, settings.crop_padding, settings.horizontal_flip, self.generator
+        )
+        self.batch_size = min(settings.batch_size, len(labels))
+        self.batches = len(labels) // self.batch_size
+        self.optimizer = torch.optim.SGD(
+            network.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            nesterov=settings.momentum > 0,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+        self.schedule = learning_rate_schedule(
+            self.optimizer,
+            settings.schedule,
+            settings.epochs * self.batches,
+            settings.learning_rate,
+        )
+        self.history: list[Epoch] = []
+        self.begin_epoch()
+
+    def begin_epoch(self) -> None:
+        """Draw the order of the images."""
+        self.order = torch.randperm(len(self.labels), generator=self.generator)
+        self.batch, self.rate, self.seconds = 0, 0.0, 0.0
+        self.loss = torch.zeros((), device=self.device)
+        self.correct = torch.zeros((), device=self.device, dtype=torch.int64)
+
+    def step(self) -> None:
+        """Train on the next batch."""
+        index = self.order[self.batch * self.batch_size :][: self.batch_size]
+        batch, target = self.augmented(index), self.labels[index.to(self.device)]
+        with autocast(self.device, self.precision):
+            logits = self.network(batch)
+        smoothing = self.settings.label_smoothing
+        loss = cross_entropy(logits.float(), target, label_smoothing=smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.rate = self.schedule.get_last_lr()[0]
+        self.schedule.step()
+        self.loss += loss.detach()
+        self.correct += (logits.detach().argmax(1) == target).sum()
+        self.batch += 1
+
+    def finish_epoch(self) -> Epoch:
+        """Note what the epoch was. Raises TrainingError if the loss is not finite."""
+        epoch = len(self.history) + 1
+        mean_loss = self.loss.item() / self.batches
+        if not math.isfinite(mean_loss):
+            raise TrainingError(
+                f"training diverged in epoch {epoch} of {self.settings.epochs}: the loss is "
+                f"{mean_loss}; lower training.learning_rate (now {self.settings.learning_rate})"
+            )
+        accuracy = self.correct.item() / (self.batches * self.batch_size)
+        self.history.append(Epoch(epoch, mean_loss, accuracy, self.rate, self.seconds))
+        return self.history[-1]
+
+    def state_dict(self) -> dict:
+        """Everything that `load_state_dict` needs to go on as if nothing had happened."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "generator": self.generator.get_state(),
+            "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
+            "history": [dataclasses.asdict(epoch) for epoch in self.history],
+            **{name: getattr(self, name) for name in IN_EPOCH},
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Be as the run was that gave `state`."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.generator.set_state(state["generator"])
+        torch.set_rng_state(state["random"])
+        if state["random_cuda"]:
+            torch.cuda.set_rng_state_all(state["random_cuda"])
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+        for name in IN_EPOCH:
+            setattr(self, name, state[name])
+        self.loss, self.correct = self.loss.to(self.device), self.correct.to(self.device)
+
+
 def train(
     network: torch.nn.Module,
     images: torch.Tensor,
@@ -64,10 +178,13 @@ def train(
     settings: TrainingSettings,
     precision: str,
     seed: int,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     report: Callable[[Epoch], None] = lambda epoch: None,
+    checkpoint: Checkpoint | None = None,
 ) -> list[Epoch]:
     """Train `network` in place and leave it in eval mode.
+
+    The last incomplete batch of an epoch is left out: batch-norm statistics of a few images are
+    noise. On the CPU the weights are the same, bit for bit, whether or not a checkpoint was used.
 
     Args:
         network: on the device of `images`, in channels_last.
@@ -75,67 +192,32 @@ def train(
         labels: int64 (N,), on the same device.
         settings: the recipe.
         precision: `float32` or `bfloat16`, already resolved.
-        seed: of the order of the images and of their augmentation.
-        progress: wraps the sequence of epoch numbers (a progress bar).
+        seed: of the order of the images, of their augmentation and of dropout.
         report: called after each epoch.
+        checkpoint: where to go on from, and where to save whenever it is due.
 
     Raises:
         TrainingError: the loss is not finite.
     """
-    device = images.device
-    generator = torch.Generator().manual_seed(seed)
-    augmented = Augmentation(images, settings.crop_padding, settings.horizontal_flip, generator)
-    batch_size = min(settings.batch_size, len(labels))
-    batches = len(labels) // batch_size
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        nesterov=settings.momentum > 0,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
-    schedule = learning_rate_schedule(
-        optimizer, settings.schedule, settings.epochs * batches, settings.learning_rate
-    )
-    network.train()
-    history = []
-    for epoch in progress(range(1, settings.epochs + 1)):
-        start = time.perf_counter()
-        total = torch.zeros((), device=device)
-        correct = torch.zeros((), device=device, dtype=torch.int64)
-        order = torch.randperm(len(labels), generator=generator)
-        # The last incomplete batch is left out: batch-norm statistics of a few images are noise.
-        for index in order[: batches * batch_size].split(batch_size):
-            batch, target = augmented(index), labels[index.to(device)]
-            with autocast(device, precision):
-                logits = network(batch)
-            loss = cross_entropy(logits.float(), target, label_smoothing=settings.label_smoothing)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            rate = schedule.get_last_lr()[0]
-            schedule.step()
-            total += loss.detach()
-            correct += (logits.detach().argmax(1) == target).sum()
-        mean_loss = total.item() / batches
-        if not torch.isfinite(total):
-            raise TrainingError(
-                f"training diverged in epoch {epoch} of {settings.epochs}: the loss is {mean_loss}; "
-                f"lower training.learning_rate (now {settings.learning_rate})"
-            )
-        history.append(
-            Epoch(
-                epoch,
-                mean_loss,
-                correct.item() / (batches * batch_size),
-                rate,
-                time.perf_counter() - start,
-            )
-        )
-        report(history[-1])
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        run = Run(network, images, labels, settings, precision, seed)
+        saved = checkpoint.load() if checkpoint else None
+        if saved:
+            run.load_state_dict(saved)
+        network.train()
+        while len(run.history) < settings.epochs:
+            before = time.perf_counter() - run.seconds
+            while run.batch < run.batches:
+                run.step()
+                if checkpoint and checkpoint.due():
+                    run.seconds = time.perf_counter() - before
+                    checkpoint.save(run.state_dict())
+            run.seconds = time.perf_counter() - before
+            report(run.finish_epoch())
+            run.begin_epoch()
     network.eval()
-    return history
+    return run.history
 
 
 def accuracy(network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
