@@ -57,6 +57,7 @@ class Checkpoint:
         if saved["key"] != self.key:
             LOG.warning("%s is of other settings, code or data: starting over", self.path)
             return None
+        LOG.info("going on from %s", self.path)
         return saved["state"]
 
     def remove(self) -> None:
