@@ -7,7 +7,8 @@ from study import ALL_RULES, jobs
 
 
 def test_a_study_is_not_merged_with_the_default_one(new_study):
-    new_study.set(architectures={"solo": {"factory": "vgg", "kwargs": {"width": 4, "stages": 2}}})
+    solo = {"factory": "vgg", "kwargs": {"width": 4, "stages": 2}}
+    new_study.set(architectures={"solo": solo}, geometry__layer_pairs=[])
     models, blocks = [("solo", 0), ("solo", 1)], [("solo", "solo")]
     assert new_study.due() == jobs(*ALL_RULES, models=models, blocks=blocks)
 
