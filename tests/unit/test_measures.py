@@ -147,14 +147,14 @@ def test_cca_is_the_mean_cosine_of_the_principal_angles(widths):
     cosines = np.cos(scipy.linalg.subspace_angles(centred(x), centred(y)))
     pair = pair_of(x, y)
     assert value("cca", pair) == pytest.approx(cosines.mean(), abs=1e-9)
-    np.testing.assert_allclose(pair.canonical().correlations, np.sort(cosines)[::-1], atol=1e-9)
+    np.testing.assert_allclose(pair.canonical.correlations, np.sort(cosines)[::-1], atol=1e-9)
 
 
 def test_the_first_canonical_correlations_are_those_of_scikit_learn():
     x, y = related(400)
     one, other = CCA(2, max_iter=5000, tol=1e-12).fit(x, y).transform(x, y)
     expected = [np.corrcoef(one[:, k], other[:, k])[0, 1] for k in range(2)]
-    np.testing.assert_allclose(pair_of(x, y).canonical().correlations[:2], expected, atol=1e-6)
+    np.testing.assert_allclose(pair_of(x, y).canonical.correlations[:2], expected, atol=1e-6)
 
 
 def projection_weighted(x: np.ndarray, y: np.ndarray) -> float:

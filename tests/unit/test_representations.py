@@ -159,7 +159,7 @@ def test_left_out_and_kept_views_are_remembered(drawn):
 def test_a_reversed_pair_is_the_pair_the_other_way_round(task, drawn):
     for kept in (KEPT["all"], KEPT["every other"]):
         part, scratch = drawn.pair.on(kept), drawn.from_scratch(kept)
-        part.canonical()
+        _ = part.canonical
         swapped = Pair.of(scratch.b.whole, scratch.a.whole)
         assert task.value(part.reversed)[0] == pytest.approx(
             task.value(swapped)[0], rel=1e-9, abs=1e-9
@@ -167,25 +167,32 @@ def test_a_reversed_pair_is_the_pair_the_other_way_round(task, drawn):
 
 
 def test_the_canonical_directions_whiten_both_and_diagonalise_what_is_between(drawn):
-    pair = drawn.pair
-    for found in (pair.canonical(), pair.canonical(3, 2)):
-        a, b = found.directions_a, found.directions_b
-        identity = np.eye(len(found.correlations))
-        np.testing.assert_allclose(a.T @ pair.a.scatter @ a, identity, atol=1e-9)
-        np.testing.assert_allclose(b.T @ pair.b.scatter @ b, identity, atol=1e-9)
-        np.testing.assert_allclose(a.T @ pair.cross @ b, np.diag(found.correlations), atol=1e-9)
-    assert pair.canonical().components == (6, 5)
-    assert pair.canonical(3, 2).components == (3, 2)
-    assert pair.canonical(3, 2) is pair.canonical(3, 2)
+    pair, found = drawn.pair, drawn.pair.canonical
+    a, b = found.directions_a, found.directions_b
+    np.testing.assert_allclose(a.T @ pair.a.scatter @ a, np.eye(5), atol=1e-9)
+    np.testing.assert_allclose(b.T @ pair.b.scatter @ b, np.eye(5), atol=1e-9)
+    np.testing.assert_allclose(a.T @ pair.cross @ b, np.diag(found.correlations), atol=1e-9)
 
 
-def test_a_reversed_pair_takes_over_the_canonical_analyses_the_other_way_round(drawn):
+def test_a_reversed_pair_takes_over_the_canonical_analysis_the_other_way_round(drawn):
     pair = drawn.pair.on(EVERYTHING)
-    there, back = pair.canonical(3, 2), pair.reversed.canonical(2, 3)
+    there, back = pair.canonical, pair.reversed.canonical
     assert back.directions_a is there.directions_b
     assert back.directions_b is there.directions_a
-    assert pair.reversed.canonical(3, 2).components == (3, 2)
-    assert pair.reversed.canonical(3, 2).directions_a.shape == (5, 2)
+
+
+def test_correlations_of_leading_components_are_those_of_their_scores(drawn):
+    pair = drawn.pair
+    found = pair.correlations(3, 2)
+    scores = [
+        centred(view.whole.rows[:]) @ view.components.basis[:, :kept]
+        for view, kept in ((pair.a, 3), (pair.b, 2))
+    ]
+    whitened = [np.linalg.qr(each)[0] for each in scores]
+    expected = np.linalg.svd(whitened[0].T @ whitened[1], compute_uv=False)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    np.testing.assert_allclose(pair.correlations(6, 5), pair.canonical.correlations, atol=1e-9)
+    np.testing.assert_allclose(pair.reversed.correlations(2, 3), found, atol=1e-9)
 
 
 @pytest.mark.parametrize("n", [333, 9001])

@@ -108,14 +108,14 @@ def procrustes(pair: Pair) -> Result:
 
 def cca(pair: Pair) -> Result:
     """Mean of the min(rank_a, rank_b) canonical correlations, in [0, 1] (Hotelling 1936)."""
-    found = pair.canonical()
-    return float(found.correlations.mean()), forced_correlations(pair, *found.components)
+    note = forced_correlations(pair, pair.a.components.rank, pair.b.components.rank)
+    return float(pair.canonical.correlations.mean()), note
 
 
 def svcca(pair: Pair) -> Result:
     """`cca` on the fewest leading components that hold 99 % of the variance (Raghu et al. 2017)."""
-    found = pair.canonical(*svcca_components(pair))
-    return float(found.correlations.mean()), forced_correlations(pair, *found.components)
+    kept = svcca_components(pair)
+    return float(pair.correlations(*kept).mean()), forced_correlations(pair, *kept)
 
 
 def svcca_components(pair: Pair) -> tuple[int, int]:
@@ -134,13 +134,13 @@ def pwcca(pair: Pair) -> Result:
 
     Directed: the weight of canonical variate h is Σ_j |⟨h, x_j⟩| over the units x_j of a.
     """
-    found, weights = pair.canonical(), pwcca_weights(pair)
-    return float(weights @ found.correlations), forced_correlations(pair, *found.components)
+    note = forced_correlations(pair, pair.a.components.rank, pair.b.components.rank)
+    return float(pwcca_weights(pair) @ pair.canonical.correlations), note
 
 
 def pwcca_weights(pair: Pair) -> np.ndarray:
     """The weights of the canonical correlations (r,), of sum 1."""
-    along = np.abs(pair.a.scatter @ pair.canonical().directions_a).sum(axis=0)
+    along = np.abs(pair.a.scatter @ pair.canonical.directions_a).sum(axis=0)
     return along / along.sum()
 
 

@@ -19,7 +19,6 @@ class Canonical(NamedTuple):
     directions_a: np.ndarray
     correlations: np.ndarray
     directions_b: np.ndarray
-    components: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +75,14 @@ class Pair:
     """Two views of the same samples, and C = X_aᵀ X_b (d_a, d_b) about the means of those samples.
 
     `statistics` are of all samples; absent in a pair whose samples were shuffled, which only the
-    measures of C alone can use.
+    measures of C alone can use. `mirror` is the pair that this one is the reverse of.
     """
 
     a: View
     b: View
     cross: np.ndarray
     statistics: CrossStatistics | None
+    mirror: Pair | None = None
 
     @classmethod
     def of(cls, a: Representation, b: Representation) -> Pair:
@@ -122,15 +122,7 @@ class Pair:
     def reversed(self) -> Pair:
         """The pair with a and b exchanged."""
         statistics = None if self.statistics is None else self.statistics.reversed
-        pair = Pair(self.b, self.a, self.cross.T, statistics)
-        for kept, found in self._canonical.items():
-            pair._canonical[kept[::-1]] = Canonical(
-                found.directions_b,
-                found.correlations,
-                found.directions_a,
-                found.components[::-1],
-            )
-        return pair
+        return Pair(self.b, self.a, self.cross.T, statistics, mirror=self)
 
     @cached_property
     def polar(self) -> tuple[np.ndarray, float]:
@@ -139,32 +131,31 @@ class Pair:
         return left @ right, float(values.sum())
 
     @cached_property
-    def _canonical(self) -> dict[tuple[int, int], Canonical]:
-        return {}
+    def canonical(self) -> Canonical:
+        """Canonical analysis of all components."""
+        if self.mirror is not None:
+            return Canonical(*self.mirror.canonical[::-1])
+        left, values, right = np.linalg.svd(self._whitened, full_matrices=False)
+        white_a, white_b = self._whitening
+        # Only rounding puts a correlation above 1.
+        return Canonical(white_a @ left, np.minimum(values, 1.0), white_b @ right.T)
 
-    def canonical(
-        self, components_a: int | None = None, components_b: int | None = None
-    ) -> Canonical:
-        """Canonical analysis of the leading components of each; of all of them by default.
+    def correlations(self, components_a: int, components_b: int) -> np.ndarray:
+        """The canonical correlations of the leading components of each, alone."""
+        leading = self._whitened[:components_a, :components_b]
+        return np.minimum(np.linalg.svd(leading, compute_uv=False), 1.0)
 
-        Canonical correlations are the singular values of Q = S_a⁻¹ V_aᵀ C V_b S_b⁻¹.
-        """
-        a, b = self.a.components, self.b.components
-        key = components_a or a.rank, components_b or b.rank
-        if key not in self._canonical:
-            white_a = a.basis[:, : key[0]] / a.singular_values[: key[0]]
-            white_b = b.basis[:, : key[1]] / b.singular_values[: key[1]]
-            left, values, right = np.linalg.svd(
-                white_a.T @ self.cross @ white_b, full_matrices=False
-            )
-            self._canonical[key] = Canonical(
-                white_a @ left,
-                # Only rounding puts a correlation above 1.
-                np.minimum(values, 1.0),
-                white_b @ right.T,
-                key,
-            )
-        return self._canonical[key]
+    @cached_property
+    def _whitened(self) -> np.ndarray:
+        """Q = S_a⁻¹ V_aᵀ C V_b S_b⁻¹ (rank_a, rank_b), whose singular values are the correlations."""
+        white_a, white_b = self._whitening
+        return white_a.T @ self.cross @ white_b
+
+    @property
+    def _whitening(self) -> list[np.ndarray]:
+        """V S⁻¹ of each."""
+        found = (self.a.components, self.b.components)
+        return [each.basis / each.singular_values for each in found]
 
 
 def centred_chunks(
