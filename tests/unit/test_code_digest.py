@@ -36,7 +36,8 @@ def edit(path: Path, old: str, new: str) -> None:
 def test_comments_blank_lines_docstrings_and_place_do_not_count(copy):
     before = digest(SCRIPTS, "train.py")
     library = copy / "repcompare"
-    edit(library / "training.py", "    history = []\n", "    # A comment.\n\n    history = []\n")
+    begin = "        network.train()\n"
+    edit(library / "training.py", begin, f"        # A comment.\n\n{begin}")
     edit(library / "training.py", "Train `network` in place", "Another docstring")
     edit(library / "training.py", '"""Training one network', '"""Another docstring')
     assert digest(copy, "train.py") == before
