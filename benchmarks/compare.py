@@ -57,7 +57,7 @@ def class_means(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def torch_cka(x: np.ndarray, y: np.ndarray) -> float:
-    """Debiased CKA of pytorch-cka in float32, in which rows that are not centred cost it digits.
+    """Debiased CKA of pytorch-cka in float32, the faster; at n = 10,000 it has two digits of it.
 
     The biased one costs the same, for it is the same Gram matrices.
     """

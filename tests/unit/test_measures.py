@@ -10,6 +10,7 @@ import pytest
 import scipy.linalg
 from rsatoolbox.data import Dataset
 from rsatoolbox.rdm import calc_rdm, compare_spearman
+from rsatoolbox.rdm.compare import compare_bures_similarity
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 from sklearn.cross_decomposition import CCA
@@ -128,6 +129,12 @@ def test_debiased_cka_is_not_clamped_at_zero():
     ]
     assert min(draws) < -0.01
     assert abs(np.mean(draws)) < 0.03
+
+
+def test_procrustes_is_the_normalised_bures_similarity_of_rsatoolbox():
+    x, y = related()
+    found = compare_bures_similarity(*(calc_rdm(Dataset(each)) for each in (x, y)))
+    assert value("procrustes", pair_of(x, y)) == pytest.approx(found.item(), abs=1e-6)
 
 
 def test_procrustes_is_what_the_best_rotation_attains():
