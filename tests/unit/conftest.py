@@ -68,6 +68,15 @@ def fitted(x, y, families=tuple(FAMILIES)) -> dict[str, AffineMap]:
     return fit_maps(a, b, cross_covariance(x, a.mean, y, b.mean), families, x, y)
 
 
+@pytest.fixture
+def one_thread():
+    """What is compared bit for bit is computed on one thread, whatever other tests have set."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def dataset_path(tmp_path_factory) -> Path:
     """The digits, all splits."""

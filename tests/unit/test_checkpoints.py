@@ -16,6 +16,8 @@ NETWORKS = {
     "wide_resnet": {"depth": 10, "widen_factor": 1, "width": 4, "dropout": 0.3},
 }
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 class CutOffError(Exception):
     """The machine went down."""
@@ -34,14 +36,6 @@ class Saboteur(Checkpoint):
         self.nth -= 1
         if self.nth == 0:
             raise CutOffError
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture

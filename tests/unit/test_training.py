@@ -11,13 +11,7 @@ from repcompare.architectures import build
 from repcompare.augmentation import Augmentation, to_float
 from repcompare.training import TrainingError, accuracy, learning_rate_schedule, train
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
