@@ -26,6 +26,7 @@ bench: export PYTHONPATH := workflow_scripts
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/attack.py
+	$(BIN)/python benchmarks/strength.py
 	$(BIN)/python benchmarks/train.py
 
 # Needs uv. Resolves for every platform and Python at once; the conda environment gets the same pins.

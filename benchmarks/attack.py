@@ -1,5 +1,12 @@
-"""PGD against torchattacks at the same settings, and against the bare pass to the input."""
+"""PGD against torchattacks and foolbox at the same settings, and against the bare pass to the input."""
 
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+
+import foolbox
+import h5py
 import numpy as np
 import torch
 import torchattacks
@@ -7,15 +14,27 @@ from networks import images, networks
 from timing import medians, print_table
 from torch.nn.functional import cross_entropy
 
-from repcompare.attacks import Condition, PGDSettings, pgd
+from repcompare.adversarial import attack_model
+from repcompare.attacks import Attack, Ball, Computation
 from repcompare.augmentation import to_float
 from repcompare.devices import autocast, resolve_precision
+from repcompare.inference import logits_of
 from repcompare.models import folded
+from repcompare.pgd import Search, attack_objective, pgd
 from repcompare.threat_models import draw_start
 
 BATCH, STEPS, EPSILON = 100, 5, 8 / 255
 DEVICE = torch.device("cpu")
-CONDITION = Condition("pgd", "linf", EPSILON, "8/255")
+SEARCH = Search(
+    steps=STEPS,
+    step_size=2.5,
+    random_start=True,
+    restarts=1,
+    objective="cross_entropy",
+    target="none",
+    momentum=0.0,
+    input_diversity=0.0,
+)
 
 
 def bare(
@@ -29,41 +48,113 @@ def bare(
         torch.autograd.grad(cross_entropy(logits.float(), labels, reduction="sum"), leaf)
 
 
-def main() -> None:
-    """Print one row an architecture."""
-    torch.set_num_threads(1)
+@torch.inference_mode()
+def bare_forward(network: torch.nn.Module, batch: torch.Tensor) -> None:
+    """One forward pass of a batch that is there already."""
+    network(batch)
+
+
+def speed(precision: str) -> None:
+    """Print the table of speeds, one row an architecture."""
     pixels, labels = images(BATCH)
     batch = to_float(pixels)
     start = draw_start(np.arange(BATCH), pixels.shape[1:], "linf", EPSILON, 0)
-    precision = resolve_precision("auto", DEVICE)
-    settings = PGDSettings(STEPS, 2.5, BATCH, precision, 0)
+    length = 2.5 * EPSILON / STEPS
     rows = []
     for name, network in networks().items():
         network.eval().requires_grad_(False)
         ours = folded(network)
         plain = network.to(memory_format=torch.contiguous_format)
         contiguous = batch.contiguous()
-        peer = torchattacks.PGD(plain, EPSILON, 2.5 * EPSILON / STEPS, STEPS)
+        torch_attack = torchattacks.PGD(plain, EPSILON, length, STEPS)
+        fool_attack = foolbox.attacks.LinfPGD(abs_stepsize=length, steps=STEPS)
+        wrapped = foolbox.PyTorchModel(plain, bounds=(0, 1), device="cpu")
+        objective = attack_objective(ours, batch, labels, SEARCH, precision)
         seconds = medians(
             {
-                "ours": lambda n=ours: pgd(n, batch, labels, start, CONDITION, settings),
-                "peer": lambda p=peer, x=contiguous: p(x, labels),
+                "ours": lambda o=objective: pgd(o, start, "linf", EPSILON, SEARCH),
+                "torchattacks": lambda p=torch_attack, x=contiguous: p(x, labels),
+                "foolbox": lambda a=fool_attack, m=wrapped, x=contiguous: a.run(
+                    m, x, labels, epsilon=EPSILON
+                ),
                 "bare": lambda n=ours: bare(n, batch, labels, precision),
+                "evaluation": lambda n=ours: logits_of(n, pixels, BATCH),
+                "forward": lambda n=ours: bare_forward(n, batch),
             },
-            repeats=3,
+            repeats=5,
         )
         rows.append(
             [
                 name,
                 f"{BATCH / seconds['ours']:.0f}",
-                f"{seconds['peer'] / seconds['ours']:.2f}",
+                f"{seconds['torchattacks'] / seconds['ours']:.2f}",
+                f"{seconds['foolbox'] / seconds['ours']:.2f}",
                 f"{seconds['ours'] / seconds['bare']:.2f}",
+                f"{seconds['evaluation'] / seconds['forward']:.2f}",
             ]
         )
+    header = [
+        "architecture",
+        "images/s",
+        "torchattacks / ours",
+        "foolbox / ours",
+        "ours / bare pass",
+        "evaluation / bare forward",
+    ]
     title = f"PGD, Linf, {STEPS} steps, 28x28, batches of {BATCH}, one thread, {precision}"
+    print_table(title, header, rows)
+
+
+def storage(precision: str) -> None:
+    """Print what it costs to keep 1,000 CIFAR-size examples of 8 attacks.
+
+    Images are smooth, as photographs are: random pixels would neither compress nor be attacked.
+    """
+    network = networks(in_channels=3)["vgg"].eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1000, 3, 8, 8, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=32, mode="bicubic").clamp(0, 1)
+    record = {"model": "vgg/seed0", "model_digest": "0" * 64, "data_digest": "0" * 64}
+    model = SimpleNamespace(network=network, record=record, device=DEVICE)
+    balls = [Ball("linf", e / 255, f"{e}/255") for e in (2, 4, 8, 16)]
+    balls += [Ball("l2", e, f"{e}") for e in (0.25, 0.5, 1.0, 2.0)]
+    search = Search(**{**SEARCH.__dict__, "steps": 10})
+    with TemporaryDirectory() as folder:
+        data, path = Path(folder, "dataset.h5"), Path(folder, "adversarial.h5")
+        with h5py.File(data, "w") as file:
+            file["test/images"] = (smooth * 255).round().to(torch.uint8).numpy()
+            file["test/ids"] = np.arange(1000)
+            file["test/labels"] = torch.randint(10, (1000,), generator=generator).numpy()
+            before = time.perf_counter()
+            computation = Computation(100, precision, 0)
+            attack_model(
+                path, model, file, 1000, [Attack("pgd", search, tuple(balls))], computation
+            )
+            whole = time.perf_counter() - before
+        with h5py.File(path) as file, h5py.File(Path(folder, "copy.h5"), "w") as copy:
+            groups = {name: group["images"][:] for name, group in file["attacks"].items()}
+            chunks = {name: file["attacks"][name]["images"].chunks for name in groups}
+            before = time.perf_counter()
+            for name, array in groups.items():
+                copy.create_dataset(
+                    name, data=array, chunks=chunks[name], compression="gzip", compression_opts=1
+                )
+            writing = time.perf_counter() - before
+        raw = sum(array.nbytes for array in groups.values()) / 1e6
+        row = [f"{raw:.1f}", f"{path.stat().st_size / 1e6:.1f}", f"{100 * writing / whole:.1f}"]
     print_table(
-        title, ["architecture", "images/s", "torchattacks / ours", "ours / bare pass"], rows
+        "1,000 CIFAR-size examples of 8 attacks (vgg, 10 steps)",
+        ["images, MB", "file, MB", "compressing, % of the attack's time"],
+        [row],
     )
+
+
+def main() -> None:
+    """Print both tables."""
+    torch.set_num_threads(1)
+    precision = resolve_precision("auto", DEVICE)
+    speed(precision)
+    storage(precision)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,15 @@ from repcompare.config import validate
 STUDY = Path(__file__).parents[1] / "config" / "studies" / "fashion_mnist.yaml"
 
 
-def networks() -> dict[str, torch.nn.Module]:
+def networks(in_channels: int = 1) -> dict[str, torch.nn.Module]:
     """Each architecture of the study, untrained, in channels_last, with settled batch statistics."""
     made = {}
     for name, entry in validate(yaml.safe_load(STUDY.read_text()))["architectures"].items():
-        network = build(entry["factory"], entry["kwargs"], 1, 10, seed=0)
+        network = build(entry["factory"], entry["kwargs"], in_channels, 10, seed=0)
         network.to(memory_format=torch.channels_last)
         with torch.no_grad():
             for _ in range(3):
-                network(torch.rand(64, 1, 28, 28))
+                network(torch.rand(64, in_channels, 28, 28))
         made[name] = network
     return made
 

@@ -1,6 +1,8 @@
-"""Training against the usual loop, and against the bare forward and backward pass."""
+"""Training, step by step and whole epochs, against the usual loop and the bare pass."""
 
 import copy
+import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torchvision import transforms
 
 from repcompare.augmentation import to_float
 from repcompare.devices import autocast, resolve_precision
-from repcompare.training import TrainingSettings, train
+from repcompare.training import Run, TrainingSettings, train
 
 BATCH, BATCHES = 128, 8
 DEVICE = torch.device("cpu")
@@ -42,16 +44,31 @@ class PerImage(torch.utils.data.Dataset):
         return self.transform(np.ascontiguousarray(self.pixels[index])), self.labels[index]
 
 
-def usual_loop(network: torch.nn.Module, pixels: torch.Tensor, labels: torch.Tensor) -> None:
+def usual_epoch(network: torch.nn.Module, pixels: torch.Tensor, labels: torch.Tensor) -> None:
     """One epoch: DataLoader with a worker, float32, contiguous."""
     data = PerImage(pixels, labels)
     loader = torch.utils.data.DataLoader(data, BATCH, shuffle=True, num_workers=1, drop_last=True)
+    usual_steps(network, loader)
+
+
+def usual_steps(
+    network: torch.nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
+) -> None:
+    """The steps of one epoch, float32, contiguous."""
     optimizer = torch.optim.SGD(network.parameters(), 0.1, 0.9, weight_decay=5e-4, nesterov=True)
     network.train()
-    for batch, target in loader:
+    for batch, target in batches:
         optimizer.zero_grad()
         cross_entropy(network(batch), target).backward()
         optimizer.step()
+
+
+def steps(run: Run) -> None:
+    """The steps of one epoch."""
+    run.network.train()
+    run.begin_epoch()
+    while run.batch < run.batches:
+        run.step()
 
 
 def bare(
@@ -74,25 +91,32 @@ def main() -> None:
     rows = []
     for name, network in networks().items():
         plain = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
-        batch = to_float(pixels[:BATCH])
+        batch, target = to_float(pixels[:BATCH]), labels[:BATCH]
+        ready = [(batch.contiguous(), target)] * BATCHES
+        # The learning rate of a run that goes on for so long that it never ends.
+        endless = dataclasses.replace(SETTINGS, epochs=1000, learning_rate=1e-3)
+        run = Run(copy.deepcopy(network), pixels, labels, endless, precision, 0)
         seconds = medians(
             {
-                "ours": lambda n=network: train(n, pixels, labels, SETTINGS, precision, 0),
-                "usual": lambda n=plain: usual_loop(n, pixels, labels),
-                "bare": lambda n=network, x=batch: bare(n, x, labels[:BATCH], precision),
+                "step": lambda r=run: steps(r),
+                "usual step": lambda n=plain, x=ready: usual_steps(n, x),
+                "epoch": lambda n=network: train(n, pixels, labels, SETTINGS, precision, 0),
+                "usual epoch": lambda n=plain: usual_epoch(n, pixels, labels),
+                "bare": lambda n=network, x=batch, y=target: bare(n, x, y, precision),
             },
-            repeats=3,
+            repeats=5,
         )
-        rate = len(labels) / seconds["ours"]
-        rows.append(
-            [
-                name,
-                f"{rate:.0f}",
-                f"{seconds['usual'] / seconds['ours']:.2f}",
-                f"{seconds['ours'] / seconds['bare']:.2f}",
+        row = [name]
+        for part in ("step", "epoch"):
+            row += [
+                f"{len(labels) / seconds[part]:.0f}",
+                f"{seconds[f'usual {part}'] / seconds[part]:.2f}",
+                f"{seconds[part] / seconds['bare']:.2f}",
             ]
-        )
-    header = ["architecture", "images/s", "usual loop / ours", "ours / bare pass"]
+        rows.append(row)
+    header = ["architecture"]
+    for part in ("step", "epoch"):
+        header += [f"{part}: images/s", f"usual {part} / ours", f"{part} / bare pass"]
     print_table(f"Training, 28x28, batches of {BATCH}, one thread, {precision}", header, rows)
 
 

@@ -79,11 +79,13 @@ def gpus(wildcards):
 
 
 def training_settings(wildcards):
-    """The settings of a model's training, and the digest of its own family's code."""
+    """The settings of a model's training, and the digest of the code that only some models use."""
     settings = study_config.training_settings(STUDY, wildcards.architecture)
     network = {key: settings.pop(key) for key in ("factory", "kwargs")}
-    family = f"repcompare.architectures.{network['factory']}"
-    return stage_settings("train.py", family, training=settings, **network)
+    modules = [f"repcompare.architectures.{network['factory']}"]
+    if settings["adversarial"]:
+        modules.append("repcompare.adversarial_training")
+    return stage_settings("train.py", *modules, training=settings, **network)
 
 
 def comparison_settings(wildcards):

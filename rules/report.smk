@@ -10,6 +10,7 @@ FIGURES = {
     "convergence": "Geometry",
     "adversarial_transfer": "Adversarial transfer",
     "epsilon_curves": "Adversarial transfer",
+    "attack_checks": "Adversarial transfer",
     "geometry_against_transfer": "Adversarial transfer",
 }
 if set(STUDY["activations"]["layers"]) - {"penultimate"}:

@@ -7,6 +7,8 @@ TABLES = (
     "geometry",
     "convergence",
     "attacks",
+    "attack_steps",
+    "attack_growth",
     "transfer",
     "pairs",
 )

@@ -1,12 +1,12 @@
-"""Attack one model: adversarial images under every norm and epsilon, and the noise control."""
+"""Attack one model: adversarial images under every attack, norm and epsilon, and the noise control."""
 
 import json
 
 import h5py
 
-from repcompare.attacks import Condition, PGDSettings, attack_model
+from repcompare.adversarial import attack_model
+from repcompare.attacks import Computation, planned
 from repcompare.devices import resolve_device, resolve_precision, use_threads
-from repcompare.epsilon import parse_epsilon
 from repcompare.logs import logging_to
 from repcompare.models import load_model
 
@@ -16,18 +16,8 @@ def main(snakemake) -> None:
     settings = json.loads(snakemake.params.settings)
     device = resolve_device(snakemake.resources.device)
     use_threads(snakemake.threads, device)
-    conditions = []
-    for norm, values in settings["epsilons"].items():
-        for value in values:
-            label, epsilon = parse_epsilon(value)
-            conditions += [Condition(attack, norm, epsilon, label) for attack in ("pgd", "noise")]
-    pgd_settings = PGDSettings(
-        settings["steps"],
-        settings["step_size"],
-        settings["batch_size"],
-        resolve_precision(settings["precision"], device),
-        settings["seed"],
-    )
+    precision = resolve_precision(settings["precision"], device)
+    computation = Computation(settings["batch_size"], precision, settings["seed"])
     with h5py.File(snakemake.input.dataset) as dataset:
         model = load_model(snakemake.input.weights, snakemake.input.record, dataset, device)
         attack_model(
@@ -35,8 +25,8 @@ def main(snakemake) -> None:
             model,
             dataset,
             settings["samples"],
-            conditions,
-            pgd_settings,
+            planned(settings),
+            computation,
         )
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from repcompare import figures, geometry_figures, heatmaps, map_figures
+from repcompare import attack_figures, figures, geometry_figures, heatmaps, map_figures
 from repcompare.logs import logging_to
 from repcompare.plot_style import save
 from repcompare.similarity import similarities
@@ -24,7 +24,8 @@ DRAWN = {
     "similarity_by_layer": (geometry_figures.similarity_by_layer, ["geometry"]),
     "layer_similarity": (geometry_figures.layer_similarity, ["geometry"]),
     "adversarial_transfer": (heatmaps.adversarial_transfer, ["transfer"]),
-    "epsilon_curves": (figures.epsilon_curves, ["transfer", "attacks"]),
+    "epsilon_curves": (attack_figures.epsilon_curves, ["transfer", "attacks"]),
+    "attack_checks": (attack_figures.attack_checks, ["attack_steps", "attack_growth"]),
     "geometry_against_transfer": (
         figures.geometry_against_transfer,
         ["similarities", "transfer"],

@@ -1,8 +1,8 @@
 """Join the results of models and blocks into the study's tables."""
 
+from repcompare.attack_tables import attacks_table, growth_table, steps_table
 from repcompare.logs import logging_to
 from repcompare.summary import (
-    attacks_table,
     class_table,
     joined_table,
     models_table,
@@ -37,6 +37,8 @@ def main(snakemake) -> None:
     write_table(tables.geometry, geometry)
     write_table(tables.convergence, convergence)
     write_table(tables.attacks, attacks_table(files.adversarial))
+    write_table(tables.attack_steps, steps_table(files.adversarial))
+    write_table(tables.attack_growth, growth_table(files.adversarial))
     write_table(tables.transfer, transfer)
     write_table(tables.pairs, pairs_table(maps, geometry, transfer))
 

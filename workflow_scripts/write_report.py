@@ -22,6 +22,8 @@ TABLES = (
     "transfer",
     "pairs",
     "attacks",
+    "attack_steps",
+    "attack_growth",
 )
 
 

@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from repcompare.activations import dump_activations
+from repcompare.adversarial import attack_model
 from repcompare.architectures import build
-from repcompare.attacks import Condition, PGDSettings, attack_model
+from repcompare.attacks import Attack, Ball, Computation
 from repcompare.datasets import write_dataset
 from repcompare.factorisation import cross_covariance, factorise
 from repcompare.maps import FAMILIES, AffineMap, fit_maps
 from repcompare.models import load_model, save_model, untrained
+from repcompare.pgd import Search
 from repcompare.training import TrainingSettings, accuracy, train
 
 CPU = torch.device("cpu")
@@ -42,12 +44,19 @@ TRAINING = TrainingSettings(
     precision="float32",
     minimum_accuracy=0.0,
 )
-CONDITIONS = [
-    Condition("pgd", "linf", 32 / 255, "32/255"),
-    Condition("noise", "linf", 32 / 255, "32/255"),
-    Condition("pgd", "l2", 1.0, "1"),
-]
-PGD = PGDSettings(steps=5, step_size=2.5, batch_size=50, precision="float32", seed=0)
+LINF, L2 = Ball("linf", 32 / 255, "32/255"), Ball("l2", 1.0, "1")
+SEARCH = Search(
+    steps=5,
+    step_size=2.5,
+    random_start=True,
+    restarts=1,
+    objective="cross_entropy",
+    target="none",
+    momentum=0.0,
+    input_diversity=0.0,
+)
+ATTACKS = [Attack("pgd", SEARCH, (LINF, L2)), Attack("noise", None, (LINF,))]
+COMPUTATION = Computation(batch_size=50, precision="float32", seed=0)
 
 
 def related(n: int = 90, width_a: int = 6, width_b: int = 4, seed: int = 0, noise: float = 1.0):
@@ -138,6 +147,6 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
             dump_activations(
                 files.activations, files.model, untrained(files.model), dataset, LAYERS, None, 128
             )
-            attack_model(files.adversarial, files.model, dataset, 100, CONDITIONS, PGD)
+            attack_model(files.adversarial, files.model, dataset, 100, ATTACKS, COMPUTATION)
             models[name] = files
     return models

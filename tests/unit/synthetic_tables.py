@@ -47,6 +47,8 @@ def tables(
         "convergence": convergence_table(models, architecture),
         "transfer": transfer,
         "attacks": attacks_table(models, architecture),
+        "attack_steps": steps_table(models, architecture),
+        "attack_growth": growth_table(models, architecture),
         "pairs": pairs_table(maps, geometry, transfer),
     }
 
@@ -221,6 +223,7 @@ def attacks_table(models, architecture):
             "epsilon": epsilon,
             "epsilon_label": label,
             "steps": 10 if attack == "pgd" else 0,
+            "target": "none",
             "n": 300,
             "success_rate": min(1.0, 0.3 + 0.25 * place) if attack == "pgd" else 0.005 * place,
             "mean_loss": 2.0 + place,
@@ -231,6 +234,30 @@ def attacks_table(models, architecture):
         for attack in ("pgd", "noise")
         for norm, sweep in EPSILONS.items()
         for place, (label, epsilon) in enumerate(sweep)
+    ]
+    return pd.DataFrame(rows)
+
+
+def steps_table(models, architecture):
+    rows = [
+        {"model": model, "architecture": architecture[model], "attack": "pgd", "norm": norm}
+        | {"epsilon": epsilon, "epsilon_label": label, "step": step}
+        | {"objective": 0.1 + place * step, "zero_gradients": 0.25 if step else 0.0}
+        for model in models
+        for norm, sweep in EPSILONS.items()
+        for place, (label, epsilon) in enumerate(sweep)
+        for step in range(4)
+    ]
+    return pd.DataFrame(rows)
+
+
+def growth_table(models, architecture):
+    rows = [
+        {"model": model, "architecture": architecture[model], "norm": norm}
+        | {"epsilon": sweep[0][1] * 2**place, "success_rate": (0.3, 0.7, 0.95, 1.0)[place]}
+        for number, model in enumerate(models)
+        for norm, sweep in EPSILONS.items()
+        for place in range(4 - (number == 1))
     ]
     return pd.DataFrame(rows)
 

@@ -1,148 +1,188 @@
-"""PGD raises the loss inside its ball; what is stored is what was verified."""
+"""What a study attacks with: searches that end in 8-bit images, targets, restarts, growing balls."""
 
 import dataclasses
 
-import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import CONDITIONS, PGD
-from torch.nn.functional import cross_entropy
+import yaml
+from conftest import COMPUTATION, L2, LINF, SEARCH
 
-from repcompare import threat_models
-from repcompare.attacks import Condition, attack_model, pgd
-from repcompare.augmentation import to_float
-
-LINF = Condition("pgd", "linf", 32 / 255, "32/255")
-L2 = Condition("pgd", "l2", 1.0, "1")
-
-
-class Linear(torch.nn.Module):
-    """Two classes, logits ±w·x: its worst perturbations are known in closed form."""
-
-    def __init__(self, shape):
-        super().__init__()
-        self.weight = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-
-    def forward(self, images):
-        score = (images * self.weight).sum(dim=(1, 2, 3))
-        return torch.stack([score, -score], dim=1)
+from repcompare import attacks, threat_models
+from repcompare.attacks import Ball, Images, growth, noise, planned, search, targets
+from repcompare.config import validate
+from repcompare.inference import logits_of, margins
+from repcompare.models import folded
+from repcompare.pgd import Objective
 
 
 @pytest.fixture
-def stored(study):
-    with h5py.File(study["resnet/seed0"].adversarial) as file:
-        yield file
+def network(study):
+    return folded(study["resnet/seed0"].model.network)
 
 
-@pytest.mark.parametrize("condition", [LINF, L2])
-def test_on_a_linear_model_pgd_finds_the_worst_perturbation(condition):
-    network = Linear((1, 6, 6))
-    images = torch.full((4, 1, 6, 6), 0.5)
-    labels = torch.zeros(4, dtype=torch.int64)
-    epsilon = 0.05
-    condition = dataclasses.replace(condition, epsilon=epsilon)
-    start = threat_models.draw_start(np.arange(4), (1, 6, 6), condition.norm, epsilon, 0)
-    settings = dataclasses.replace(PGD, steps=50, step_size=20.0)
-    found = pgd(network, images, labels, start, condition, settings)
-    worst = -epsilon * threat_models.ascent_direction(network.weight[None], condition.norm)
-    torch.testing.assert_close(found, worst.expand_as(found), atol=1e-3, rtol=0)
+@pytest.fixture
+def images(dataset):
+    test = dataset["test"]
+    clean, labels = (torch.from_numpy(test[key][:100]) for key in ("images", "labels"))
+    return Images(clean, test["ids"][:100], labels)
 
 
-def test_the_box_of_pixel_values_is_respected_at_its_edges():
-    network = Linear((1, 6, 6))
-    images = torch.cat([torch.zeros(2, 1, 6, 6), torch.ones(2, 1, 6, 6)])
-    labels = torch.tensor([0, 1, 0, 1])
-    for condition in (LINF, L2):
-        start = threat_models.draw_start(
-            np.arange(4), (1, 6, 6), condition.norm, condition.epsilon, 0
+def settings(attack: str) -> dict:
+    study = f"""
+    study: small
+    data: {{name: digits}}
+    architectures: {{vgg: {{factory: vgg}}}}
+    attack: {attack}
+    """
+    return validate(yaml.safe_load(study))["attack"]
+
+
+def test_without_variants_there_are_pgd_and_its_control():
+    pgd, control = planned(settings("{steps: 7, epsilons: {linf: [16/255, 8/255], l2: [1]}}"))
+    assert (pgd.name, control.name, control.search) == ("pgd", "noise", None)
+    assert pgd.balls == control.balls[1:] + control.balls[:1]
+    assert [ball.label for ball in pgd.balls] == ["8/255", "16/255", "1"]
+    assert pgd.search.steps == 7
+    assert [pgd.group(ball) for ball in pgd.balls] == [
+        "pgd-linf-8_255",
+        "pgd-linf-16_255",
+        "pgd-l2-1",
+    ]
+
+
+def test_a_variant_differs_in_what_it_says_and_noise_covers_its_balls():
+    pgd, far, fgsm, control = planned(
+        settings(
+            "{epsilons: {linf: [8/255]}, variants: {"
+            "fgsm: {steps: 1, step_size: 1, random_start: false}, far: {epsilons: {l2: [2]}}}}"
         )
-        perturbed = images + pgd(network, images, labels, start, condition, PGD)
-        assert perturbed.min() >= 0
-        assert perturbed.max() <= 1
-
-
-@pytest.mark.parametrize("condition", [LINF, L2])
-def test_more_steps_raise_the_loss(study, dataset, condition):
-    network = study["resnet/seed0"].model.network
-    images = to_float(torch.from_numpy(dataset["test/images"][:100]))
-    labels = torch.from_numpy(dataset["test/labels"][:100])
-    start = threat_models.draw_start(
-        np.arange(100), images.shape[1:], condition.norm, condition.epsilon, 0
     )
-    losses = []
-    for steps in (1, 5, 20):
-        settings = dataclasses.replace(PGD, steps=steps)
-        change = pgd(network, images, labels, start, condition, settings)
-        losses.append(cross_entropy(network(images + change), labels).item())
-    assert cross_entropy(network(images), labels) < losses[0] < losses[1] < losses[2]
+    assert fgsm.balls == pgd.balls
+    changed = {"steps": 1, "step_size": 1.0, "random_start": False}
+    assert fgsm.search == dataclasses.replace(pgd.search, **changed)
+    assert far.search == pgd.search
+    assert set(control.balls) == {*pgd.balls, *far.balls}
 
 
-def test_pgd_is_as_strong_as_an_independent_implementation(study, dataset):
-    import torchattacks
-
-    network = study["resnet/seed0"].model.network
-    images = to_float(torch.from_numpy(dataset["test/images"][:]))
-    labels = torch.from_numpy(dataset["test/labels"][:])
-    settings = dataclasses.replace(PGD, steps=20)
-    epsilon = 16 / 255
-    condition = Condition("pgd", "linf", epsilon, "16/255")
-    peer = torchattacks.PGD(network, eps=epsilon, alpha=2.5 * epsilon / 20, steps=20)
-    robust = {"ours": [], "theirs": []}
-    for seed in range(3):
-        start = threat_models.draw_start(dataset["test/ids"], (1, 8, 8), "linf", epsilon, seed)
-        ours = images + pgd(network, images, labels, start, condition, settings)
-        torch.manual_seed(seed)
-        theirs = peer(images.contiguous(), labels)
-        for name, perturbed in (("ours", ours), ("theirs", theirs)):
-            robust[name].append((network(perturbed).argmax(1) == labels).float().mean().item())
-    # From one random start to the next, the accuracy moves by about a point.
-    assert np.mean(robust["ours"]) <= np.mean(robust["theirs"]) + 0.015
-    assert np.mean(robust["ours"]) < 0.8
+def test_targets_are_other_classes_chosen_by_their_rule():
+    labels = torch.arange(4).repeat(50)
+    ids = np.arange(200)
+    logits = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
+    chosen = {
+        rule: targets(rule, ids, labels, logits, seed=0)
+        for rule in ("none", "random", "least_likely", "next_class")
+    }
+    assert torch.equal(chosen.pop("none"), labels)
+    for classes in chosen.values():
+        assert not (classes == labels).any()
+        assert set(classes.tolist()) == {0, 1, 2, 3}
+    assert torch.equal(chosen["next_class"], (labels + 1) % 4)
+    least = logits.scatter(1, labels[:, None], torch.inf).min(1).values
+    assert torch.equal(logits.gather(1, chosen["least_likely"][:, None])[:, 0], least)
+    some = np.array([7, 150])
+    again = targets("random", some, labels[some], logits[some], seed=0)
+    assert torch.equal(again, chosen["random"][some])
+    assert not torch.equal(targets("random", ids, labels, logits, seed=1), chosen["random"])
 
 
-def test_batch_size_and_order_do_not_change_an_example(study, dataset, stored, tmp_path):
-    path = tmp_path / "adversarial.h5"
-    settings = dataclasses.replace(PGD, batch_size=7)
-    attack_model(path, study["resnet/seed0"].model, dataset, 50, [LINF], settings)
-    with h5py.File(path) as pieces:
-        group = f"attacks/{LINF.id}"
-        same = np.mean(pieces[group]["images"][:] == stored[group]["images"][:50])
-    # Convolutions round differently in batches of another size, and a sign can flip.
-    assert same > 0.99
+@pytest.mark.parametrize("target", ["none", "next_class"])
+def test_of_several_restarts_an_images_best_is_kept(network, images, target):
+    classes = targets(target, images.ids, images.classes, torch.zeros(100, 10), 0)
+    images = images._replace(classes=classes)
+    few = dataclasses.replace(SEARCH, steps=2, target=target)
+    ball = Ball("linf", 12 / 255, "12/255")
+    of = {
+        restarts: search(
+            network, images, dataclasses.replace(few, restarts=restarts), [ball], COMPUTATION
+        )[0]
+        for restarts in (1, 4)
+    }
+    sign = 1 if target == "none" else -1
+    gain = sign * (margins(of[1].logits, classes) - margins(of[4].logits, classes))
+    assert (gain >= 0).all()
+    assert (gain > 0).float().mean() > 0.5
+    # What is kept of an image is all of one restart.
+    again = logits_of(network, of[4].images, 50)
+    torch.testing.assert_close(of[4].logits, again, atol=1e-4, rtol=1e-4)
 
 
-def test_every_condition_is_stored_with_what_it_was(stored):
-    assert set(stored["attacks"]) == {condition.id for condition in CONDITIONS}
-    for condition in CONDITIONS:
-        group = stored["attacks"][condition.id]
-        for key in ("attack", "norm", "epsilon", "epsilon_label"):
-            assert group.attrs[key] == getattr(condition, key)
-        clean, images = (torch.from_numpy(x[:]) for x in (stored["clean"], group["images"]))
-        threat_models.verify(clean, images, condition.norm, condition.epsilon)
-
-
-def test_losses_predictions_and_success_are_those_of_the_stored_images(stored, study):
-    network = study["resnet/seed0"].model.network
-    labels = torch.from_numpy(stored["labels"][:])
-    for group in stored["attacks"].values():
-        logits = network(to_float(torch.from_numpy(group["images"][:])))
-        np.testing.assert_allclose(
-            group["loss"], cross_entropy(logits, labels, reduction="none"), rtol=1e-3, atol=1e-4
+def test_batch_size_does_not_change_an_example(network, images):
+    pieces = dataclasses.replace(COMPUTATION, batch_size=7)
+    for settings_ in (SEARCH, dataclasses.replace(SEARCH, input_diversity=0.5, momentum=1.0)):
+        one, other = (
+            search(network, images, settings_, [LINF], how)[0].images
+            for how in (COMPUTATION, pieces)
         )
-        np.testing.assert_array_equal(group["prediction"], logits.argmax(1))
-        np.testing.assert_array_equal(group["success"], logits.argmax(1) != labels)
+        # Convolutions round differently in batches of another size, and a sign can flip.
+        assert (one == other).float().mean() > 0.99
 
 
-def test_an_attack_fools_and_noise_of_its_size_does_not(stored):
-    rates = {name: group["success"][:].mean() for name, group in stored["attacks"].items()}
-    assert rates["pgd-linf-32_255"] > 0.5
-    assert rates["pgd-linf-32_255"] > rates["noise-linf-32_255"] + 0.3
+def test_one_step_without_a_random_start_is_fgsm(study, images):
+    network = study["resnet/seed0"].model.network
+    fgsm = dataclasses.replace(SEARCH, steps=1, step_size=1.0, random_start=False)
+    small, large = search(network, images, fgsm, [Ball("linf", 4 / 255, ""), LINF], COMPUTATION)
+    leaf = (images.clean.float() / 255).requires_grad_()
+    loss = torch.nn.functional.cross_entropy(network(leaf), images.classes, reduction="sum")
+    sign = torch.autograd.grad(loss, leaf)[0].sign().int()
+    for found, steps in ((small, 4), (large, 32)):
+        expected = (images.clean.int() + steps * sign).clamp(0, 255)
+        assert (found.images == expected).float().mean() > 0.999
 
 
-def test_each_source_has_noise_of_its_own(study):
-    images = []
-    for name in ("resnet/seed0", "resnet/seed1"):
-        with h5py.File(study[name].adversarial) as file:
-            images.append(file["attacks/noise-linf-32_255/images"][:])
-    assert np.mean(images[0] == images[1]) < 0.9
+def test_a_sweep_without_a_random_start_shares_its_first_gradient(network, images, monkeypatch):
+    passes = []
+    plain = Objective.at
+    monkeypatch.setattr(Objective, "at", lambda *args: passes.append(1) or plain(*args))
+    one_batch = images.chosen(slice(50))
+    fixed = dataclasses.replace(SEARCH, random_start=False)
+    search(network, one_batch, fixed, [LINF, L2], COMPUTATION)
+    assert len(passes) == 2 * SEARCH.steps - 1
+
+
+def test_noise_is_on_the_surface_and_far_weaker(network, images):
+    balls = [LINF, L2]
+    control = noise(network, images, balls, 0, COMPUTATION)
+    attacked = search(network, images, SEARCH, balls, COMPUTATION)
+    for ball, drawn, found in zip(balls, control, attacked, strict=True):
+        threat_models.verify(images.clean, drawn.images, ball.norm, ball.epsilon)
+        rates = [
+            attacks.successes(examples, images.classes, targeted=False).mean()
+            for examples in (drawn, found)
+        ]
+        assert rates[1] > rates[0] + 0.3
+
+
+def test_in_the_largest_ball_no_image_resists(network, images):
+    correct = logits_of(network, images.clean, 50).argmax(1) == images.classes
+    images = images.chosen(np.flatnonzero(correct))
+    ball = Ball("linf", 2 / 255, "2/255")
+    (found,) = search(network, images, SEARCH, [ball], COMPUTATION)
+    fooled = attacks.successes(found, images.classes, targeted=False)
+    curve = growth(network, images, SEARCH, [(ball, fooled)], COMPUTATION)
+    epsilons, rates = map(np.array, zip(*curve, strict=True))
+    np.testing.assert_allclose(epsilons, 2 / 255 * 2.0 ** np.arange(len(curve)))
+    assert rates[0] == fooled.mean() < 0.3
+    assert (np.diff(rates) >= 0).all()
+    assert rates[-1] == 1
+
+
+def test_a_network_that_hides_its_gradient_does_not_reach_everything(network, images):
+    class Masked(torch.nn.Module):
+        """Its gradient is that of a constant, its answers are the network's."""
+
+        def __init__(self):
+            super().__init__()
+            self.inner = network
+
+        def forward(self, seen):
+            return self.inner(seen).detach() + 0 * seen.sum()
+
+    correct = logits_of(network, images.clean, 50).argmax(1) == images.classes
+    images = images.chosen(np.flatnonzero(correct))
+    fixed = dataclasses.replace(SEARCH, random_start=False)
+    nothing = [(Ball("linf", 16 / 255, ""), np.zeros(len(images.ids), bool))]
+    curve = growth(Masked(), images, fixed, nothing, COMPUTATION)
+    assert curve[-1] == (1.0, 0.0)
+    (found,) = search(Masked(), images, fixed, [LINF], COMPUTATION)
+    assert found.zero_gradients.all()

@@ -51,7 +51,7 @@ def problems(raw) -> list[str]:
 def sections(part, path="config"):
     """Every object of the schema, with where it is."""
     if isinstance(part, dict):
-        if part.get("type") == "object":
+        if "properties" in part or part.get("type") == "object":
             yield path, part
         for key, inner in part.items():
             yield from sections(inner, f"{path}/{key}")
@@ -159,6 +159,35 @@ REFUSED = {
     "list already, as 8/255",
     "attack: {epsilons: {linf: [0.03137254902, 8/255]}}": "attack.epsilons.linf[1]: 8/255 is in "
     "the list already, as 0.03137254902",
+    "attack: {variants: {far: {epsilons: {l2: [9]}}}}": "attack.variants.far.epsilons.l2[0]: "
+    "got 9, but no two images are further apart than 8",
+    # attacks
+    "attack: {variants: {fgsm: {step: 1}}}": "attack.variants.fgsm.step: unknown key, "
+    "did you mean steps?",
+    "attack: {variants: {fgsm: {}}}": f"attack.variants.fgsm: {EMPTY}",
+    "attack: {variants: {pgd: {steps: 3}}}": "attack.variants.pgd: pgd is an attack already, "
+    "choose another name",
+    "attack: {variants: {a b: {steps: 3}}}": f"attack.variants.a b: not a name, allowed: {NAMES}",
+    "attack: {target: next_clas}": 'attack.target: got "next_clas", allowed: one of none, random, '
+    "least_likely, next_class; did you mean next_class?",
+    "attack: {input_diversity: 1.5}": "attack.input_diversity: got 1.5, "
+    "allowed: a number from 0 to 1",
+    "attack: {restarts: 3, random_start: false}": "attack.restarts: got 3, "
+    "but without a random start all are the same",
+    "attack: {random_start: false, variants: {many: {restarts: 2}}}": (
+        "attack.variants.many.restarts: got 2, but without a random start all are the same"
+    ),
+    # adversarial training
+    "training: {adversarial: {steps: 3}}": "training.adversarial.epsilon: missing, "
+    "allowed: a number above zero, or a fraction such as '8/255'",
+    "training: {adversarial: {epsilon: 2}}": "training.adversarial.epsilon: got 2, "
+    "but no two images are further apart than 1",
+    "architectures: {vgg: {training: {adversarial: {epsilon: 9, norm: l2}}}}": (
+        "architectures.vgg.training.adversarial.epsilon: got 9, "
+        "but no two images are further apart than 8"
+    ),
+    "training: {adversarial: {epsilon: 8/255, eps: 1}}": "training.adversarial.eps: unknown key, "
+    "did you mean steps?",
     # what the data allow
     "training: {crop_padding: 8}": "training.crop_padding: got 8, "
     "but the images are only 8 pixels wide",
@@ -332,6 +361,21 @@ def test_an_architecture_is_trained_with_the_settings_of_the_study_but_for_its_o
     assert (vgg["learning_rate"], resnext["learning_rate"]) == (0.1, 0.05)
 
 
+def test_adversarial_training_needs_no_more_than_its_epsilon():
+    robust = "architectures: {vgg: {training: {adversarial: {epsilon: 16.0/255}}}}"
+    filled = validate(config(robust))
+    found = study.training_settings(filled, "vgg")["adversarial"]
+    assert found == {"norm": "linf", "epsilon": "16/255", "steps": 7, "step_size": 2.5}
+    assert study.training_settings(filled, "resnext")["adversarial"] is None
+    again = validate(config(robust.replace("16.0/255", "16 / 255, norm: linf, steps: 7")))
+    assert study.training_settings(again, "vgg") == study.training_settings(filled, "vgg")
+
+
+def test_a_variant_of_an_attack_says_only_what_it_changes():
+    filled = validate(config("attack: {variants: {fgsm: {steps: 1, epsilons: {l2: [2, 0.50]}}}}"))
+    assert filled["attack"]["variants"] == {"fgsm": {"steps": 1, "epsilons": {"l2": ["0.5", "2"]}}}
+
+
 def test_another_architecture_leaves_the_settings_of_the_first_alone():
     fewer, more = validate(config()), validate(config("architectures: {a: {factory: vgg}}"))
     del more["architectures"]["a"]
@@ -342,7 +386,7 @@ def test_another_architecture_leaves_the_settings_of_the_first_alone():
 def test_a_shipped_study_is_valid_and_repeats_no_default(path):
     raw = yaml.safe_load(path.read_text())
     filled = validate(raw)
-    assert len(study.models(filled)) == 15
+    assert len(study.models(filled)) >= 15
     for section, part in SCHEMA["properties"].items():
         for key, entry in part.get("properties", {}).items():
             given = raw.get(section, {})
@@ -354,7 +398,8 @@ def test_every_key_of_the_schema_is_described_and_no_section_takes_unknown_keys(
     Draft202012Validator.check_schema(SCHEMA)
     for path, section in sections(SCHEMA):
         if not path.endswith("/kwargs"):
-            assert section["additionalProperties"] is False or path.endswith("/architectures"), path
+            named = path.endswith(("/architectures", "/variants"))
+            assert section["additionalProperties"] is False or named, path
         for key, part in section.get("properties", {}).items():
             described = "description" in schema._resolved(part)
             assert described or path.endswith("/epsilons"), (path, key)

@@ -9,7 +9,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
 from unit.synthetic_tables import tables
 
-from repcompare import figures, gallery, geometry_figures, heatmaps, map_figures
+from repcompare import attack_figures, figures, gallery, geometry_figures, heatmaps, map_figures
 from repcompare.findings import Attack
 from repcompare.plot_style import architecture_of, ordered_models, save
 from repcompare.storage import MismatchError
@@ -31,7 +31,12 @@ FIGURES = {
         study["geometry"], study["transfer"]
     ),
     "adversarial_transfer": lambda study: heatmaps.adversarial_transfer(study["transfer"]),
-    "epsilon_curves": lambda study: figures.epsilon_curves(study["transfer"], study["attacks"]),
+    "epsilon_curves": lambda study: attack_figures.epsilon_curves(
+        study["transfer"], study["attacks"]
+    ),
+    "attack_checks": lambda study: attack_figures.attack_checks(
+        study["attack_steps"], study["attack_growth"]
+    ),
 }
 
 
@@ -168,7 +173,7 @@ def test_epsilon_curves_show_the_means_at_each_strength():
 def test_labels_of_crowded_strengths_are_left_out():
     axes = matplotlib.figure.Figure().subplots()
     ticks = pd.DataFrame({"epsilon": [0.01, 0.011, 1.0], "epsilon_label": ["a", "b", "c"]})
-    figures.name_epsilons(axes, ticks)
+    attack_figures.name_epsilons(axes, ticks)
     assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "", "c"]
 
 

@@ -170,16 +170,3 @@ def test_logits_are_finite_where_nothing_or_everything_transfers():
 def test_spearman_gives_ties_their_mean_rank():
     x, y = pd.Series([1, 2, 2, 4]), pd.Series([10, 20, 30, 40])
     assert findings.rank_correlation(x, y) == pytest.approx(0.9486833)
-
-
-def test_attack_checks_count_the_models_whose_success_grew():
-    attacks = tables(3, 2)["attacks"].sample(frac=1, random_state=0)
-    # Models further apart than two strengths: only the same model's success is comparable.
-    attacks["success_rate"] += attacks["model"].rank(method="dense")
-    weaker = (attacks["model"] == "resnet20/seed1") & (attacks["epsilon_label"] == "8/255")
-    attacks.loc[weaker & (attacks["attack"] == "pgd"), "success_rate"] = 0.1
-    checks = findings.attack_checks(attacks).query("norm == 'linf'")
-    assert list(checks["epsilon_label"]) == ["2/255", "4/255", "8/255", "16/255"]
-    assert checks["grows"].tolist()[1:] == [6, 5, 6]
-    assert checks["success_min"].iloc[2] == 0.1
-    assert checks["largest"].to_numpy() == pytest.approx(checks["epsilon"].to_numpy())

@@ -4,9 +4,9 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CONDITIONS, LAYERS
+from conftest import ATTACKS, LAYERS, SEARCH
 
-from repcompare import summary
+from repcompare import attack_tables, summary
 from repcompare.blocks import ordered_pairs
 from repcompare.compare import Outputs, compare_block
 from repcompare.description import describe_model
@@ -59,7 +59,7 @@ def tables(files):
     return found | {
         "transfer": transfer,
         "models": summary.models_table(files["record"], found["layers"]),
-        "attacks": summary.attacks_table(files["adversarial"]),
+        "attacks": attack_tables.attacks_table(files["adversarial"]),
         "pairs": summary.pairs_table(found["scores"], found["geometry"], transfer),
     }
 
@@ -85,7 +85,8 @@ def test_joined_tables_have_the_rows_of_every_file_and_no_digest(files, tables):
 
 
 def test_every_ordered_pair_condition_and_denominator_has_a_row(tables):
-    assert len(tables["transfer"]) == 6 * len(CONDITIONS) * len(DENOMINATORS)
+    conditions = sum(len(attack.balls) for attack in ATTACKS)
+    assert len(tables["transfer"]) == 6 * conditions * len(DENOMINATORS)
     assert len(tables["pairs"]) == 6
     assert tables["pairs"]["same_architecture"].sum() == 2
 
@@ -132,6 +133,21 @@ def test_attacks_report_the_largest_stored_perturbation(tables):
     pgd = linf[linf["attack"] == "pgd"].set_index("model")["success_rate"]
     noise = linf[linf["attack"] == "noise"].set_index("model")["success_rate"]
     assert (pgd > noise).all()
+
+
+def test_the_path_of_each_search_and_its_growth_have_tables_of_their_own(files):
+    steps = attack_tables.steps_table(files["adversarial"])
+    growth = attack_tables.growth_table(files["adversarial"])
+    assert len(steps) == 3 * 2 * SEARCH.steps
+    assert set(steps["attack"]) == {"pgd"}
+    with h5py.File(files["adversarial"][1]) as file:
+        of_model = "model == '{}' and norm == 'l2'".format(file.attrs["model"])
+        stored = file["attacks/pgd-l2-1/objective"][:].mean(0)
+        reached = file["growth/l2/success_rate"][:]
+    own = steps.query(of_model).set_index("step")["objective"]
+    np.testing.assert_allclose(own.loc[range(SEARCH.steps)], stored, rtol=1e-6)
+    own = growth.query(of_model)
+    np.testing.assert_array_equal(own["success_rate"], reached)
 
 
 def test_disagreement_is_that_of_the_stored_logits(files, tables):

@@ -7,8 +7,9 @@ import torch
 
 from repcompare.augmentation import to_float
 from repcompare.blocks import ordered_pairs, unordered_pairs
+from repcompare.inference import margins
 from repcompare.storage import MismatchError
-from repcompare.transfer import evaluate_transfer, predictions_and_margins
+from repcompare.transfer import evaluate_transfer
 from repcompare.transfer_rates import DENOMINATORS, PairAnswers, rates
 
 
@@ -45,9 +46,7 @@ def test_answers_are_the_targets_to_the_sources_images(study, tmp_path):
 
 def test_a_margin_is_negative_where_the_prediction_is_wrong():
     logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 1.0, 0.5]])
-    prediction, margin = predictions_and_margins(logits, torch.tensor([0, 2]))
-    assert prediction.tolist() == [0, 1]
-    assert margin.tolist() == [1.0, -0.5]
+    assert margins(logits, torch.tensor([0, 2])).tolist() == [1.0, -0.5]
 
 
 def test_images_of_other_weights_are_refused(study, tmp_path):

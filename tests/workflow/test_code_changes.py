@@ -33,6 +33,8 @@ def test_comments_docstrings_and_blank_lines_rerun_nothing(study):
         ("datasets", ["prepare_data"]),
         ("training", ["train"]),
         ("threat_models", ["attack"]),
+        ("pgd", ["attack"]),
+        ("adversarial_training", []),
         ("geometry", ["compare"]),
         ("maps", ["compare", "describe"]),
         ("description", ["describe"]),
@@ -61,6 +63,14 @@ def test_a_statement_in_an_architecture_reruns_only_its_models_and_blocks(study)
 def test_an_architecture_that_the_study_does_not_use_reruns_nothing(study):
     study.edit(f"{SCRIPTS}/repcompare/architectures/densenet.py", add_statement)
     assert study.due() == set()
+
+
+def test_how_attacks_are_coded_is_part_of_the_training_of_a_robust_network_alone(study):
+    study.set(architectures__vgg__training={"adversarial": {"epsilon": "8/255"}})
+    study.run(*(f"results/tiny/models/vgg/seed{seed}/record.json" for seed in (0, 1)))
+    assert not study.due() & jobs("train")
+    study.edit(f"{SCRIPTS}/repcompare/pgd.py", add_statement)
+    assert study.due() & jobs("train") == {"train vgg 0", "train vgg 1"}
 
 
 def test_a_statement_in_a_script_reruns_its_stage(study):

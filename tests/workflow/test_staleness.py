@@ -60,6 +60,7 @@ def test_a_new_seed_of_an_architecture_runs_its_model_and_the_blocks_of_the_arch
         ("activations__layers", ["stage1"], "dump_activations"),
         ("geometry__measures", ["cka_debiased"], "compare"),
         ("attack__steps", 4, "attack"),
+        ("attack__variants", {"far": {"target": "random"}}, "attack"),
         ("transfer__batch_size", 100, "evaluate_transfer"),
         ("report__examples", 1, "draw_examples"),
         ("report__title", "Another title", "write_report"),
@@ -81,7 +82,12 @@ def test_other_models_compared_layer_by_layer_rerun_only_their_blocks(study):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("kwargs", {"depth": 13, "width": 4}), ("training", {"momentum": 0.8})]
+    ("key", "value"),
+    [
+        ("kwargs", {"depth": 13, "width": 4}),
+        ("training", {"momentum": 0.8}),
+        ("training", {"adversarial": {"epsilon": "8/255"}}),
+    ],
 )
 def test_a_setting_of_one_architecture_reruns_its_models_and_blocks(study, key, value):
     study.set(**{f"architectures__vgg__{key}": value})

@@ -1,154 +1,264 @@
-"""Projected gradient descent and its control, stored as the 8-bit images that are evaluated."""
+"""The attacks of a study and their control: searches that end in 8-bit images."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, NamedTuple
 
-import h5py
+import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
 
 from repcompare import threat_models
 from repcompare.augmentation import to_float
-from repcompare.devices import autocast
-from repcompare.inference import logits_of
-from repcompare.models import TrainedModel, folded
-from repcompare.storage import new_hdf5
+from repcompare.epsilon import parse_epsilon
+from repcompare.example_streams import TARGET, example_streams
+from repcompare.inference import logits_of, margins
+from repcompare.input_diversity import draw_diversity
+from repcompare.pgd import Search, attack_objective, pgd
+
+MAIN, CONTROL = "pgd", "noise"
 
 
-@dataclass(frozen=True)
-class Condition:
-    """One setting at which every image is perturbed."""
+class Ball(NamedTuple):
+    """The perturbations that are allowed."""
 
-    attack: str
     norm: str
     epsilon: float
-    epsilon_label: str
-
-    @property
-    def id(self) -> str:
-        """The name of its group in the file, such as `pgd-linf-8_255`."""
-        return f"{self.attack}-{self.norm}-{self.epsilon_label.replace('/', '_')}"
+    label: str
 
 
 @dataclass(frozen=True)
-class PGDSettings:
-    """`step_size` is a multiple of epsilon / steps, as in Madry et al. 2018's 2.5."""
+class Attack:
+    """An attack by name, its search (None: random noise) and its balls, norm by norm ascending."""
 
-    steps: int
-    step_size: float
+    name: str
+    search: Search | None
+    balls: tuple[Ball, ...]
+
+    def group(self, ball: Ball) -> str:
+        """The name of a ball's group in the file, such as `pgd-linf-8_255`."""
+        return f"{self.name}-{ball.norm}-{ball.label.replace('/', '_')}"
+
+
+@dataclass(frozen=True)
+class Computation:
+    """How attacks are computed: images at once, arithmetic of the network, seed of all draws."""
+
     batch_size: int
     precision: str
     seed: int
 
 
-def pgd(
-    network: torch.nn.Module,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    start: torch.Tensor,
-    condition: Condition,
-    settings: PGDSettings,
-) -> torch.Tensor:
-    """Untargeted PGD (Madry et al. 2018) on the cross-entropy: the perturbation of its last step.
+class Images(NamedTuple):
+    """What is attacked: clean images uint8 (n, C, H, W), ids int64 (n,), and classes int64 (n,).
 
-    The loss is summed, so that an image's gradient does not depend on its batch, and no image stops
-    early, even when it is misclassified: stopping weakens transfer.
+    The classes are those that a targeted attack aims at, else the labels.
+    """
+
+    clean: torch.Tensor
+    ids: np.ndarray
+    classes: torch.Tensor
+
+    def chosen(self, which: slice | np.ndarray) -> "Images":
+        """Some of them."""
+        return Images(self.clean[which], self.ids[which], self.classes[which])
+
+
+class Examples(NamedTuple):
+    """Adversarial images as they are stored, and what the attacked model makes of them.
+
+    Attributes:
+        images: uint8 (n, C, H, W).
+        logits: float32 (n, K), of the stored images, computed in float32.
+        objectives: float32 (n, steps), before each step.
+        zero_gradients: bool (n, steps), no pixel had a gradient.
+    """
+
+    images: torch.Tensor
+    logits: torch.Tensor
+    objectives: torch.Tensor
+    zero_gradients: torch.Tensor
+
+
+def planned(settings: Mapping[str, Any]) -> list[Attack]:
+    """The attacks that the config's `attack` asks for: `pgd`, its variants, and the noise control.
+
+    Noise is added in every ball in which there is an attack.
+    """
+    attacks = [
+        _attack(name, {**settings, **changes})
+        for name, changes in {MAIN: {}, **settings["variants"]}.items()
+    ]
+    balls = dict.fromkeys(ball for attack in attacks for ball in attack.balls)
+    return [*attacks, Attack(CONTROL, None, tuple(sorted(balls, key=lambda ball: ball[:2])))]
+
+
+def _attack(name: str, settings: Mapping[str, Any]) -> Attack:
+    search = Search(**{key: settings[key] for key in Search.__dataclass_fields__})
+    balls = [
+        Ball(norm, epsilon, label)
+        for norm, values in settings["epsilons"].items()
+        for label, epsilon in map(parse_epsilon, values)
+    ]
+    return Attack(name, search, tuple(balls))
+
+
+def targets(
+    rule: str, ids: np.ndarray, labels: torch.Tensor, logits: torch.Tensor, seed: int
+) -> torch.Tensor:
+    """The class each image is driven to, or with the rule `none` away from, int64 (n,).
 
     Args:
-        network: frozen, in eval mode, taking images in [0, 1].
-        images: float32 (N, C, H, W) in [0, 1].
-        labels: int64 (N,).
-        start: the first perturbation, float32 (N, C, H, W), inside the ball.
-
-    Returns:
-        float32 (N, C, H, W): inside the ball, and `images + perturbation` inside [0, 1].
+        rule: `none` (its label), `random` (any other class, of the seed and its id), `least_likely`
+            (of the others; Kurakin et al. 2017) or `next_class` (the label plus one).
+        ids: int64 (n,).
+        labels: int64 (n,).
+        logits: of the clean images, float32 (n, K).
+        seed: of the random classes.
     """
-    norm, epsilon = condition.norm, condition.epsilon
-    step = settings.step_size * epsilon / settings.steps
-    lowest, highest = -images, 1 - images
-    if norm == "linf":
-        # Both constraints are boxes, so one clamp projects on their intersection.
-        lowest, highest = lowest.clamp_min(-epsilon), highest.clamp_max(epsilon)
-    perturbation = start.clamp(lowest, highest)
-    for _ in range(settings.steps):
-        candidate = (images + perturbation).requires_grad_()
-        with autocast(images.device, settings.precision):
-            logits = network(candidate)
-        loss = cross_entropy(logits.float(), labels, reduction="sum")
-        (gradient,) = torch.autograd.grad(loss, candidate)
-        perturbation = perturbation.add(threat_models.ascent_direction(gradient, norm), alpha=step)
-        if norm == "l2":
-            perturbation = threat_models.project(perturbation, norm, epsilon)
-        perturbation = perturbation.clamp(lowest, highest)
-    return perturbation
+    classes = logits.shape[1]
+    if rule == "none":
+        return labels
+    if rule == "least_likely":
+        return logits.scatter(1, labels[:, None], torch.inf).argmin(1)
+    if rule == "next_class":
+        return (labels + 1) % classes
+    streams = example_streams(ids, seed, TARGET)
+    steps = torch.tensor([int(stream.integers(1, classes)) for stream in streams])
+    return (labels + steps) % classes
 
 
-def attack_model(
-    path: str | Path,
-    model: TrainedModel,
-    dataset: h5py.File,
-    samples: int,
-    conditions: list[Condition],
-    settings: PGDSettings,
-) -> None:
-    """Store the perturbed images of the first `samples` test images under every condition.
+def search(
+    network: torch.nn.Module,
+    images: Images,
+    settings: Search,
+    balls: Sequence[Ball],
+    computation: Computation,
+) -> list[Examples]:
+    """The examples that a search finds in each ball; of several restarts, an image's best.
 
-    Losses, predictions and success are those of the stored 8-bit images, in float32; every stored
-    image is checked against its bound. The start of an image depends on `settings.seed` and its id
-    alone; noise also on the model, so that each source has a control of its own.
+    Best is the one with the lowest margin of the label, or the highest of the target, on the
+    stored image.
     """
-    test = dataset["test"]
-    ids, labels = test["ids"][:samples], test["labels"][:samples]
-    clean = torch.from_numpy(test["images"][:samples])
-    targets = torch.from_numpy(labels)
-    network = folded(model.network)
-    attributes = {
-        **{key: model.record[key] for key in ("model", "model_digest", "data_digest")},
-        "precision": settings.precision,
-        "device": str(model.device),
-        "seed": settings.seed,
-    }
-    noise_seed = int(model.record["model_digest"][:8], 16) ^ settings.seed
-    with new_hdf5(path, attributes) as file:
-        file["ids"], file["labels"], file["clean"] = ids, labels, clean.numpy()
-        file["clean_prediction"] = logits_of(network, clean, settings.batch_size).argmax(1).numpy()
-        for condition in conditions:
-            ball = (condition.norm, condition.epsilon)
-            if condition.attack == "noise":
-                change = threat_models.draw_noise(ids, clean.shape[1:], *ball, noise_seed)
-            else:
-                change = threat_models.draw_start(ids, clean.shape[1:], *ball, settings.seed)
-                change = _run_pgd(
-                    network, clean, targets, change, condition, settings, model.device
-                )
-            stored = threat_models.quantise(clean, change, *ball)
-            threat_models.verify(clean, stored, *ball)
-            logits = logits_of(network, stored, settings.batch_size)
-            prediction = logits.argmax(1).numpy()
-            group = file.create_group(f"attacks/{condition.id}")
-            group.create_dataset(
-                "images",
-                data=stored.numpy(),
-                chunks=(min(256, len(stored)), *stored.shape[1:]),
-                compression="gzip",
-                compression_opts=1,
+    found: list[list[Examples]] = [[] for _ in balls]
+    for start in range(0, len(images.ids), computation.batch_size):
+        batch = images.chosen(slice(start, start + computation.batch_size))
+        for place, examples in enumerate(
+            _search_batch(network, batch, settings, balls, computation)
+        ):
+            found[place].append(examples)
+    return [Examples(*map(torch.cat, zip(*parts, strict=True))) for parts in found]
+
+
+def _search_batch(
+    network: torch.nn.Module,
+    batch: Images,
+    settings: Search,
+    balls: Sequence[Ball],
+    computation: Computation,
+) -> list[Examples]:
+    device = next(network.buffers()).device
+    pixels, classes = to_float(batch.clean.to(device)), batch.classes.to(device)
+    best: list[Examples | None] = [None] * len(balls)
+    for restart in range(settings.restarts):
+        diversity = None
+        if settings.input_diversity:
+            diversity = draw_diversity(batch.ids, settings.steps, computation.seed, restart)
+        objective = attack_objective(
+            network, pixels, classes, settings, computation.precision, diversity
+        )
+        units = _unit_starts(batch, balls, restart, computation) if settings.random_start else {}
+        for place, ball in enumerate(balls):
+            start = None
+            if settings.random_start:
+                start = (units[ball.norm] * ball.epsilon).to(device)
+            trajectory = pgd(objective, start, ball.norm, ball.epsilon, settings)
+            perturbation = trajectory.perturbation.cpu()
+            stored = threat_models.quantise(batch.clean, perturbation, ball.norm, ball.epsilon)
+            examples = Examples(
+                stored,
+                logits_of(network, stored, computation.batch_size),
+                trajectory.objectives.cpu(),
+                trajectory.zero_gradients.cpu(),
             )
-            group["prediction"] = prediction
-            group["loss"] = cross_entropy(logits, targets, reduction="none").numpy()
-            group["success"] = prediction != labels
-            for key in ("attack", "norm", "epsilon", "epsilon_label"):
-                group.attrs[key] = getattr(condition, key)
-            group.attrs["steps"] = settings.steps if condition.attack == "pgd" else 0
-            group.attrs["step_size"] = settings.step_size if condition.attack == "pgd" else 0.0
+            before = best[place]
+            best[place] = examples if before is None else _better(before, examples, batch, settings)
+    return best
 
 
-def _run_pgd(network, clean, targets, start, condition, settings, device) -> torch.Tensor:
-    parts = (part.split(settings.batch_size) for part in (clean, targets, start))
-    return torch.cat(
-        [
-            pgd(
-                network, to_float(x.to(device)), y.to(device), s.to(device), condition, settings
-            ).cpu()
-            for x, y, s in zip(*parts, strict=True)
-        ]
+def _unit_starts(
+    batch: Images, balls: Sequence[Ball], restart: int, computation: Computation
+) -> dict[str, torch.Tensor]:
+    shape = batch.clean.shape[1:]
+    return {
+        norm: threat_models.draw_start(batch.ids, shape, norm, 1.0, computation.seed, restart)
+        for norm in {ball.norm for ball in balls}
+    }
+
+
+def _better(one: Examples, other: Examples, batch: Images, settings: Search) -> Examples:
+    """Of two examples of each image, the one with the better margin."""
+    gain = margins(one.logits, batch.classes) - margins(other.logits, batch.classes)
+    replaced = -gain > 0 if settings.targeted else gain > 0
+    return Examples(
+        *(
+            torch.where(replaced.view(-1, *[1] * (old.ndim - 1)), new, old)
+            for old, new in zip(one, other, strict=True)
+        )
     )
+
+
+def noise(
+    network: torch.nn.Module,
+    images: Images,
+    balls: Sequence[Ball],
+    seed: int,
+    computation: Computation,
+) -> list[Examples]:
+    """Random noise on the surface of each ball: what an attack must be compared with."""
+    nothing, examples = torch.empty(len(images.ids), 0), []
+    for norm, epsilon, _ in balls:
+        drawn = threat_models.draw_noise(images.ids, images.clean.shape[1:], norm, epsilon, seed)
+        stored = threat_models.quantise(images.clean, drawn, norm, epsilon)
+        logits = logits_of(network, stored, computation.batch_size)
+        examples.append(Examples(stored, logits, nothing, nothing.bool()))
+    return examples
+
+
+def successes(examples: Examples, classes: torch.Tensor, targeted: bool) -> np.ndarray:
+    """Whether each example meets its target, or misses its label, bool (n,)."""
+    predicted = examples.logits.argmax(1)
+    return (predicted == classes if targeted else predicted != classes).numpy()
+
+
+def growth(
+    network: torch.nn.Module,
+    images: Images,
+    settings: Search,
+    fooled: Sequence[tuple[Ball, np.ndarray]],
+    computation: Computation,
+) -> list[tuple[float, float]]:
+    """The share of images fooled at each ε or a smaller one, in balls of one norm that grow.
+
+    Large enough, a ball holds images of other classes: an attack that fails there does not follow
+    the gradient but is blind to it (Athalye et al. 2018). After the study's own balls the radius is
+    doubled, up to the distance of the furthest two images, or until no image resists; only what
+    has resisted so far is attacked again.
+
+    Args:
+        fooled: the study's balls, ascending, and which images each fools, bool (n,).
+    """
+    curve, ever = [], np.zeros(len(images.ids), bool)
+    for ball, there in fooled:
+        ever |= there
+        curve.append((ball.epsilon, float(ever.mean())))
+    size = math.prod(images.clean.shape[1:])
+    epsilon, furthest = ball.epsilon, {"linf": 1.0, "l2": math.sqrt(size)}[ball.norm]
+    while not ever.all() and epsilon < furthest:
+        epsilon = min(2 * epsilon, furthest)
+        resisting = images.chosen(np.flatnonzero(~ever))
+        larger = [Ball(ball.norm, epsilon, f"{epsilon:g}")]
+        (examples,) = search(network, resisting, settings, larger, computation)
+        ever[~ever] = successes(examples, resisting.classes, settings.targeted)
+        curve.append((epsilon, float(ever.mean())))
+    return curve

@@ -41,9 +41,10 @@ def validate(raw: Mapping[str, Any]) -> dict[str, Any]:
     if problems:
         raise ConfigError("\n".join(map(str, sorted(problems, key=lambda problem: problem.rank))))
     config = canonical(schema, config)
-    for norm, epsilons in config["attack"]["epsilons"].items():
-        ascending = sorted(map(parse_epsilon, epsilons), key=lambda pair: pair[1])
-        config["attack"]["epsilons"][norm] = [label for label, _ in ascending]
+    for attack in (config["attack"], *config["attack"]["variants"].values()):
+        for norm, epsilons in attack.get("epsilons", {}).items():
+            ascending = sorted(map(parse_epsilon, epsilons), key=lambda pair: pair[1])
+            attack["epsilons"][norm] = [label for label, _ in ascending]
     pairs = config["geometry"]["layer_pairs"]
     config["geometry"]["layer_pairs"] = [
         list(pair) for pair in sorted({tuple(sorted(pair)) for pair in pairs})
@@ -89,4 +90,9 @@ def training_settings(config: Mapping[str, Any], architecture: str) -> dict[str,
     """
     entry = config["architectures"][architecture]
     network = {"factory": entry["factory"], "kwargs": entry["kwargs"]}
-    return {**config["training"], **entry.get("training", {}), **network}
+    settings = {**config["training"], **entry.get("training", {}), **network}
+    if settings["adversarial"]:
+        whole = with_defaults(study_schema()["$defs"]["adversarial"], settings["adversarial"])
+        label, _ = parse_epsilon(whole["epsilon"])
+        settings["adversarial"] = {**whole, "epsilon": label}
+    return settings

@@ -47,6 +47,8 @@ def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
         yield from _sample_problems(get, data_set)
         yield from _crop_problems(get, names, data_set)
     yield from _epsilon_problems(get, data_set)
+    yield from _search_problems(get)
+    yield from _adversarial_problems(get, names, data_set)
     yield from _layer_pair_problems(get, names)
     if get("data", "name") == "digits" and get("data", "root") is not None:
         yield Problem(3, ("data", "root"), "the digits come with scikit-learn, leave it out")
@@ -108,8 +110,7 @@ def _sample_problems(get: Any, data_set: DataSet) -> Iterator[Problem]:
 
 
 def _crop_problems(get: Any, names: list[Any], data_set: DataSet) -> Iterator[Problem]:
-    sections = [("training",), *(("architectures", name, "training") for name in names)]
-    for section in sections:
+    for section in _training_sections(names):
         padding = get(*section, "crop_padding")
         if padding is not None and padding >= data_set.size:
             text = f"got {padding}, but the images are only {data_set.size} pixels wide"
@@ -117,26 +118,68 @@ def _crop_problems(get: Any, names: list[Any], data_set: DataSet) -> Iterator[Pr
 
 
 def _epsilon_problems(get: Any, data_set: DataSet | None) -> Iterator[Problem]:
+    for section in (("attack",), *_variants(get)):
+        for norm in ("linf", "l2"):
+            seen: list[tuple[str, float]] = []
+            path: KeyPath = (*section, "epsilons", norm)
+            for index, given in enumerate(get(*path) or ()):
+                label, epsilon, wrong = _radius(given, norm, data_set)
+                if norm == "linf" and epsilon < 1 / 255:
+                    wrong = f"got {label}, but 8-bit images cannot change by less than 1/255"
+                if wrong:
+                    yield Problem(2, (*path, index), wrong)
+                for other, value in seen:
+                    if math.isclose(epsilon, value, rel_tol=1e-9):
+                        yield Problem(
+                            2, (*path, index), f"{label} is in the list already, as {other}"
+                        )
+                seen.append((label, epsilon))
+
+
+def _radius(given: Any, norm: str, data_set: DataSet | None) -> tuple[str, float, str]:
+    """The label and the radius of a ball, and what is wrong with it, if anything."""
+    try:
+        label, epsilon = parse_epsilon(given)
+    except ValueError as error:
+        return str(given), math.nan, str(error)
     diagonal = data_set.size * math.sqrt(data_set.channels) if data_set else math.inf
-    for norm, largest in (("linf", 1.0), ("l2", diagonal)):
-        seen: list[tuple[str, float]] = []
-        path: KeyPath = ("attack", "epsilons", norm)
-        for index, given in enumerate(get(*path) or ()):
-            try:
-                label, epsilon = parse_epsilon(given)
-            except ValueError as error:
-                yield Problem(2, (*path, index), str(error))
-                continue
-            if epsilon > largest:
-                text = f"got {label}, but no two images are further apart than {largest:g}"
-                yield Problem(2, (*path, index), text)
-            if norm == "linf" and epsilon < 1 / 255:
-                text = f"got {label}, but 8-bit images cannot change by less than 1/255"
-                yield Problem(2, (*path, index), text)
-            for other, value in seen:
-                if math.isclose(epsilon, value, rel_tol=1e-9):
-                    yield Problem(2, (*path, index), f"{label} is in the list already, as {other}")
-            seen.append((label, epsilon))
+    largest = {"linf": 1.0, "l2": diagonal}[norm]
+    if epsilon > largest:
+        return label, epsilon, f"got {label}, but no two images are further apart than {largest:g}"
+    return label, epsilon, ""
+
+
+def _variants(get: Any) -> list[KeyPath]:
+    return [("attack", "variants", name) for name in get("attack", "variants") or ()]
+
+
+def _search_problems(get: Any) -> Iterator[Problem]:
+    for path in _variants(get):
+        if path[-1] in ("pgd", "noise"):
+            yield Problem(2, path, f"{path[-1]} is an attack already, choose another name")
+    for path in (("attack",), *_variants(get)):
+        own = {key: get(*path, key) for key in ("random_start", "restarts", "input_diversity")}
+        search = {key: get("attack", key) if own[key] is None else own[key] for key in own}
+        same = search["random_start"] is False and not search["input_diversity"]
+        if same and (search["restarts"] or 1) > 1:
+            text = f"got {search['restarts']}, but without a random start all are the same"
+            yield Problem(3, (*path, "restarts"), text)
+
+
+def _adversarial_problems(
+    get: Any, names: list[Any], data_set: DataSet | None
+) -> Iterator[Problem]:
+    for section in _training_sections(names):
+        path = (*section, "adversarial")
+        given = get(*path, "epsilon")
+        if given is not None:
+            _, _, wrong = _radius(given, get(*path, "norm") or "linf", data_set)
+            if wrong:
+                yield Problem(2, (*path, "epsilon"), wrong)
+
+
+def _training_sections(names: list[Any]) -> list[KeyPath]:
+    return [("training",), *(("architectures", name, "training") for name in names)]
 
 
 def _layer_pair_problems(get: Any, names: list[Any]) -> Iterator[Problem]:

@@ -118,17 +118,29 @@ def heatmap(
     room, else every block of architectures with its mean over the cells that are defined. The
     colours span the data but for outliers (`colour_range`).
     """
-    values = matrix.to_numpy(float) * (100 if percent else 1)
-    defined = values[np.isfinite(values)]
-    if not defined.size:
+    if not np.isfinite(matrix.to_numpy(float)).any():
         return explanation(f"no {label}: there is no pair of models")
-    count = len(matrix)
-    groups = [
-        (name, len(list(members))) for name, members in groupby(map(architecture_of, matrix.index))
-    ]
-    side = float(np.clip(max(0.36 * count, 0.46 * len(groups)), 2.4, 7.2))
+    side = float(np.clip(max(0.36 * len(matrix), 0.46 * len(groups_of(matrix))), 2.4, 7.2))
     figure = Figure(figsize=(side + 2.4, side + 1.6), layout="constrained")
     axes = figure.subplots()
+    draw_matrix(axes, matrix, side, title, label, percent, pairs)
+    axes.set(xlabel=axes_labels[1], ylabel=axes_labels[0])
+    return figure
+
+
+def draw_matrix(
+    axes: Axes,
+    matrix: pd.DataFrame,
+    side: float,
+    title: str,
+    label: str,
+    percent: bool = False,
+    pairs: str = "ordered pairs",
+) -> None:
+    """Draw a `matrix` of `heatmap`, `side` inches wide, with its own colour bar and its range."""
+    values = matrix.to_numpy(float) * (100 if percent else 1)
+    defined = values[np.isfinite(values)]
+    count, groups = len(matrix), groups_of(matrix)
     axes.set_facecolor(UNDEFINED)
     norm, extend = colour_range(defined)
     vector = count**2 <= VECTOR_MARKS
@@ -142,10 +154,9 @@ def heatmap(
     )
     axes.set(aspect="equal", xlim=(0, count), ylim=(count, 0))
     name_models(axes, list(matrix.index), groups, side * 72 / count)
-    axes.set(xlabel=axes_labels[1], ylabel=axes_labels[0])
     annotate(axes, values, groups, side * 72, norm, percent)
     # Inset, because a colour bar of its own would not follow the square of the matrix.
-    bar = figure.colorbar(mesh, cax=axes.inset_axes([1.025, 0, 0.03, 1]), extend=extend)
+    bar = axes.figure.colorbar(mesh, cax=axes.inset_axes([1.025, 0, 0.03, 1]), extend=extend)
     bar.set_label(label)
     bar.outline.set_visible(False)
     digits = decimals(defined, percent)
@@ -158,7 +169,13 @@ def heatmap(
     axes.text(
         0, 1.012, subtitle, transform=axes.transAxes, va="bottom", color="#555555", fontsize=7.5
     )
-    return figure
+
+
+def groups_of(matrix: pd.DataFrame) -> list[tuple[str, int]]:
+    """The architectures of a matrix's models, in order, and how many models each has."""
+    return [
+        (name, len(list(members))) for name, members in groupby(map(architecture_of, matrix.index))
+    ]
 
 
 def colour_range(defined: np.ndarray) -> tuple[Normalize, str]:

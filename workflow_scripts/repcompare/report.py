@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
 from repcompare import findings, report_findings
+from repcompare.attack_checks import attack_checks as checks_of
+from repcompare.attack_checks import resisting
 from repcompare.heatmaps import preferred
 from repcompare.plot_style import NORMS, ordered_norms
 from repcompare.report_tables import (
@@ -26,6 +29,7 @@ from repcompare.report_tables import (
     measure_summary,
     notes,
     table,
+    transfer_attacks,
     transfer_blocks,
     whole,
 )
@@ -42,15 +46,25 @@ MODELS = (
     Column("precision", "precision"),
 )
 ATTACK_CHECKS = (
+    Column("attack", "attack"),
     Column("norm", "norm"),
     Column("epsilon_label", "ε"),
     Column("epsilon", "ε, decimal", "number", 4),
     Column("largest", "largest stored", "number", 4),
-    Column("success_mean", "PGD success, mean %", "percent", 1),
+    Column("success_mean", "success, mean %", "percent", 1),
     Column("success_min", "lowest %", "percent", 1),
     Column("noise_mean", "noise, mean %", "percent", 1),
     Column("noise_max", "highest %", "percent", 1),
     Column("grows", "models where success grew"),
+    Column("climbs", "models where the objective rose"),
+    Column("zero_gradients", "zero gradients, %", "percent", 1),
+)
+ATTACK_GROWTH = (
+    Column("norm", "norm"),
+    Column("models", "models", "count"),
+    Column("reached", "models where no image resists", "count"),
+    Column("success_min", "lowest success, %", "percent", 1),
+    Column("largest", "largest ε needed", "number", 3),
 )
 COSTS = (
     Column("stage", "stage"),
@@ -131,9 +145,10 @@ def render_report(
 
     Args:
         template: the Jinja2 template.
-        tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks` as
-            in the CSV files (`epsilon_label` read as text), `geometry` as
-            `similarity.similarities` reads it, and `costs` as `report_tables.read_costs` gives it.
+        tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks`,
+            `attack_steps`, `attack_growth` as in the CSV files (`epsilon_label` read as text),
+            `geometry` as `similarity.similarities` reads it, and `costs` as
+            `report_tables.read_costs` gives it.
         figures: by name; the template places those it knows and leaves out those that are absent.
         study: `config` (the validated config) and `dataset`: `class_names`, `image_shape`
             (C, H, W) and `samples`, the number of images by split.
@@ -224,7 +239,8 @@ def section_tables(
     shown = {
         "models": table(tables["models"], MODELS),
         "adequacy": adequacy(tables["models"], maps, geometry),
-        "attack_checks": attack_checks(tables["attacks"]),
+        "attack_checks": attack_checks(tables["attacks"], tables["attack_steps"]),
+        "attack_growth": attack_growth(tables["attack_growth"]),
         "notes": notes({name: tables[name] for name in ("maps", "geometry", "transfer")}),
         "costs": table(tables["costs"], COSTS),
     }
@@ -240,6 +256,7 @@ def section_tables(
     if attack is not None:
         shown["transfer_blocks"] = transfer_blocks(transfer)
         shown["denominators"] = denominators(transfer, attack)
+        shown["transfer_attacks"] = transfer_attacks(transfer)
     return shown
 
 
@@ -251,15 +268,22 @@ def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int
     }
 
 
-def attack_checks(attacks: pd.DataFrame) -> Table:
-    """The attacks' sanity checks by norm and ε."""
-    checks = findings.attack_checks(attacks)
+def attack_checks(attacks: pd.DataFrame, steps: pd.DataFrame) -> Table:
+    """The attacks' sanity checks by attack, norm and ε."""
+    checks = checks_of(attacks, steps)
     place = {norm: place for place, norm in enumerate(ordered_norms(attacks["norm"]))}
     checks = checks.sort_values("norm", key=lambda norms: norms.map(place), kind="stable")
-    known = checks["grows"].notna()
-    checks["grows"] = [
-        f"{grows:.0f} of {models}" if told else MISSING
-        for grows, models, told in zip(checks["grows"], checks["models"], known, strict=True)
-    ]
+    for name in ("grows", "climbs"):
+        checks[name] = [
+            MISSING if np.isnan(count) else f"{count:.0f} of {models}"
+            for count, models in zip(checks[name], checks["models"], strict=True)
+        ]
     checks["norm"] = checks["norm"].map(lambda norm: NORMS.get(norm, norm))
     return table(checks, ATTACK_CHECKS)
+
+
+def attack_growth(growth: pd.DataFrame) -> Table:
+    """How far `pgd` gets in balls that grow, by norm."""
+    reached = resisting(growth)
+    reached["norm"] = reached["norm"].map(lambda norm: NORMS.get(norm, norm))
+    return table(reached, ATTACK_GROWTH)

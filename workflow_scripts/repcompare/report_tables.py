@@ -203,6 +203,30 @@ def transfer_blocks(transfer: pd.DataFrame) -> Table:
     return table(means.join(pairs).reset_index(), columns)
 
 
+def transfer_attacks(transfer: pd.DataFrame) -> Table:
+    """Mean transfer of every attack and of noise at every strength, by kind of pair."""
+    chosen = transfer[
+        (transfer["denominator"] == PRIMARY) & (transfer["source"] != transfer["target"])
+    ]
+    same = chosen["source_architecture"] == chosen["target_architecture"]
+    keys = ["attack", "norm", "epsilon", "epsilon_label"]
+    means = chosen.assign(
+        same_architecture=chosen["fooled"].where(same),
+        other_architecture=chosen["fooled"].where(~same),
+    ).groupby(keys, sort=False)[["same_architecture", "other_architecture", "same_mistake"]]
+    frame = means.mean().reset_index()
+    frame["norm"] = frame["norm"].map(lambda norm: NORMS.get(norm, norm))
+    columns = [
+        Column("attack", "attack"),
+        Column("norm", "norm"),
+        Column("epsilon_label", "ε"),
+        Column("same_architecture", "same architecture fooled, %", "percent", 1),
+        Column("other_architecture", "other architecture fooled, %", "percent", 1),
+        Column("same_mistake", "same mistake, %", "percent", 1),
+    ]
+    return table(frame, columns)
+
+
 def denominators(transfer: pd.DataFrame, attack: Attack) -> Table:
     """Transfer at one strength under each denominator, averaged over the ordered pairs."""
     chosen = transfer[

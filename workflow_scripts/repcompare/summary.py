@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from repcompare.attack_tables import condition
 from repcompare.members import REPRESENTATION
 from repcompare.similarity import at_representation, ordered_pairs_of
 from repcompare.storage import MismatchError, read_json, require_equal
@@ -107,35 +108,6 @@ def class_table(accuracies: pd.DataFrame) -> pd.DataFrame:
     return accuracies.groupby(keys, sort=False)[values].mean().reset_index()
 
 
-def attacks_table(adversarial: Sequence[str | Path]) -> pd.DataFrame:
-    """One row a model and condition: what the stored images do to the model itself."""
-    rows = []
-    for path in adversarial:
-        with h5py.File(path) as file:
-            clean = file["clean"][:].astype(np.int32)
-            labels, clean_prediction = file["labels"][:], file["clean_prediction"][:]
-            correct = clean_prediction == labels
-            for group in file["attacks"].values():
-                change = (group["images"][:].astype(np.int32) - clean) / 255
-                change = np.abs(change.reshape(len(change), -1))
-                success = group["success"][:]
-                rows.append(
-                    {
-                        "model": file.attrs["model"],
-                        "architecture": file.attrs["model"].split("/")[0],
-                        **_condition(group),
-                        "steps": int(group.attrs["steps"]),
-                        "n": int(correct.sum()),
-                        "success_rate": success[correct].mean() if correct.any() else np.nan,
-                        "mean_loss": float(group["loss"][:].mean(dtype=np.float64)),
-                        "max_linf": change.max(),
-                        "max_l2": np.sqrt((change**2).sum(axis=1).max()),
-                        "note": "" if correct.any() else "no image is classified correctly",
-                    }
-                )
-    return pd.DataFrame(rows)
-
-
 def transfer_table(
     transfer: Sequence[str | Path], adversarial: Sequence[str | Path]
 ) -> pd.DataFrame:
@@ -196,15 +168,6 @@ def pairs_table(maps: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFra
     return table
 
 
-def _condition(group: h5py.Group) -> dict:
-    return {
-        "attack": group.attrs["attack"],
-        "norm": group.attrs["norm"],
-        "epsilon": float(group.attrs["epsilon"]),
-        "epsilon_label": group.attrs["epsilon_label"],
-    }
-
-
 def _source_answers(file: h5py.File, path: str | Path) -> dict:
     return {
         "path": path,
@@ -212,7 +175,7 @@ def _source_answers(file: h5py.File, path: str | Path) -> dict:
         "ids": file["ids"][:],
         "labels": file["labels"][:],
         "clean": file["clean_prediction"][:],
-        "conditions": {name: _condition(group) for name, group in file["attacks"].items()},
+        "conditions": {name: condition(group) for name, group in file["attacks"].items()},
         "perturbed": {name: group["prediction"][:] for name, group in file["attacks"].items()},
     }
 
@@ -244,12 +207,12 @@ def _pair_rows(
     predictions, margins = group["prediction"][:], group["margin"][:]
     clean_prediction, clean_margin = group["clean_prediction"][:], group["clean_margin"][:]
     rows = []
-    for row, condition in enumerate(group.attrs["conditions"]):
+    for row, name in enumerate(group.attrs["conditions"]):
         pair = PairAnswers(
             labels,
             all_correct,
             answers["clean"],
-            answers["perturbed"][condition],
+            answers["perturbed"][name],
             clean_prediction,
             predictions[row],
             clean_margin,
@@ -258,7 +221,7 @@ def _pair_rows(
         rows += [
             {
                 **names,
-                **answers["conditions"][condition],
+                **answers["conditions"][name],
                 "denominator": denominator,
                 **rates(pair, denominator),
             }

@@ -7,14 +7,16 @@ change of an image. A perturbation has the shape of its images, (N, C, H, W).
 import numpy as np
 import torch
 
+from repcompare.example_streams import NOISE, START, example_streams
+
 NORMS = ("linf", "l2")
 # Of float32 sums over an image; a bound on stored images is checked in exact integers instead.
 NORM_TOLERANCE = 1e-6
 
 
 def norms(perturbation: torch.Tensor, norm: str) -> torch.Tensor:
-    """The norm of each perturbation, shape (N, 1, 1, 1)."""
-    order = {"linf": torch.inf, "l2": 2}[norm]
+    """The norm (`l1` too) of each perturbation, shape (N, 1, 1, 1)."""
+    order = {"linf": torch.inf, "l2": 2, "l1": 1}[norm]
     return torch.linalg.vector_norm(perturbation, order, dim=(1, 2, 3), keepdim=True)
 
 
@@ -29,20 +31,27 @@ def ascent_direction(gradient: torch.Tensor, norm: str) -> torch.Tensor:
     """The steepest ascent direction of unit norm (Madry et al. 2018); 0 for a zero gradient."""
     if norm == "linf":
         return gradient.sign()
-    return gradient / norms(gradient, norm).clamp_min(torch.finfo(gradient.dtype).tiny)
+    # The gradient of a confident network is so small that its square would be 0.
+    scaled = normalised(gradient, "linf")
+    return scaled / norms(scaled, norm).clamp_min(1)
+
+
+def normalised(perturbation: torch.Tensor, norm: str) -> torch.Tensor:
+    """Each perturbation at norm 1; 0 where it is 0."""
+    size = norms(perturbation, norm)
+    return perturbation / size.clamp_min(torch.finfo(size.dtype).tiny)
 
 
 def draw_start(
-    ids: np.ndarray, shape: tuple[int, ...], norm: str, epsilon: float, seed: int
+    ids: np.ndarray, shape: tuple[int, ...], norm: str, epsilon: float, seed: int, restart: int = 0
 ) -> torch.Tensor:
     """A perturbation uniform in the ball for each image, float32 (N, *shape).
 
-    Every image has its own stream, of `seed` and its id, so that neither the batch size nor the
-    order of the images changes a result.
+    Of `seed`, `restart` and the image's id alone; at another `epsilon` it is the same, scaled.
     """
     size = int(np.prod(shape))
     drawn = np.empty((len(ids), size), np.float32)
-    for row, stream in zip(drawn, _streams(ids, seed), strict=True):
+    for row, stream in zip(drawn, example_streams(ids, seed, START, restart), strict=True):
         if norm == "linf":
             row[:] = stream.uniform(-epsilon, epsilon, size)
         else:
@@ -50,6 +59,17 @@ def draw_start(
             radius = epsilon * stream.uniform() ** (1 / size)
             row[:] = direction * (radius / np.linalg.norm(direction))
     return torch.from_numpy(drawn.reshape(len(ids), *shape))
+
+
+def uniform_in_ball(
+    shape: torch.Size, norm: str, epsilon: float, generator: torch.Generator
+) -> torch.Tensor:
+    """As `draw_start`, float32 of `shape` (N, C, H, W), all images from one CPU generator."""
+    if norm == "linf":
+        return (2 * torch.rand(shape, generator=generator) - 1) * epsilon
+    direction = normalised(torch.randn(shape, generator=generator), norm)
+    radius = torch.rand(shape[0], 1, 1, 1, generator=generator) ** (1 / shape[1:].numel())
+    return direction * radius * epsilon
 
 
 def draw_noise(
@@ -61,7 +81,7 @@ def draw_noise(
     """
     size = int(np.prod(shape))
     drawn = np.empty((len(ids), size), np.float32)
-    for row, stream in zip(drawn, _streams(ids, seed), strict=True):
+    for row, stream in zip(drawn, example_streams(ids, seed, NOISE), strict=True):
         direction = stream.standard_normal(size)
         if norm == "linf":
             row[:] = np.sign(direction) * epsilon
@@ -131,7 +151,3 @@ def verify(clean: torch.Tensor, stored: torch.Tensor, norm: str, epsilon: float)
             f"{int(outside.sum())} stored images leave the {norm} ball of radius {epsilon:.6g}; "
             f"the first is number {int(outside.nonzero()[0])}"
         )
-
-
-def _streams(ids: np.ndarray, seed: int):
-    return (np.random.Generator(np.random.Philox(key=[seed, int(i)])) for i in ids)

@@ -1,20 +1,23 @@
 """Training one network: in-memory data, mixed precision, Nesterov SGD, the last epoch kept."""
 
 import dataclasses
+import importlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from repcompare.augmentation import Augmentation
+from repcompare.augmentation import Augmentation, to_float
 from repcompare.checkpoints import Checkpoint
-from repcompare.devices import autocast
+from repcompare.devices import autocast, with_recorded_step
 from repcompare.inference import logits_of
 
 EVALUATION_BATCH = 500
+ADVERSARIAL_TRAINING = "repcompare.adversarial_training"
 
 # What of a run is of its present epoch alone.
 IN_EPOCH = ("order", "batch", "rate", "seconds", "loss", "correct")
@@ -39,11 +42,12 @@ class TrainingSettings:
     horizontal_flip: bool
     precision: str
     minimum_accuracy: float
+    adversarial: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch reports: loss and accuracy are means over its augmented training batches."""
+    """What one epoch reports: loss and accuracy are means over its training batches, augmented and perturbed."""
 
     epoch: int
     loss: float
@@ -87,6 +91,12 @@ class Run:
         self.augmented = Augmentation(
             images, settings.crop_padding, settings.horizontal_flip, self.generator
         )
+        self.perturbed = None
+        if settings.adversarial:
+            # By name, as an architecture is: a change of an attack's code must not make networks
+            # stale that are trained on the images themselves.
+            module = importlib.import_module(ADVERSARIAL_TRAINING)
+            self.perturbed = module.perturbation(settings.adversarial, precision)
         self.batch_size = min(settings.batch_size, len(labels))
         self.batches = len(labels) // self.batch_size
         self.optimizer = torch.optim.SGD(
@@ -117,6 +127,8 @@ class Run:
         """Train on the next batch."""
         index = self.order[self.batch * self.batch_size :][: self.batch_size]
         batch, target = self.augmented(index), self.labels[index.to(self.device)]
+        if self.perturbed:
+            batch = self.perturbed(self.network, batch, target, self.generator)
         with autocast(self.device, self.precision):
             logits = self.network(batch)
         smoothing = self.settings.label_smoothing
@@ -206,6 +218,7 @@ def train(
         if saved:
             run.load_state_dict(saved)
         network.train()
+        run.network = with_recorded_step(network, to_float(images[: run.batch_size]), precision)
         while len(run.history) < settings.epochs:
             before = time.perf_counter() - run.seconds
             while run.batch < run.batches:

@@ -7,22 +7,9 @@ import h5py
 import numpy as np
 import torch
 
-from repcompare.inference import logits_of
+from repcompare.inference import logits_of, margins
 from repcompare.models import TrainedModel, folded
 from repcompare.storage import MismatchError, new_hdf5, require_equal
-
-
-def predictions_and_margins(
-    logits: torch.Tensor, labels: torch.Tensor
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions int64 (N,) and margins z_y − max_{k≠y} z_k float32 (N,) of logits (N, K).
-
-    A margin is negative exactly where the prediction is wrong (0 on a tie). `labels` int64 (N,).
-    """
-    column = labels[:, None]
-    others = logits.scatter(1, column, -torch.inf)
-    margins = logits.gather(1, column)[:, 0] - others.amax(1)
-    return logits.argmax(1).numpy(), margins.numpy()
 
 
 def evaluate_transfer(
@@ -81,7 +68,9 @@ def evaluate_transfer(
 def _answers(
     network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    return predictions_and_margins(logits_of(network, images, batch_size), labels)
+    """Predictions int64 (n,) and margins of the labels float32 (n,)."""
+    logits = logits_of(network, images, batch_size)
+    return logits.argmax(1).numpy(), margins(logits, labels).numpy()
 
 
 def _check(models: Sequence[TrainedModel], files: Sequence[h5py.File]) -> None:

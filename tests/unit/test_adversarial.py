@@ -1,0 +1,91 @@
+"""The file of a model's adversarial images holds what was verified."""
+
+import dataclasses
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from conftest import ATTACKS, COMPUTATION, LINF, SEARCH
+from torch.nn.functional import cross_entropy
+
+from repcompare import threat_models
+from repcompare.adversarial import attack_model
+from repcompare.attacks import Attack
+from repcompare.augmentation import to_float
+from repcompare.inference import margins
+
+
+@pytest.fixture
+def stored(study):
+    with h5py.File(study["resnet/seed0"].adversarial) as file:
+        yield file
+
+
+def test_every_attack_is_stored_with_what_it_was(stored):
+    expected = {attack.group(ball) for attack in ATTACKS for ball in attack.balls}
+    assert set(stored["attacks"]) == expected
+    for attack in ATTACKS:
+        for ball in attack.balls:
+            group = stored["attacks"][attack.group(ball)]
+            described = {
+                key: group.attrs[key] for key in ("attack", "norm", "epsilon", "epsilon_label")
+            }
+            assert tuple(described.values()) == (attack.name, *ball)
+            clean, images = (torch.from_numpy(x[:]) for x in (stored["clean"], group["images"]))
+            threat_models.verify(clean, images, ball.norm, ball.epsilon)
+            for key, value in dataclasses.asdict(SEARCH).items():
+                assert (group.attrs.get(f"search_{key}") == value) == (attack.search is not None)
+
+
+def test_losses_margins_and_success_are_those_of_the_stored_images(stored, study):
+    network = study["resnet/seed0"].model.network
+    labels = torch.from_numpy(stored["labels"][:])
+    for group in stored["attacks"].values():
+        logits = network(to_float(torch.from_numpy(group["images"][:])))
+        near = {"rtol": 1e-3, "atol": 1e-3}
+        np.testing.assert_allclose(
+            group["loss"], cross_entropy(logits, labels, reduction="none"), **near
+        )
+        np.testing.assert_allclose(group["margin"], margins(logits, labels), **near)
+        np.testing.assert_array_equal(group["prediction"], logits.argmax(1))
+        np.testing.assert_array_equal(group["success"], logits.argmax(1) != labels)
+
+
+def test_success_of_a_targeted_attack_is_to_meet_its_target(study, dataset, tmp_path):
+    path = tmp_path / "adversarial.h5"
+    search = dataclasses.replace(SEARCH, target="least_likely")
+    attacks = [Attack("pgd", search, (LINF,))]
+    attack_model(path, study["vgg/seed0"].model, dataset, 60, attacks, COMPUTATION)
+    with h5py.File(path) as file:
+        group = file["attacks/pgd-linf-32_255"]
+        success, prediction = group["success"][:], group["prediction"][:]
+        np.testing.assert_array_equal(success, prediction == group["target_class"][:])
+        assert not np.any(group["target_class"][:] == file["labels"][:])
+        assert 0 < success.mean() < np.mean(prediction != file["labels"][:])
+
+
+def test_the_path_of_each_search_is_stored_and_noise_has_none(stored):
+    for group in stored["attacks"].values():
+        assert ("objective" in group) == (group.attrs["attack"] == "pgd")
+    group = stored["attacks/pgd-linf-32_255"]
+    assert group["objective"].shape == group["zero_gradient"].shape == (100, SEARCH.steps)
+    assert np.diff(group["objective"][:].mean(0))[0] > 0
+
+
+def test_growth_ends_where_no_image_resists(stored):
+    for norm in ("linf", "l2"):
+        rates = stored[f"growth/{norm}/success_rate"][:]
+        assert (np.diff(rates) >= 0).all()
+        assert rates[-1] == 1
+    correct = stored["clean_prediction"][:] == stored["labels"][:]
+    first = stored["attacks/pgd-linf-32_255/success"][:][correct].mean()
+    assert stored["growth/linf/success_rate"][0] == pytest.approx(first)
+
+
+def test_each_source_has_noise_of_its_own(study):
+    images = []
+    for name in ("resnet/seed0", "resnet/seed1"):
+        with h5py.File(study[name].adversarial) as file:
+            images.append(file["attacks/noise-linf-32_255/images"][:])
+    assert np.mean(images[0] == images[1]) < 0.9

@@ -1,0 +1,46 @@
+"""Where a network runs changes how fast it trains, and nothing else."""
+
+import pytest
+import torch
+from conftest import TRAINING
+
+from repcompare.architectures import build
+from repcompare.devices import resolve_device, resolve_precision, with_recorded_step
+from repcompare.training import train
+
+CPU = torch.device("cpu")
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_device("auto") == CPU
+    with pytest.raises(ValueError, match="device: 'cuda' was asked for"):
+        resolve_device("cuda")
+
+
+def test_a_precision_that_is_named_is_kept():
+    assert resolve_precision("bfloat16", CPU) == "bfloat16"
+    assert resolve_precision("auto", CPU) in ("float32", "bfloat16")
+
+
+def test_on_a_cpu_no_step_is_recorded():
+    network = torch.nn.Linear(2, 2)
+    assert with_recorded_step(network, torch.zeros(4, 2), "float32") is network
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_recorded_step_trains_as_a_plain_one_does(dataset, monkeypatch, precision):
+    images, labels = (
+        torch.from_numpy(dataset["train"][key][:640]).cuda() for key in ("images", "labels")
+    )
+    losses = []
+    for record in (with_recorded_step, lambda network, batch, precision: network):
+        monkeypatch.setattr("repcompare.training.with_recorded_step", record)
+        network = build("resnet", {"blocks": [1, 1], "width": 8}, 1, 10, seed=0)
+        network.to("cuda", memory_format=torch.channels_last)
+        history = train(network, images, labels, TRAINING, precision, 0)
+        losses.append([epoch.loss for epoch in history])
+        assert not network.training
+    tolerance = {"float32": 0.02, "bfloat16": 0.1}[precision]
+    assert losses[0] == pytest.approx(losses[1], rel=tolerance, abs=tolerance)
