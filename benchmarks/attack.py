@@ -1,6 +1,7 @@
 """PGD against torchattacks and foolbox at the same settings, and against the bare pass to the input."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ import torchattacks
 from networks import images, networks
 from timing import medians, print_table
 from torch.nn.functional import cross_entropy
+from torch.profiler import ProfilerActivity, profile
 
 from repcompare.adversarial import attack_model
 from repcompare.attacks import Attack, Ball, Computation
@@ -48,6 +50,15 @@ def bare(
         torch.autograd.grad(cross_entropy(logits.float(), labels, reduction="sum"), leaf)
 
 
+def in_convolutions(work: Callable[[], object]) -> float:
+    """The share of the time of `work` that is spent in convolutions, forward and backward."""
+    with profile(activities=[ProfilerActivity.CPU]) as measured:
+        work()
+    seconds = {event.key: event.self_cpu_time_total for event in measured.key_averages()}
+    kernels = ("aten::mkldnn_convolution", "aten::convolution_backward")
+    return sum(seconds.get(kernel, 0) for kernel in kernels) / sum(seconds.values())
+
+
 @torch.inference_mode()
 def bare_forward(network: torch.nn.Module, batch: torch.Tensor) -> None:
     """One forward pass of a batch that is there already."""
@@ -62,9 +73,10 @@ def speed(precision: str) -> None:
     length = 2.5 * EPSILON / STEPS
     rows = []
     for name, network in networks().items():
-        network.eval().requires_grad_(False)
+        network.eval()
         ours = folded(network)
-        plain = network.to(memory_format=torch.contiguous_format)
+        # The peers get the network as training leaves it: its parameters still take gradients.
+        plain = network.to(memory_format=torch.contiguous_format).requires_grad_(True)
         contiguous = batch.contiguous()
         torch_attack = torchattacks.PGD(plain, EPSILON, length, STEPS)
         fool_attack = foolbox.attacks.LinfPGD(abs_stepsize=length, steps=STEPS)
@@ -91,6 +103,7 @@ def speed(precision: str) -> None:
                 f"{seconds['foolbox'] / seconds['ours']:.2f}",
                 f"{seconds['ours'] / seconds['bare']:.2f}",
                 f"{seconds['evaluation'] / seconds['forward']:.2f}",
+                f"{100 * in_convolutions(lambda n=ours: bare(n, batch, labels, precision)):.0f}",
             ]
         )
     header = [
@@ -100,6 +113,7 @@ def speed(precision: str) -> None:
         "foolbox / ours",
         "ours / bare pass",
         "evaluation / bare forward",
+        "bare pass: in convolutions, %",
     ]
     title = f"PGD, Linf, {STEPS} steps, 28x28, batches of {BATCH}, one thread, {precision}"
     print_table(title, header, rows)
