@@ -17,6 +17,7 @@ include: "rules/describe.smk"
 include: "rules/compare.smk"
 include: "rules/attack.smk"
 include: "rules/transfer.smk"
+include: "rules/features.smk"
 include: "rules/summary.smk"
 include: "rules/report.smk"
 
@@ -34,9 +35,12 @@ rule all:
         every_model(rules.dump_activations.output),
         every_model(rules.describe.output),
         every_model(rules.attack.output),
+        every_model(rules.extract_features.output),
         every_block(rules.compare.output),
         every_block(rules.evaluate_transfer.output),
+        every_block(rules.compare_features.output),
         rules.summarise.output,
         rules.draw_figures.output,
         rules.draw_examples.output,
+        rules.draw_gallery.output,
         rules.write_report.output,

@@ -12,12 +12,16 @@ FIGURES = {
     "epsilon_curves": "Adversarial transfer",
     "attack_checks": "Adversarial transfer",
     "geometry_against_transfer": "Adversarial transfer",
+    "feature_similarity": "Input features",
+    "features_by_kind": "Input features",
+    "features_against_geometry": "Input features",
 }
 if set(STUDY["activations"]["layers"]) - {"penultimate"}:
     FIGURES["similarity_by_layer"] = "Geometry"
 if STUDY["geometry"]["layer_pairs"]:
     FIGURES["layer_similarity"] = "Geometry"
 EXAMPLES = "adversarial_examples"
+GALLERY = "feature_gallery"
 
 
 rule draw_figures:
@@ -73,11 +77,43 @@ rule draw_examples:
         "../workflow_scripts/draw_examples.py"
 
 
+rule draw_gallery:
+    input:
+        dataset=DATASET,
+        features=[
+            rules.extract_features.output.features.format(architecture=architecture, seed=seed)
+            for architecture, seed in first_models(5)
+        ],
+    output:
+        svg=in_report(GALLERY, "Input features"),
+        png=f"{RESULTS}/figures/{GALLERY}.png",
+    log:
+        f"{LOGS}/draw_gallery.log",
+    benchmark:
+        f"{BENCHMARKS}/draw_gallery/figure.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=stage_settings("draw_gallery.py", examples=STUDY["report"]["examples"]),
+    message:
+        "Drawing gradients and inversions"
+    script:
+        "../workflow_scripts/draw_gallery.py"
+
+
 rule write_report:
     input:
         **rules.summarise.output,
         dataset=DATASET,
-        figures=[rules.draw_figures.output.svg, rules.draw_examples.output.svg],
+        figures=[
+            rules.draw_figures.output.svg,
+            rules.draw_examples.output.svg,
+            rules.draw_gallery.output.svg,
+        ],
     output:
         page=f"{RESULTS}/report.html",
     log:

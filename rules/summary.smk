@@ -10,6 +10,7 @@ TABLES = (
     "attack_steps",
     "attack_growth",
     "transfer",
+    "features",
     "pairs",
 )
 
@@ -26,6 +27,7 @@ rule summarise:
         geometry=every_block([rules.compare.output.geometry]),
         convergence=every_block([rules.compare.output.convergence]),
         transfer=every_block([rules.evaluate_transfer.output.transfer]),
+        features=every_block([rules.compare_features.output.features]),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
     log:

@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
-from repcompare import attack_figures, figures, geometry_figures, heatmaps, map_figures
+from repcompare import (
+    attack_figures,
+    feature_figures,
+    figures,
+    geometry_figures,
+    heatmaps,
+    map_figures,
+)
 from repcompare.logs import logging_to
 from repcompare.plot_style import save
 from repcompare.similarity import similarities
@@ -26,6 +33,12 @@ DRAWN = {
     "adversarial_transfer": (heatmaps.adversarial_transfer, ["transfer"]),
     "epsilon_curves": (attack_figures.epsilon_curves, ["transfer", "attacks"]),
     "attack_checks": (attack_figures.attack_checks, ["attack_steps", "attack_growth"]),
+    "feature_similarity": (feature_figures.feature_similarity, ["features", "transfer"]),
+    "features_by_kind": (feature_figures.features_by_kind, ["features", "transfer"]),
+    "features_against_geometry": (
+        feature_figures.features_against_geometry,
+        ["features", "similarities", "transfer"],
+    ),
     "geometry_against_transfer": (
         figures.geometry_against_transfer,
         ["similarities", "transfer"],

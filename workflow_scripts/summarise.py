@@ -1,5 +1,7 @@
 """Join the results of models and blocks into the study's tables."""
 
+import pandas as pd
+
 from repcompare.attack_tables import attacks_table, growth_table, steps_table
 from repcompare.logs import logging_to
 from repcompare.summary import (
@@ -10,7 +12,7 @@ from repcompare.summary import (
     transfer_table,
     with_ceilings,
 )
-from repcompare.tables import write_table
+from repcompare.tables import read_table, write_table
 
 
 def main(snakemake) -> None:
@@ -28,6 +30,7 @@ def main(snakemake) -> None:
         )
     )
     geometry = with_ceilings(geometry)
+    features = pd.concat(map(read_table, files.features), ignore_index=True)
     transfer = transfer_table(files.transfer, files.adversarial)
     write_table(tables.models, models_table(files.records, layers))
     write_table(tables.layers, layers)
@@ -40,7 +43,8 @@ def main(snakemake) -> None:
     write_table(tables.attack_steps, steps_table(files.adversarial))
     write_table(tables.attack_growth, growth_table(files.adversarial))
     write_table(tables.transfer, transfer)
-    write_table(tables.pairs, pairs_table(maps, geometry, transfer))
+    write_table(tables.features, features)
+    write_table(tables.pairs, pairs_table(maps, geometry, transfer, features))
 
 
 if __name__ == "__main__":

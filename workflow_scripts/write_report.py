@@ -21,6 +21,7 @@ TABLES = (
     "geometry",
     "transfer",
     "pairs",
+    "features",
     "attacks",
     "attack_steps",
     "attack_growth",

@@ -3,6 +3,8 @@
 And made-up pairs of representations, with the maps between them.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,8 +17,10 @@ from repcompare.activations import dump_activations
 from repcompare.adversarial import attack_model
 from repcompare.architectures import build
 from repcompare.attacks import Attack, Ball, Computation
+from repcompare.compare_features import Files
 from repcompare.datasets import write_dataset
 from repcompare.factorisation import cross_covariance, factorise
+from repcompare.features import FeatureSettings, extract_features
 from repcompare.maps import FAMILIES, AffineMap, fit_maps
 from repcompare.models import load_model, save_model, untrained
 from repcompare.pgd import Search
@@ -56,6 +60,15 @@ SEARCH = Search(
     input_diversity=0.0,
 )
 ATTACKS = [Attack("pgd", SEARCH, (LINF, L2)), Attack("noise", None, (LINF,))]
+FEATURES = FeatureSettings(
+    samples=80,
+    steps=100,
+    step_size=5.0,
+    tolerance=0.1,
+    batch_size=50,
+    precision="float32",
+    seed=0,
+)
 COMPUTATION = Computation(batch_size=50, precision="float32", seed=0)
 
 
@@ -75,6 +88,21 @@ def fitted(x, y, families=tuple(FAMILIES)) -> dict[str, AffineMap]:
     """The map of each family from x to y."""
     a, b = factorise(x), factorise(y)
     return fit_maps(a, b, cross_covariance(x, a.mean, y, b.mean), families, x, y)
+
+
+@contextlib.contextmanager
+def block_files(members) -> Iterator[list[Files]]:
+    """The open files of some models of the study."""
+    with contextlib.ExitStack() as stack:
+        yield [
+            Files(
+                *(
+                    stack.enter_context(h5py.File(getattr(member, kind)))
+                    for kind in ("activations", "adversarial", "features")
+                )
+            )
+            for member in members
+        ]
 
 
 @pytest.fixture
@@ -141,12 +169,14 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
                 record=at / "record.json",
                 activations=at / "activations.h5",
                 adversarial=at / "adversarial.h5",
+                features=at / "features.h5",
             )
             save_model(files.weights, files.record, network, record)
             files.model = load_model(files.weights, files.record, dataset, CPU)
             dump_activations(
                 files.activations, files.model, untrained(files.model), dataset, LAYERS, None, 128
             )
+            extract_features(files.features, files.model, dataset, FEATURES)
             attack_model(files.adversarial, files.model, dataset, 100, ATTACKS, COMPUTATION)
             models[name] = files
     return models

@@ -46,6 +46,7 @@ def tables(
         "geometry": geometry,
         "convergence": convergence_table(models, architecture),
         "transfer": transfer,
+        "features": features_table(models, architecture, similarity),
         "attacks": attacks_table(models, architecture),
         "attack_steps": steps_table(models, architecture),
         "attack_growth": growth_table(models, architecture),
@@ -236,6 +237,36 @@ def attacks_table(models, architecture):
         for place, (label, epsilon) in enumerate(sweep)
     ]
     return pd.DataFrame(rows)
+
+
+def features_table(models, architecture, similarity):
+    measures = [("gradient_alignment", ""), ("unit_matching", "")]
+    measures += [
+        (measure, f"{norm} {label}")
+        for measure in ("perturbation_agreement", "mistake_agreement")
+        for norm, sweep in EPSILONS.items()
+        for label, _ in sweep
+    ]
+    directed = [(m, start) for m in ("stir", "inverted_cka") for start in ("noise", "image")]
+    columns = ["model_a", "model_b", "architecture_a", "architecture_b", "measure", "condition"]
+    columns += ["value", "low", "high", "null", "n", "dropped", "note"]
+    rows = []
+    for a, b in ordered(models):
+        names = {"model_a": models[a], "model_b": models[b]}
+        names |= {
+            "architecture_a": architecture[models[a]],
+            "architecture_b": architecture[models[b]],
+        }
+        value = similarity[a, b] - 0.5
+        for place, (measure, condition) in enumerate([*measures, *directed]):
+            if a < b or (measure, condition) in directed:
+                rows.append(
+                    names
+                    | {"measure": measure, "condition": condition, "value": value - 0.01 * place}
+                    | {"low": value - 0.1, "high": value + 0.1, "null": 0.0, "n": 90}
+                    | {"dropped": 3, "note": ""}
+                )
+    return pd.DataFrame(rows, columns=columns)
 
 
 def steps_table(models, architecture):

@@ -201,6 +201,7 @@ REFUSED = {
     "attack: {samples: 598}": "attack.samples: got 598, but digits has 597 test images",
     "{data: {name: cifar100}, attack: {samples: 10001}}": "attack.samples: got 10001, "
     "but cifar100 has 10000 test images",
+    "features: {samples: 598}": "features.samples: got 598, but digits has 597 test images",
     "data: {train_samples: 1201}": "data.train_samples: got 1201, "
     "but digits has 1200 training images",
     "data: {fit_samples: 1200}": "data.fit_samples: got 1200, "

@@ -9,7 +9,15 @@ from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
 from unit.synthetic_tables import tables
 
-from repcompare import attack_figures, figures, gallery, geometry_figures, heatmaps, map_figures
+from repcompare import (
+    attack_figures,
+    feature_figures,
+    figures,
+    gallery,
+    geometry_figures,
+    heatmaps,
+    map_figures,
+)
 from repcompare.findings import Attack
 from repcompare.plot_style import architecture_of, ordered_models, save
 from repcompare.storage import MismatchError
@@ -33,6 +41,15 @@ FIGURES = {
     "adversarial_transfer": lambda study: heatmaps.adversarial_transfer(study["transfer"]),
     "epsilon_curves": lambda study: attack_figures.epsilon_curves(
         study["transfer"], study["attacks"]
+    ),
+    "feature_similarity": lambda study: feature_figures.feature_similarity(
+        study["features"], study["transfer"]
+    ),
+    "features_by_kind": lambda study: feature_figures.features_by_kind(
+        study["features"], study["transfer"]
+    ),
+    "features_against_geometry": lambda study: feature_figures.features_against_geometry(
+        study["features"], study["geometry"], study["transfer"]
     ),
     "attack_checks": lambda study: attack_figures.attack_checks(
         study["attack_steps"], study["attack_growth"]

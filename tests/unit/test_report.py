@@ -23,7 +23,12 @@ COSTS = pd.DataFrame(
     {"stage": ["train", "compare"], "jobs": [6, 3], "seconds": [60.0, 9.5], "peak_mib": [512, None]}
 )
 STUDY = {
-    "config": {"study": "digits", "data": {"name": "digits"}, "report": {"title": None}},
+    "config": {
+        "study": "digits",
+        "data": {"name": "digits"},
+        "features": {"samples": 200},
+        "report": {"title": None},
+    },
     "dataset": {
         "class_names": [str(digit) for digit in range(10)],
         "image_shape": (1, 8, 8),
@@ -121,7 +126,7 @@ def test_every_figure_is_labelled_numbered_and_captioned(whole_page, figures):
 def test_findings_come_first_and_then_the_sections_in_order(whole_page):
     sections = [attributes["id"] for attributes in Outline(whole_page).named("section")]
     assert sections == [
-        "findings", "models", "maps", "geometry", "transfer", "validity", "cost", "reproduce",
+        "findings", "models", "maps", "geometry", "transfer", "features", "validity", "cost", "reproduce",
     ]  # fmt: skip
     articles = [attributes["id"] for attributes in Outline(whole_page).named("article")]
     assert articles == [
@@ -186,7 +191,7 @@ def test_every_caption_has_a_title_and_figures_need_one(tmp_path):
         path.write_text("<svg/>")
     read = report.read_figures(drawn, CAPTIONS)
     assert all(figure.title and figure.caption for figure in read.values())
-    assert set(read) == {*FIGURES, "adversarial_examples"}
+    assert set(read) == {*FIGURES, "adversarial_examples", "feature_gallery"}
     with pytest.raises(ValueError, match="no caption named held_out_r2"):
         report.read_figures(drawn, [path for path in CAPTIONS if path.stem != "held_out_r2"])
     (untitled := tmp_path / "similarity.rst").write_text("No title.")

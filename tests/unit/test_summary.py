@@ -4,11 +4,12 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ATTACKS, LAYERS, SEARCH
+from conftest import ATTACKS, LAYERS, SEARCH, block_files
 
 from repcompare import attack_tables, summary
 from repcompare.blocks import ordered_pairs
 from repcompare.compare import Outputs, compare_block
+from repcompare.compare_features import compare_features
 from repcompare.description import describe_model
 from repcompare.storage import MismatchError
 from repcompare.tables import read_table, write_table
@@ -24,7 +25,7 @@ JOINED = ("layers", "controls", *Outputs._fields[1:])
 @pytest.fixture(scope="module")
 def files(study, dataset_path, tmp_path_factory):
     """The files of the three models and of both their blocks, by kind."""
-    made = {name: [] for name in (*JOINED, "transfer")}
+    made = {name: [] for name in (*JOINED, "transfer", "features")}
     for files in study.values():
         folder = tmp_path_factory.mktemp("model")
         paths = [folder / "layers.csv", folder / "controls.csv"]
@@ -45,6 +46,9 @@ def files(study, dataset_path, tmp_path_factory):
             if kind != "maps":
                 made[kind].append(path)
         made["transfer"].append(folder / "transfer.h5")
+        with block_files(members) as opened:
+            compare_features(folder / "features.csv", [m.model for m in members], opened, 64)
+        made["features"].append(folder / "features.csv")
     for key in ("record", "activations", "adversarial"):
         made[key] = [getattr(member, key) for member in study.values()]
     return made
@@ -56,11 +60,13 @@ def tables(files):
     found["geometry"] = summary.with_ceilings(found["geometry"])
     found["class_accuracies"] = summary.class_table(found["class_accuracies"])
     transfer = summary.transfer_table(files["transfer"], files["adversarial"])
+    features = pd.concat(map(read_table, files["features"]), ignore_index=True)
     return found | {
         "transfer": transfer,
         "models": summary.models_table(files["record"], found["layers"]),
         "attacks": attack_tables.attacks_table(files["adversarial"]),
-        "pairs": summary.pairs_table(found["scores"], found["geometry"], transfer),
+        "pairs": summary.pairs_table(found["scores"], found["geometry"], transfer, features),
+        "features": features,
     }
 
 

@@ -17,17 +17,27 @@ WORKFLOW = ("Snakefile", "rules", "workflow_scripts", "config", "profiles", "rep
 MODELS = [("resnet", 0), ("resnet", 1), ("vgg", 0), ("vgg", 1)]
 BLOCKS = [("resnet", "resnet"), ("resnet", "vgg"), ("vgg", "vgg")]
 
-MODEL_RULES = ("train", "dump_activations", "describe", "attack")
-BLOCK_RULES = ("compare", "evaluate_transfer")
+MODEL_RULES = ("train", "dump_activations", "describe", "attack", "extract_features")
+BLOCK_RULES = ("compare", "evaluate_transfer", "compare_features")
 REPORT = ("summarise", "draw_figures", "draw_examples", "write_report")
-ALL_RULES = ("prepare_data", *MODEL_RULES, *BLOCK_RULES, *REPORT)
+GALLERY = ("draw_gallery",)
+ALL_RULES = ("prepare_data", *MODEL_RULES, *BLOCK_RULES, *GALLERY, *REPORT)
 
 ONWARDS = {
     "prepare_data": ALL_RULES,
-    "train": (*MODEL_RULES, *BLOCK_RULES, *REPORT),
-    "dump_activations": ("dump_activations", "describe", "compare", *REPORT),
+    "train": (*MODEL_RULES, *BLOCK_RULES, *GALLERY, *REPORT),
+    "dump_activations": (
+        "dump_activations",
+        "describe",
+        "compare",
+        "compare_features",
+        *REPORT,
+    ),
     "describe": ("describe", *REPORT),
-    "attack": ("attack", "evaluate_transfer", *REPORT),
+    "attack": ("attack", "evaluate_transfer", "compare_features", *REPORT),
+    "extract_features": ("extract_features", "compare_features", *GALLERY, *REPORT),
+    "compare_features": ("compare_features", *REPORT),
+    "draw_gallery": ("draw_gallery", "write_report"),
     "compare": ("compare", *REPORT),
     "evaluate_transfer": ("evaluate_transfer", *REPORT),
     "summarise": REPORT,

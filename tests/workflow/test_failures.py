@@ -38,7 +38,10 @@ def test_an_attack_that_failed_is_owed_and_the_others_are_not_run_again(study):
     with damaged(study.result("models/vgg/seed0/weights.safetensors")):
         outcome = study.call()
     assert outcome.failed == {"attack vgg 0"}
-    assert outcome.jobs == jobs("attack") | {"evaluate_transfer resnet resnet"}
+    assert outcome.jobs == jobs("attack") | {
+        "evaluate_transfer resnet resnet",
+        "compare_features resnet resnet",
+    }
     assert study.due() == onwards("attack", models=[("vgg", 0)], blocks=of("vgg")["blocks"])
 
 
@@ -69,6 +72,6 @@ def test_a_stage_whose_code_failed_is_owed_when_the_code_is_mended(study):
 def test_the_call_after_a_failure_ends_in_a_finished_study(study):
     study.set(report__examples=1)
     with damaged(study.result("data/dataset.h5")):
-        assert study.call().failed == {"draw_examples"}
-    assert study.run().jobs == onwards("draw_examples")
+        assert study.call().failed == {"draw_examples", "draw_gallery"}
+    assert study.run().jobs == onwards("draw_examples", "draw_gallery")
     assert study.due() == set()

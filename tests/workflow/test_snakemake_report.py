@@ -16,4 +16,10 @@ def test_snakemakes_own_report_holds_every_figure(study):
         assert figure["labels"] == {"figure": name.replace("_", " ")}
         assert figure["data_uri"].startswith("data:image/svg+xml")
     categories = json.loads(re.search(r"var categories = (\{.*?\});?\n", page)[1])
-    assert set(categories) == {"Adversarial transfer", "Geometry", "Linear maps", "Models"}
+    assert set(categories) == {
+        "Adversarial transfer",
+        "Geometry",
+        "Input features",
+        "Linear maps",
+        "Models",
+    }

@@ -7,6 +7,7 @@ import pytest
 from study import (
     ALL_RULES,
     BLOCK_RULES,
+    GALLERY,
     MODEL_RULES,
     REPORT,
     Study,
@@ -28,6 +29,7 @@ def test_a_new_architecture_runs_its_models_its_blocks_and_the_report(study):
     assert study.due() == jobs(
         *MODEL_RULES,
         *BLOCK_RULES,
+        *GALLERY,
         *REPORT,
         models=[("small", 0), ("small", 1)],
         blocks=[("resnet", "small"), ("small", "small"), ("small", "vgg")],
@@ -36,7 +38,7 @@ def test_a_new_architecture_runs_its_models_its_blocks_and_the_report(study):
 
 def test_an_architecture_taken_out_reruns_only_the_report(study):
     study.set(architectures={"vgg": study.config["architectures"]["vgg"]})
-    assert study.due() == jobs(*REPORT)
+    assert study.due() == jobs(*GALLERY, *REPORT)
 
 
 def test_a_new_seed_of_an_architecture_runs_its_model_and_the_blocks_of_the_architecture(study):
@@ -62,13 +64,18 @@ def test_a_new_seed_of_an_architecture_runs_its_model_and_the_blocks_of_the_arch
         ("attack__steps", 4, "attack"),
         ("attack__variants", {"far": {"target": "random"}}, "attack"),
         ("transfer__batch_size", 100, "evaluate_transfer"),
-        ("report__examples", 1, "draw_examples"),
+        ("features__steps", 4, "extract_features"),
         ("report__title", "Another title", "write_report"),
     ],
 )
 def test_a_setting_reruns_its_stage_and_what_follows(study, key, value, stage):
     study.set(**{key: value})
     assert study.due() == onwards(stage)
+
+
+def test_another_number_of_examples_redraws_both_galleries(study):
+    study.set(report__examples=1)
+    assert study.due() == onwards("draw_examples", "draw_gallery")
 
 
 def test_other_families_of_maps_rerun_both_stages_that_fit_them(study):

@@ -100,13 +100,15 @@ def _sample_problems(get: Any, data_set: DataSet) -> Iterator[Problem]:
         text = f"got {train}, but {total}" + (f", {fit} of them in fit_samples" if fit else "")
         yield Problem(3, ("data", "train_samples"), text)
     available = fit or min(train or left, left)
-    cap, attacked = get("activations", "fit_samples"), get("attack", "samples")
+    cap = get("activations", "fit_samples")
     if cap is not None and left >= 1 and cap > available:
         text = f"got {cap}, but there are {available} to fit on"
         yield Problem(3, ("activations", "fit_samples"), text)
-    if attacked is not None and attacked > data_set.test:
-        text = f"got {attacked}, but {name} has {data_set.test} test images"
-        yield Problem(3, ("attack", "samples"), text)
+    for section in ("attack", "features"):
+        samples = get(section, "samples")
+        if samples is not None and samples > data_set.test:
+            text = f"got {samples}, but {name} has {data_set.test} test images"
+            yield Problem(3, (section, "samples"), text)
 
 
 def _crop_problems(get: Any, names: list[Any], data_set: DataSet) -> Iterator[Problem]:

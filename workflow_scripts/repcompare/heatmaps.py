@@ -157,6 +157,8 @@ def draw_matrix(
     annotate(axes, values, groups, side * 72, norm, percent)
     # Inset, because a colour bar of its own would not follow the square of the matrix.
     bar = axes.figure.colorbar(mesh, cax=axes.inset_axes([1.025, 0, 0.03, 1]), extend=extend)
+    # As an image, two bars of one figure would have one identifier.
+    bar.solids.set(rasterized=False, edgecolor="face", linewidth=0.2)
     bar.set_label(label)
     bar.outline.set_visible(False)
     digits = decimals(defined, percent)

@@ -1,5 +1,6 @@
 """The report: one HTML page that needs nothing beside itself."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from repcompare.report_tables import (
     class_means,
     control_means,
     denominators,
+    feature_means,
     geometry_blocks,
     map_blocks,
     measure_summary,
@@ -145,7 +147,7 @@ def render_report(
 
     Args:
         template: the Jinja2 template.
-        tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks`,
+        tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks`, `features`,
             `attack_steps`, `attack_growth` as in the CSV files (`epsilon_label` read as text),
             `geometry` as `similarity.similarities` reads it, and `costs` as
             `report_tables.read_costs` gives it.
@@ -189,6 +191,8 @@ def render_report(
         tables=section_tables(tables, attack, study["dataset"]["class_names"]),
         complete=complete_tables(tables),
         strength=strength(attack),
+        probe=int(study["config"]["features"]["samples"]),
+        isotropic=f"{1 / math.sqrt(math.prod(study['dataset']['image_shape'])):.3f}",
         total_seconds=float(tables["costs"]["seconds"].sum()),
         provenance=provenance,
     )
@@ -253,6 +257,8 @@ def section_tables(
     if len(geometry):
         shown["measures"] = measure_summary(geometry)
         shown["geometry_blocks"] = geometry_blocks(geometry)
+    if len(tables["features"]):
+        shown["features"] = feature_means(tables["features"], attack)
     if attack is not None:
         shown["transfer_blocks"] = transfer_blocks(transfer)
         shown["denominators"] = denominators(transfer, attack)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from repcompare.feature_measures import MEASURES as FEATURES
+from repcompare.feature_tables import at_reference
 from repcompare.findings import Attack
 from repcompare.plot_style import FAMILIES, MEASURES, NORMS, ordered_norms
 from repcompare.transfer_rates import DENOMINATORS, PRIMARY
@@ -225,6 +227,32 @@ def transfer_attacks(transfer: pd.DataFrame) -> Table:
         Column("same_mistake", "same mistake, %", "percent", 1),
     ]
     return table(frame, columns)
+
+
+def feature_means(features: pd.DataFrame, attack: Attack | None) -> Table:
+    """Mean input features of each architecture's own pairs, and of different architectures."""
+    chosen = at_reference(features, attack)
+    same = chosen["architecture_a"] == chosen["architecture_b"]
+    frame = chosen.assign(pairs=chosen["architecture_a"].where(same, "different architectures"))
+    means = frame.groupby(["measure", "pairs"], sort=False).agg(
+        value=("value", "mean"),
+        null=("null", "mean"),
+        n=("n", "mean"),
+        dropped=("dropped", "mean"),
+        rows=("value", "size"),
+    )
+    means = means.reset_index()
+    means["measure"] = means["measure"].map(FEATURES)
+    columns = [
+        Column("measure", "measure"),
+        Column("pairs", "pairs of"),
+        Column("rows", "pairs", "count"),
+        Column("value", "mean", "number", 3),
+        Column("null", "null", "number", 3),
+        Column("n", "images", "count"),
+        Column("dropped", "dropped", "number", 1),
+    ]
+    return table(means, columns)
 
 
 def denominators(transfer: pd.DataFrame, attack: Attack) -> Table:

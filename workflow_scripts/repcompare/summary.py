@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from repcompare.attack_tables import condition
+from repcompare.feature_tables import pair_columns
 from repcompare.members import REPRESENTATION
 from repcompare.similarity import at_representation, ordered_pairs_of
 from repcompare.storage import MismatchError, read_json, require_equal
@@ -139,7 +140,9 @@ def transfer_table(
     return pd.DataFrame(rows)
 
 
-def pairs_table(maps: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFrame) -> pd.DataFrame:
+def pairs_table(
+    maps: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFrame, features: pd.DataFrame
+) -> pd.DataFrame:
     """One row an ordered pair, joined from all tables; symmetric measures stand in both rows."""
     keys = ["source", "target"]
     by_family = maps.pivot(index=keys, columns="family", values=MAP_COLUMNS)
@@ -157,7 +160,7 @@ def pairs_table(maps: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFra
         same_architecture=architectures["source_architecture"]
         == architectures["target_architecture"]
     )
-    for part in (by_family, by_measure, by_condition):
+    for part in (by_family, by_measure, by_condition, pair_columns(features)):
         table = table.merge(part.reset_index(), on=keys, how="left", validate="one_to_one")
     table = table.sort_values(keys, ignore_index=True)
     undefined = table.isna()
