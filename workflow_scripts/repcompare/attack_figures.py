@@ -118,6 +118,9 @@ def attack_checks(steps: pd.DataFrame, growth: pd.DataFrame) -> Figure:
                 linewidth=0.9, marker="o", markersize=2.5,
             )  # fmt: skip
         axes.set(xscale="log", ylim=(-3, 103), xlabel="ε")
+        tried = np.unique(growth.loc[growth["norm"] == norm, "epsilon"].round(6))
+        axes.set_xticks(tried, [f"{epsilon:.2g}" for epsilon in tried])
+        axes.minorticks_off()
         axes.grid(True, axis="y")
     panels[0].set_ylabel("mean objective")
     panels[len(norms)].set_ylabel("images fooled (%)")

@@ -8,8 +8,8 @@ import torch
 from repcompare.models import folded
 from repcompare.pgd import Objective, Search, pgd
 
-# Of directions, as in `Search`: it leaves two thirds of the distance that plain steps leave.
-MOMENTUM = 0.9
+# Of directions, as in `Search`: it leaves three quarters of the distance that plain steps leave.
+MOMENTUM = 0.75
 
 
 class Representing(torch.nn.Module):
