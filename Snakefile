@@ -18,6 +18,7 @@ include: "rules/compare.smk"
 include: "rules/attack.smk"
 include: "rules/transfer.smk"
 include: "rules/summary.smk"
+include: "rules/findings.smk"
 include: "rules/report.smk"
 
 
@@ -37,6 +38,7 @@ rule all:
         every_block(rules.compare.output),
         every_block(rules.evaluate_transfer.output),
         rules.summarise.output,
+        rules.test_findings.output,
         rules.draw_figures.output,
         rules.draw_examples.output,
         rules.write_report.output,

@@ -75,6 +75,7 @@ rule draw_examples:
 rule write_report:
     input:
         **rules.summarise.output,
+        findings=rules.test_findings.output.findings,
         dataset=DATASET,
         figures=[rules.draw_figures.output.svg, rules.draw_examples.output.svg],
     output:

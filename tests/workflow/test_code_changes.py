@@ -39,6 +39,7 @@ def test_comments_docstrings_and_blank_lines_rerun_nothing(study):
         ("transfer", ["evaluate_transfer"]),
         ("blocks", ["compare", "evaluate_transfer"]),
         ("summary", ["summarise"]),
+        ("mrqap", ["test_findings"]),
         ("figures", ["draw_figures"]),
         ("gallery", ["draw_examples"]),
         ("report", ["write_report"]),
