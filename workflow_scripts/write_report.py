@@ -22,6 +22,7 @@ TABLES = (
     "transfer",
     "pairs",
     "attacks",
+    "findings",
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from unit.synthetic_tables import tables
+from unit.synthetic_tables import findings, tables
 from unit.test_figures import FIGURES
 
 from repcompare import report, report_tables
@@ -39,7 +39,8 @@ PROVENANCE = {
 
 
 def page(size, figures=None, **study):
-    content = tables(*size) | {"costs": COSTS}
+    content = tables(*size)
+    content |= {"costs": COSTS, "findings": findings(content)}
     return report.render_report(TEMPLATE, content, figures or {}, STUDY | study, PROVENANCE)
 
 

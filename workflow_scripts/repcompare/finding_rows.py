@@ -48,8 +48,8 @@ class Row(NamedTuple):
 
     def noted(self, *notes: str) -> "Row":
         """The row with further notes."""
-        known = [note for note in self.note.split("; ") if note]
-        return self._replace(note="; ".join(dict.fromkeys([*known, *filter(None, notes)])))
+        parts = [part for note in (self.note, *notes) for part in note.split("; ") if part]
+        return self._replace(note="; ".join(dict.fromkeys(parts)))
 
     @property
     def above(self) -> bool:

@@ -138,7 +138,10 @@ def geometry_verdicts(
     lacking = mean.note or ("" if np.isfinite(negligible) else "too few pairs to judge Δ by")
     if len(judged) < 2 and not lacking:
         lacking = f"needs 2 architectures with {FEWEST_SEEDS} seeds, there is {len(judged)}"
-    counts = f"{len(alike)} of {len(judged)} more similar to themselves, {len(unlike)} not"
+    counts = (
+        f"of {len(judged)} architectures {len(alike)} are more similar to themselves, "
+        f"{len(unlike)} are not, {len(judged) - len(alike) - len(unlike)} are undecided"
+    )
     verdict = INCONCLUSIVE
     if not lacking and len(alike) > len(judged) / 2:
         verdict = CONTRADICTED
