@@ -74,7 +74,8 @@ def architecture_differences(
     def permuted(removed: np.ndarray) -> np.ndarray:
         return differences(np.where(own, filled - removed[architecture], filled), permutations)
 
-    return max_t(differences(filled, np.arange(len(x))[None])[0], permuted)
+    observed = differences(filled, np.arange(len(x))[None])[0]
+    return max_t(observed, permuted, free=int(known.sum()) // 2 - 1)
 
 
 def block_sums(matrix: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -105,7 +106,7 @@ def interaction_differences(
     used = np.diag(gram) > 0
     gram = gram[np.ix_(used, used)]
     if design.free <= count or not used.any() or np.linalg.cond(gram) > 1e8:
-        return max_t(observed, lambda removed: np.empty((0, len(removed))))
+        return max_t(observed, lambda removed: np.empty((0, len(removed))), free=0)
     columns = columns[:, used]
     solve = np.linalg.inv(gram)
     e_x = design.residual(x)
@@ -121,20 +122,24 @@ def interaction_differences(
             found[part][:, used] = moved @ columns @ solve
         return found
 
-    return max_t(observed, permuted)
+    return max_t(observed, permuted, free=int(known.sum()) // 2 - len(x))
 
 
-def max_t(observed: np.ndarray, permuted: Callable[[np.ndarray], np.ndarray]) -> Differences:
+def max_t(
+    observed: np.ndarray, permuted: Callable[[np.ndarray], np.ndarray], free: int
+) -> Differences:
     """Adjusted p and simultaneous intervals of several Δ, and of their mean.
 
     Each Δ is divided by its standard deviation over the permutations and |Δ_a| held against the
     largest of every permutation (Westfall & Young 1993). Step-down: what is found is taken out of
     its pairs and the rest tested again, lest one large Δ hides the others. The interval holds the
-    values that the last step's permutations do not refuse.
+    values that the last step's permutations do not refuse; as what was taken out was estimated, it
+    is wider by √(free / (free − effects taken out)).
 
     Args:
         observed: (A,), NaN where there is no Δ.
         permuted: gives the Δ (B, A) under permuted labels once effects (A,) are taken out.
+        free: degrees of freedom of the pairs before any effect is taken out.
     """
     defined = np.isfinite(observed)
     low, high, p = (np.full(len(observed), np.nan) for _ in range(3))
@@ -160,7 +165,8 @@ def max_t(observed: np.ndarray, permuted: Callable[[np.ndarray], np.ndarray]) ->
         reached = adjusted[new].max()
         found |= new
         removed[defined] = np.where(found, values, 0.0)
-    half = critical(largest) * np.where(np.isfinite(spread), spread, np.nan)
+    wider = np.sqrt(free / max(free - found.sum(), 1))
+    half = critical(largest) * wider * np.where(np.isfinite(spread), spread, np.nan)
     p[defined], low[defined], high[defined] = adjusted, values - half, values + half
     off = critical(means)
     return Differences(
