@@ -27,6 +27,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/attack.py
 	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/permutations.py
 
 # Needs uv. Resolves for every platform and Python at once; the conda environment gets the same pins.
 lock:

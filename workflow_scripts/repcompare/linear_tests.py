@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from repcompare.bootstrap import interval, model_weights, weighted_means
+from repcompare.bootstrap import crossed_means, interval, model_weights
 from repcompare.finding_rows import Resampling, Row
 from repcompare.mrqap import joined
 from repcompare.pair_matrices import Models, standard_errors
@@ -80,7 +80,8 @@ def mean_row(
     if not count:
         return row.noted(note or "no pair of different architectures")
     mean = float(values[used].mean())
-    replicates = weighted_means(values - hypothesis, used, weights) + image_errors
+    centred = crossed_means(values - hypothesis, used, architectures, weights)
+    replicates = centred + image_errors
     found = interval(mean - hypothesis, replicates, architectures)
     if np.isnan(found.p):
         note = joined(note, "no interval or p")
