@@ -17,6 +17,9 @@ from repcompare.mrqap import ROUNDING
 # this share of them there is no interval.
 MOST_EMPTY = 0.2
 
+# The distance between the quartiles of a normal distribution, in standard deviations.
+NORMAL_QUARTILES = 1.349
+
 
 def model_weights(architecture: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
     """How often each model is in each resampled study, (B, M).
@@ -120,14 +123,16 @@ def interval(estimate: float, replicates: np.ndarray, architectures: int) -> Int
     """Student's t about an estimate, from its replicates (B,).
 
     So many architectures were resampled: `architectures` − 1 degrees of freedom, and a standard
-    deviation larger by √(A / (A − 1)), as resampling A clusters gives one too small by that. NaN
+    deviation larger by √(A / (A − 1)), as resampling A clusters gives one too small by that. It is
+    read off the quartiles, for the few resampled studies of two architectures alone are far off. NaN
     with fewer than 3 architectures, or if over `MOST_EMPTY` of the replicates are.
     """
     finite = replicates[np.isfinite(replicates)]
     if architectures < 3 or len(finite) < (1 - MOST_EMPTY) * len(replicates):
         return Interval(np.nan, np.nan, np.nan)
     free = architectures - 1
-    error = finite.std(ddof=1) * np.sqrt(architectures / free)
+    quartiles = np.quantile(finite, [0.25, 0.75])
+    error = (quartiles[1] - quartiles[0]) / NORMAL_QUARTILES * np.sqrt(architectures / free)
     half = stdtrit(free, (1 + CONFIDENCE) / 2) * error
     p = 2 * stdtr(free, -abs(estimate) / error) if error > 0 else np.nan
     return Interval(float(estimate - half), float(estimate + half), float(p))

@@ -52,6 +52,11 @@ class Row(NamedTuple):
         return self._replace(note="; ".join(dict.fromkeys(parts)))
 
     @property
+    def too_few_permutations(self) -> bool:
+        """Whether its note says that no p below 0.05 was possible."""
+        return "distinct permutations" in self.note
+
+    @property
     def above(self) -> bool:
         """Whether the interval lies above 0."""
         return self.low > 0

@@ -67,7 +67,7 @@ def basis(row: tuple) -> str:
         return ""
     ordered = "ordered " if row.finding in ("linear", "transfer") else ""
     own = " of its own" if row.finding == "exception" else ""
-    drawn = "resampled studies" if row.finding == "linear" else "permutations"
+    drawn = "resampled studies" if row.finding in ("linear", "transfer") else "permutations"
     return (
         f"{p_text(row.p)}; {row.n_pairs} {ordered}pair{'' if row.n_pairs == 1 else 's'}{own}, "
         f"{row.n_models} models; {row.resamples} {drawn}, seed {row.seed}"
@@ -78,4 +78,5 @@ def p_text(p: float) -> str:
     """A p value as text, with two digits that count."""
     if not math.isfinite(p):
         return f"p {MISSING}"
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.{max(2, 1 - math.floor(math.log10(p)))}f}"
+    digits = min(4, max(2, 1 - math.floor(math.log10(p)))) if p > 0 else 4
+    return "p\u00a0<\u00a00.0001" if p < 0.0001 else f"p\u00a0=\u00a0{p:.{digits}f}"

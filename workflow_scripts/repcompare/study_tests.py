@@ -41,7 +41,7 @@ def findings_table(
             geometry,
             transfer,
             attack,
-            lambda names: outcomes(attack, names),
+            outcomes(attack, models.names),
             resampling,
         )
     retraining, exception = geometry_verdicts(retraining, exception, deviations, seeds)

@@ -1,7 +1,5 @@
 """Finding 4 tested: do pairs of more similar geometry transfer more, given source and target?"""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
@@ -20,8 +18,8 @@ from repcompare.node_permutations import (
 )
 from repcompare.pair_matrices import Models, alone, pair_logits, standard_errors
 
-# The permutations of the deciding test.
-DECIDING = "architectures"
+# The versions that decide: one has the p, the other the interval.
+PERMUTED, RESAMPLED = "architectures", "bootstrap"
 
 
 def transfer_rows(
@@ -29,7 +27,7 @@ def transfer_rows(
     geometry: pd.DataFrame,
     transfer: pd.DataFrame,
     attack: Attack,
-    outcomes: Callable[[list[str]], ImageOutcomes],
+    outcomes: ImageOutcomes,
     resampling: Resampling,
 ) -> list[Row]:
     """For every measure, the slope of the logit of transfer on similarity, in logits per unit.
@@ -41,9 +39,13 @@ def transfer_rows(
     `mantel` and `spearman`, plain correlations with models permuted at will, which disregard source
     and target effects and architectures and so are no tests of the finding.
 
-    `outcomes` reads the images' outcomes for models by name.
+    `outcomes` are of the same strength, with the places of `models`.
     """
     y = pair_logits(models, transfer, attack)
+    images = image_weights(
+        outcomes.counted.shape[1], resampling.bootstraps, resampling.generator(6)
+    )
+    resampled = outcomes.logits(images, len(models))
     measures = list(geometry["measure"].unique())
     adjusted = {chosen(measures, MEASURE), WITHIN_CLASSES}
     rows = []
@@ -56,10 +58,9 @@ def transfer_rows(
             continue
         note = left_out(name for name, out in zip(models.names, dropped, strict=True) if out)
         found = slope_rows(kept, x[places], y[places], resampling, full=measure in adjusted)
-        if measure in adjusted:
-            found.append(
-                bootstrap_row(found[0], kept, table, x[places], outcomes(kept.names), resampling)
-            )
+        error = kept.symmetric(table.assign(error=standard_errors(table)), "error")
+        drawn = resampled[:, ~dropped][:, :, ~dropped]
+        found.append(bootstrap_row(found[0], kept, x[places], error, drawn, resampling))
         found += correlation_rows(kept, x[places], y[places], resampling)
         rows += [row._replace(measure=measure).noted(note) for row in found]
     return rows
@@ -85,7 +86,7 @@ def slope_rows(
 
     blocks = block_terms(models)
     rows = [
-        fitted(DECIDING, by_architecture, ways, terms=term),
+        fitted(PERMUTED, by_architecture, ways, terms=term),
         fitted("seeds", by_seed, orders, terms=blocks),
         fitted("different_architectures", by_architecture, ways, within=~same),
         fitted("same_architecture", by_seed, orders, within=same),
@@ -134,41 +135,34 @@ def slope_row(row: Row, fit: Fit, permutations: np.ndarray, distinct: int) -> Ro
 def bootstrap_row(
     row: Row,
     models: Models,
-    table: pd.DataFrame,
     x: np.ndarray,
-    outcomes: ImageOutcomes,
+    error: np.ndarray,
+    resampled: np.ndarray,
     resampling: Resampling,
 ) -> Row:
     """The interval of the slope of `row` by resampling models × images.
 
-    Transfer is counted again on the resampled images; a similarity moves by the error that its
-    jackknife over the images found.
+    `resampled` (B, M, M) is transfer counted again on resampled images; a similarity moves by the
+    `error` (M, M) that its jackknife over the images found.
     """
+    row = row._replace(version=RESAMPLED, resamples=resampling.bootstraps)
+    if not np.isfinite(row.effect):
+        return row
     weights = model_weights(models.architecture, resampling.bootstraps, resampling.generator(5))
-    images = image_weights(
-        outcomes.counted.shape[1], resampling.bootstraps, resampling.generator(6)
-    )
-    error = models.symmetric(table.assign(error=standard_errors(table)), "error")
     generator = resampling.generator(7)
-    same = models.same.astype(float)
+    off = ~np.eye(len(models), dtype=bool)
     slopes = np.empty(resampling.bootstraps)
-    # A study of M models solves for 2M effects: as many numbers as 4 pairs each hold.
+    # Normal equations of 2M effects hold as many numbers as four matrices of pairs; twice for LU.
     for part in chunks(resampling.bootstraps, 8 * x.size):
-        size = part.stop - part.start
-        draws = np.triu(generator.standard_normal((size, *x.shape)), 1)
+        y = resampled[part]
+        draws = np.triu(generator.standard_normal(y.shape), 1)
         moved = x + error * (draws + draws.transpose(0, 2, 1))
-        y = outcomes.logits(images[part], len(models))
-        used = np.isfinite(x) & np.isfinite(y).all(axis=0) & ~np.eye(len(models), dtype=bool)
+        used = off & np.isfinite(x) & np.isfinite(y).all(axis=0)
+        same = models.same.astype(float)
         slopes[part] = weighted_slopes(moved, y, used, same, weights[part])
     found = interval(row.effect, slopes, len(models.architectures))
-    return row._replace(
-        version="bootstrap",
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        resamples=resampling.bootstraps,
-        note="" if np.isfinite(found.p) else "the slope is undefined in too many resampled studies",
-    )
+    reason = "" if np.isfinite(found.p) else "no slope in too many resampled studies"
+    return row._replace(low=found.low, high=found.high, p=found.p, note=reason)
 
 
 def correlation_rows(

@@ -13,7 +13,7 @@ from repcompare.geometry_tests import FEWEST_SEEDS, WIDTH_RATIO
 from repcompare.linear_tests import MOST_OF_THE_VARIANCE
 from repcompare.mrqap import LEVEL
 from repcompare.node_permutations import FEWEST_DISTINCT
-from repcompare.transfer_tests import DECIDING
+from repcompare.transfer_tests import PERMUTED, RESAMPLED
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
 
@@ -73,12 +73,13 @@ RULES = {
     "transfer": Rule(
         "Pairs with more similar geometry show higher adversarial transfer.",
         "β is the slope of the logit of transfer on debiased CKA, in logits per unit, given an "
-        "effect of every source, of every target and of sharing an architecture. Supported if "
-        f"β > 0 and p ≤ {LEVEL:g}, contradicted if β < 0 and p ≤ {LEVEL:g}, where p is MRQAP's "
-        "(pivotal t) over permutations of whole architectures with equally many seeds, and the "
-        "interval holds the slopes that this test does not refuse. Needs "
-        f"{FEWEST_DISTINCT} distinct permutations: four architectures. The rows beside it permute "
-        "seeds within architectures, and resample models and images.",
+        "effect of every source, of every target and of sharing an architecture. Supported if p ≤ "
+        f"{LEVEL:g} and the 95 % interval of β lies above 0, contradicted if it lies below. p is "
+        "MRQAP's (pivotal t) over permutations of whole architectures with equally many seeds; the "
+        "interval resamples architectures and images, with Student's t, and so allows β to differ "
+        f"between architectures. Needs {FEWEST_DISTINCT} distinct permutations: four "
+        "architectures. The other rows permute seeds within architectures, take pairs of "
+        "different architectures alone, and adjust for accuracy and width.",
         "geometry_against_transfer",
     ),
 }
@@ -203,16 +204,28 @@ def survives(row: Row) -> bool:
 
 
 def transfer_verdict(rows: list[Row]) -> list[Row]:
-    """Finding 4: the rows of `transfer_tests.transfer_rows`, the deciding one marked."""
+    """Finding 4: the rows of `transfer_tests.transfer_rows`, the deciding one marked.
+
+    That is the one with the interval; it gets the p of the permutations of architectures.
+    """
     if not rows:
         return [nothing("transfer", "no pair of models with a similarity and a transfer rate")]
     measure = chosen((row.measure for row in rows), MEASURE)
-    decided = next(row for row in rows if row.measure == measure and row.version == DECIDING)
-    if not np.isfinite(decided.p) or "distinct permutations" in decided.note:
-        return marked(rows, decided, INCONCLUSIVE)
-    if decided.p > LEVEL:
-        return marked(rows, decided, INCONCLUSIVE, "the interval includes 0")
-    return marked(rows, decided, SUPPORTED if decided.effect > 0 else CONTRADICTED)
+    own = {row.version: row for row in rows if row.measure == measure}
+    permuted, decided = own[PERMUTED], own[RESAMPLED]
+    if not np.isfinite(permuted.p) or permuted.too_few_permutations:
+        return marked(rows, decided, INCONCLUSIVE, permuted.note, p=permuted.p)
+    basis = f"p from {permuted.resamples} permutations of whole architectures"
+    if not np.isfinite(decided.low):
+        return marked(rows, decided, INCONCLUSIVE, basis, p=permuted.p)
+    verdict = INCONCLUSIVE
+    if permuted.p > LEVEL:
+        basis += ", above 0.05"
+    elif not (decided.above or decided.below):
+        basis += "; the interval over models and images includes 0"
+    else:
+        verdict = SUPPORTED if decided.above else CONTRADICTED
+    return marked(rows, decided, verdict, basis, p=permuted.p)
 
 
 def marked(
