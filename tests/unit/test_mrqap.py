@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import t as student
 from unit.simulated_studies import transfer_study, within_monte_carlo_error
 
-from repcompare.mrqap import PairDesign, mantel, mrqap
+from repcompare.mrqap import PairDesign, mantel, mrqap, permuted_products
 from repcompare.node_permutations import of_architectures, of_models, of_seeds
 from repcompare.transfer_tests import ranks
 
@@ -87,6 +87,49 @@ def test_the_test_is_that_of_freedman_and_lane_term_by_term():
     reached = np.abs(permuted) >= abs(t_of(y)) * (1 - 1e-9)
     fit = mrqap(study.x, study.y, permutations, terms=same_term(study))
     assert fit.p == (1 + reached.sum()) / (1 + len(permutations))
+
+
+def test_a_term_that_permutations_move_is_taken_out_again_where_the_predictor_has_come_to_lie():
+    study = transfer_study(np.random.default_rng(3), 4, 2, beta=0.3)
+    term = np.abs(np.subtract.outer(*[np.random.default_rng(4).normal(size=8)] * 2))
+    permutations = by_architecture(study)
+    rows, columns = np.nonzero(~np.eye(8, dtype=bool))
+    design = np.hstack([dummies(study, rows, columns), term[rows, columns][:, None]])
+
+    def residual(values):
+        return values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+
+    def correlation(values):
+        one, other = residual(values), residual(study.y[rows, columns])
+        return abs(one @ other) / np.sqrt((one @ one) * (other @ other))
+
+    x = residual(study.x[rows, columns])
+    matrix = np.zeros((8, 8))
+    matrix[rows, columns] = x
+    permuted = [correlation(matrix[row][:, row][rows, columns]) for row in permutations]
+    reached = np.array(permuted) >= correlation(x) * (1 - 1e-9)
+    terms = np.stack([study.same, term])
+    fit = mrqap(study.x, study.y, permutations, terms=terms)
+    assert fit.p == (1 + reached.sum()) / 24
+    design = np.hstack([study.x[rows, columns][:, None], design])
+    expected = np.linalg.lstsq(design, study.y[rows, columns], rcond=None)[0][0]
+    assert fit.slope == pytest.approx(expected)
+
+
+def test_a_permuted_predictor_is_measured_by_what_the_terms_leave_of_it():
+    rng = np.random.default_rng(5)
+    rows, columns = np.nonzero(~np.eye(6, dtype=bool))
+    x, basis = rng.normal(size=30), rng.normal(size=(30, 1))
+    basis /= np.linalg.norm(basis)
+    x, against = (each - basis @ (basis.T @ each) for each in (x, rng.normal(size=(30, 2))))
+    permutations = of_models(6, 20, rng)
+    matrix = np.zeros((6, 6))
+    matrix[rows, columns] = x
+    left = np.array([matrix[row][:, row][rows, columns] for row in permutations])
+    left -= left @ basis @ basis.T
+    expected = left @ against / np.linalg.norm(left, axis=1)[:, None]
+    found = permuted_products(PairDesign(rows, columns, basis), x, against, permutations)
+    assert pytest.approx(expected) == found.T
 
 
 @pytest.mark.parametrize(

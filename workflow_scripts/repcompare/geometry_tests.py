@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from repcompare.finding_rows import MEASURE, WITHIN_CLASSES, Resampling, Row, chosen, left_out
-from repcompare.mrqap import joined
 from repcompare.node_permutations import FEWEST_DISTINCT, groupings, of_models
 from repcompare.pair_matrices import Models, alone, by_measure
 from repcompare.self_similarity import (
@@ -163,8 +162,3 @@ def spread_of_pairs(models: Models, x: np.ndarray) -> float:
     """The standard deviation of the similarity over pairs of different architectures."""
     values = x[~models.same & np.isfinite(x)]
     return float(values.std()) if len(values) > 2 else np.nan
-
-
-def joined_notes(rows: list[Row]) -> str:
-    """All notes of some rows."""
-    return joined(*dict.fromkeys(row.note for row in rows))
