@@ -3,12 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from unit.simulated_studies import geometry_study
 from unit.synthetic_tables import findings, tables
 from unit.test_figures import FIGURES
 
 from repcompare import verdicts
-from repcompare.finding_rows import Row
-from repcompare.geometry_tests import accuracy_adjusted, matched_widths
+from repcompare.finding_rows import Resampling, Row
+from repcompare.geometry_tests import (
+    accuracy_adjusted,
+    geometry_rows,
+    matched_widths,
+    spread_of_pairs,
+)
 from repcompare.pair_matrices import Models, alone, by_measure
 from repcompare.storage import write_csv
 from repcompare.tables import read_table, write_table
@@ -46,7 +52,7 @@ def test_what_was_built_into_a_study_is_found(whole):
     assert table.loc["transfer", "p"] == permuted["p"].item() == 1 / 120
     # One of five stands out, and three seeds do not show that four do not.
     assert table.loc["retraining", "verdict"] == "inconclusive"
-    assert "of 5 architectures 1 are more similar to themselves" in table.loc["retraining", "note"]
+    assert "1 of 5 architectures are more similar to" in table.loc["retraining", "note"]
 
 
 def test_opposites_contradict():
@@ -194,6 +200,55 @@ def test_retraining_averages_over_architectures_what_exception_tells_one_by_one(
     assert mean["effect"].item() == pytest.approx(each["effect"].mean())
     assert (each["n_pairs"] == 3).all()
     assert mean["n_pairs"].item() == 105
+
+
+def geometry_verdicts_of(extra, seeds, studies=60):
+    """The share of simulated studies with each verdict on retraining and on exception."""
+    rng = np.random.default_rng(0)
+    found = {"retraining": [], "exception": []}
+    for number in range(studies):
+        study = geometry_study(rng, extra, seeds)
+        places = range(len(study.x))
+        names = [f"a{study.architecture[model]}/seed{model % seeds}" for model in places]
+        models = pd.DataFrame({"model": names, "seed": [model % seeds for model in places]})
+        models["architecture"] = [name.split("/")[0] for name in names]
+        models["test_accuracy"] = 0.9 + 0.01 * rng.random(len(names))
+        models = Models.of(models.assign(representation_width=64))
+        first, second = np.triu_indices(len(names), 1)
+        ends = {"model_a": np.array(names)[first], "model_b": np.array(names)[second]}
+        geometry = pd.DataFrame(ends | {"measure": "cka_debiased", "value": study.x[first, second]})
+        rows = geometry_rows(models, geometry, Resampling(399, 100, number))
+        deviations = {"cka_debiased": spread_of_pairs(models, study.x)}
+        counts = dict.fromkeys(models.architectures, seeds)
+        for decided, *_ in verdicts.geometry_verdicts(*rows, deviations, counts):
+            found[decided.finding].append(decided.verdict)
+    return {
+        finding: {verdict: given.count(verdict) / studies for verdict in set(given)}
+        for finding, given in found.items()
+    }
+
+
+def test_where_retraining_makes_no_difference_five_seeds_say_so_and_name_no_exception():
+    shares = geometry_verdicts_of(np.zeros(5), 5)
+    assert shares["retraining"]["supported"] > 0.9
+    assert shares["exception"].get("supported", 0) <= 0.05
+
+
+def test_where_every_architecture_resembles_itself_retraining_is_contradicted():
+    shares = geometry_verdicts_of(np.full(5, 4.0), 3)
+    assert shares["retraining"] == {"contradicted": 1.0}
+
+
+def test_a_moderate_difference_that_is_not_found_is_not_taken_for_none():
+    shares = geometry_verdicts_of(np.full(5, 1.0), 3)
+    assert shares["retraining"].get("supported", 0) <= 0.05
+    assert shares["retraining"]["inconclusive"] > 0.5
+
+
+def test_one_exception_is_named_and_leaves_the_rest_as_they_are():
+    shares = geometry_verdicts_of(np.array([6.0, 0, 0, 0, 0]), 5)
+    assert shares["exception"] == {"supported": 1.0}
+    assert shares["retraining"]["supported"] > 0.9
 
 
 def models_of(accuracy, width):

@@ -28,7 +28,8 @@ def geometry_rows(
     """The rows of retraining (means over architectures) and of exception (one an architecture).
 
     Every measure of `geometry` (as `similarity.similarities` reads it) in its plain version, the
-    deciding one and CKA within classes in all `VERSIONS`.
+    deciding one and CKA within classes in all `VERSIONS`. In retraining `rest` is the plain mean
+    over the architectures that are not found to be more similar to themselves.
     """
     retraining, exception = [], []
     matrices = by_measure(models, geometry)
@@ -51,6 +52,8 @@ def geometry_rows(
                 seed=resampling.seed,
             )
             retraining.append(mean_row(row, kept, x, found).noted(note, too_few(kept)))
+            if version == "plain":
+                retraining.append(rest_row(retraining[-1], found))
             exception += [
                 architecture_row(row, kept, x, found, place).noted(note, too_few(kept))
                 for place in range(len(kept.architectures))
@@ -124,6 +127,17 @@ def mean_row(row: Row, models: Models, x: np.ndarray, found: Differences) -> Row
         n_models=len(models),
     )
     return row.noted("" if np.isfinite(found.mean) else undefined(models, row.version))
+
+
+def rest_row(mean: Row, found: Differences) -> Row:
+    """The mean of Δ over the architectures that are not found to be more similar to themselves."""
+    row = mean._replace(
+        version="rest", effect=found.rest, low=found.rest_low, high=found.rest_high, p=np.nan
+    )
+    nothing = np.isfinite(found.mean) and not np.isfinite(found.rest)
+    return row.noted(
+        "every architecture is more similar to itself" if nothing else "no p of its own"
+    )
 
 
 def architecture_row(

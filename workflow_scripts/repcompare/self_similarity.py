@@ -14,11 +14,12 @@ from repcompare.node_permutations import chunks, p_value
 
 
 class Differences(NamedTuple):
-    """Δ of every architecture, (A,) each, and of their mean.
+    """Δ of every architecture, (A,) each, and means of them.
 
     `p` is adjusted for looking at all of them, `low` and `high` hold for all of them together;
-    `p_mean`, `mean_low` and `mean_high` are of `mean`, the mean of the defined Δ. NaN where an
-    architecture has no pair of its own, or none to compare with.
+    `p_mean`, `mean_low` and `mean_high` are of `mean`, the mean of the defined Δ, and `rest`,
+    `rest_low` and `rest_high` of the mean over the architectures that are not found to have Δ > 0.
+    NaN where an architecture has no pair of its own, or none to compare with, or no rest is left.
     """
 
     difference: np.ndarray
@@ -29,6 +30,9 @@ class Differences(NamedTuple):
     mean_low: float
     mean_high: float
     p_mean: float
+    rest: float
+    rest_low: float
+    rest_high: float
 
 
 def architecture_differences(
@@ -144,7 +148,7 @@ def max_t(
     defined = np.isfinite(observed)
     low, high, p = (np.full(len(observed), np.nan) for _ in range(3))
     if not defined.any():
-        return Differences(observed, low, high, p, *[np.nan] * 4)
+        return Differences(observed, low, high, p, *[np.nan] * 7)
     values = observed[defined]
     removed, found, reached = np.zeros(len(observed)), np.zeros(len(values), bool), 0.0
     adjusted = np.full(len(values), np.nan)
@@ -169,8 +173,22 @@ def max_t(
     half = critical(largest) * wider * np.where(np.isfinite(spread), spread, np.nan)
     p[defined], low[defined], high[defined] = adjusted, values - half, values + half
     off = critical(means)
+    rest, rest_off, others = np.nan, np.nan, ~(found & (values > 0))
+    if others.any():
+        rest = float(values[others].mean())
+        rest_off = critical(np.abs(np.nanmean(draws[:, others], axis=1))) * wider
     return Differences(
-        observed, low, high, p, average, average - off, average + off, p_value(means, abs(average))
+        observed,
+        low,
+        high,
+        p,
+        mean=average,
+        mean_low=average - off,
+        mean_high=average + off,
+        p_mean=p_value(means, abs(average)),
+        rest=rest,
+        rest_low=rest - rest_off,
+        rest_high=rest + rest_off,
     )
 
 

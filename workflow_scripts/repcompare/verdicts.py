@@ -49,13 +49,14 @@ RULES = {
         "Retraining an architecture from another initialisation does not generally give a more "
         "similar geometry than another architecture does.",
         "Δ is the mean similarity (debiased CKA) of the pairs of an architecture less that of its "
-        "pairs with others. An architecture is no more similar to itself if the upper end of Δ's "
-        f"interval is below {NEGLIGIBLE:g} standard deviations of the pairs of different "
-        f"architectures; it is more similar if otherwise Δ > 0 with p ≤ {LEVEL:g}. Contradicted "
-        "if more than half of the architectures are more similar to themselves, supported if at "
-        "least half are not. p and intervals hold for all architectures together (max-T over "
-        f"permuted architecture labels). Needs two architectures with {FEWEST_SEEDS} seeds and "
-        f"{FEWEST_DISTINCT} ways to label the models. The effect shown is the mean Δ.",
+        "pairs with others. An architecture is more similar to itself if Δ > 0 with p ≤ "
+        f"{LEVEL:g} and its interval does not end below {NEGLIGIBLE:g} standard deviations of the "
+        "pairs of different architectures, which counts as negligible. Contradicted if more than "
+        "half of the architectures are, or if the interval of the mean Δ of the rest lies above "
+        "what is negligible; supported if it ends below. p and intervals of the architectures "
+        "hold for all together (step-down max-T over permuted architecture labels). Needs two "
+        f"architectures with {FEWEST_SEEDS} seeds and {FEWEST_DISTINCT} ways to label the models. "
+        "The effect shown is the mean Δ over all architectures.",
         "same_and_cross_architecture",
     ),
     "exception": Rule(
@@ -139,15 +140,18 @@ def geometry_verdicts(
     lacking = mean.note or ("" if np.isfinite(negligible) else "too few pairs to judge Δ by")
     if len(judged) < 2 and not lacking:
         lacking = f"needs 2 architectures with {FEWEST_SEEDS} seeds, there is {len(judged)}"
-    counts = (
-        f"of {len(judged)} architectures {len(alike)} are more similar to themselves, "
-        f"{len(unlike)} are not, {len(judged) - len(alike) - len(unlike)} are undecided"
-    )
+    rest = next(row for row in retraining if row.measure == measure and row.version == "rest")
     verdict = INCONCLUSIVE
-    if not lacking and len(alike) > len(judged) / 2:
+    if not lacking and (len(alike) > len(judged) / 2 or rest.low > negligible):
         verdict = CONTRADICTED
-    elif not lacking and len(unlike) >= len(judged) / 2:
+    elif not lacking and not rest.high >= negligible:
         verdict = SUPPORTED
+    counts = f"{len(alike)} of {len(judged)} architectures are more similar to themselves"
+    if np.isfinite(rest.effect):
+        counts += (
+            f", the mean Δ of the rest is {rest.effect:.3f}, interval {rest.low:.3f} to "
+            f"{rest.high:.3f}, where up to {negligible:.3f} is negligible"
+        )
     marked_mean = marked(retraining, mean, verdict, lacking or counts)
     return marked_mean, exception_verdict(exception, measure, judged, alike, unlike, lacking)
 
