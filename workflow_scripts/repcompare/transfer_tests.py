@@ -69,7 +69,7 @@ def transfer_rows(
 def slope_rows(
     models: Models, x: np.ndarray, y: np.ndarray, resampling: Resampling, *, full: bool
 ) -> list[Row]:
-    """The slope in every version of the regression, the deciding one first."""
+    """The slope in every version of the regression that applies, the deciding one first."""
     same = models.same
     term = same[None].astype(float)
     count = resampling.permutations
@@ -84,13 +84,16 @@ def slope_rows(
             distinct,
         )
 
-    blocks = block_terms(models)
     rows = [
         fitted(PERMUTED, by_architecture, ways, terms=term),
-        fitted("seeds", by_seed, orders, terms=blocks),
         fitted("different_architectures", by_architecture, ways, within=~same),
-        fitted("same_architecture", by_seed, orders, within=same),
     ]
+    # With one seed each there is no pair to look at, and a term for every pair.
+    if orders > 1:
+        rows += [
+            fitted("seeds", by_seed, orders, terms=block_terms(models)),
+            fitted("same_architecture", by_seed, orders, within=same),
+        ]
     if full:
         rows += [
             fitted(
