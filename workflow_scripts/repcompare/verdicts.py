@@ -149,8 +149,8 @@ def geometry_verdicts(
     counts = f"{len(alike)} of {len(judged)} architectures are more similar to themselves"
     if np.isfinite(rest.effect):
         counts += (
-            f", the mean Δ of the rest is {rest.effect:.3f}, interval {rest.low:.3f} to "
-            f"{rest.high:.3f}, where up to {negligible:.3f} is negligible"
+            f", the mean Δ of the rest is {rest.effect:.4f}, interval {rest.low:.4f} to "
+            f"{rest.high:.4f}, where up to {negligible:.4f} is negligible"
         )
     marked_mean = marked(retraining, mean, verdict, lacking or counts)
     return marked_mean, exception_verdict(exception, measure, judged, alike, unlike, lacking)
@@ -219,12 +219,12 @@ def transfer_verdict(rows: list[Row]) -> list[Row]:
     permuted, decided = own[PERMUTED], own[RESAMPLED]
     if not np.isfinite(permuted.p) or permuted.too_few_permutations:
         return marked(rows, decided, INCONCLUSIVE, permuted.note, p=permuted.p)
-    basis = f"p from {permuted.resamples} permutations of whole architectures"
+    basis = f"tested by {permuted.resamples} permutations of whole architectures"
     if not np.isfinite(decided.low):
         return marked(rows, decided, INCONCLUSIVE, basis, p=permuted.p)
     verdict = INCONCLUSIVE
     if permuted.p > LEVEL:
-        basis += ", above 0.05"
+        basis += f": p above {LEVEL:g}"
     elif not (decided.above or decided.below):
         basis += "; the interval over models and images includes 0"
     else:
