@@ -28,6 +28,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/attack.py
 	$(BIN)/python benchmarks/strength.py
 	$(BIN)/python benchmarks/train.py
+	$(BIN)/python benchmarks/permutations.py
 
 # Needs uv. Resolves for every platform and Python at once; the conda environment gets the same pins.
 lock:

@@ -19,6 +19,7 @@ include: "rules/attack.smk"
 include: "rules/transfer.smk"
 include: "rules/features.smk"
 include: "rules/summary.smk"
+include: "rules/findings.smk"
 include: "rules/report.smk"
 
 
@@ -40,6 +41,7 @@ rule all:
         every_block(rules.evaluate_transfer.output),
         every_block(rules.compare_features.output),
         rules.summarise.output,
+        rules.test_findings.output,
         rules.draw_figures.output,
         rules.draw_examples.output,
         rules.draw_gallery.output,

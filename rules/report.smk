@@ -108,6 +108,7 @@ rule draw_gallery:
 rule write_report:
     input:
         **rules.summarise.output,
+        findings=rules.test_findings.output.findings,
         dataset=DATASET,
         figures=[
             rules.draw_figures.output.svg,

@@ -25,6 +25,7 @@ TABLES = (
     "attacks",
     "attack_steps",
     "attack_growth",
+    "findings",
 )
 
 

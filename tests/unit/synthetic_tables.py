@@ -3,6 +3,11 @@
 import numpy as np
 import pandas as pd
 
+from repcompare.finding_rows import Resampling
+from repcompare.findings import rates_at
+from repcompare.image_outcomes import ImageOutcomes
+from repcompare.study_tests import findings_table
+
 EPSILONS = {
     "linf": [("2/255", 2 / 255), ("4/255", 4 / 255), ("8/255", 8 / 255), ("16/255", 16 / 255)],
     "l2": [("0.25", 0.25), ("0.5", 0.5), ("1", 1.0)],
@@ -52,6 +57,24 @@ def tables(
         "attack_growth": growth_table(models, architecture),
         "pairs": pairs_table(maps, geometry, transfer),
     }
+
+
+def findings(study, **settings) -> pd.DataFrame:
+    """findings.csv of a study of `tables`, from few permutations unless `settings` say more."""
+    resampling = Resampling(**{"permutations": 199, "bootstraps": 100, "seed": 0} | settings)
+    return findings_table(study, lambda attack, names: outcomes(study, attack, names), resampling)
+
+
+def outcomes(study, attack, names, random_state: int = 0) -> ImageOutcomes:
+    """Images that are fooled at random, as many of each pair as its row of `transfer` says."""
+    table = rates_at(study["transfer"], attack)
+    places = {name: place for place, name in enumerate(names)}
+    table = table[table["source"].isin(names) & table["target"].isin(names)]
+    rows, columns = (table[end].map(places).to_numpy() for end in ("source", "target"))
+    count = (table["n"] * table["fooled"]).round().to_numpy(int)
+    images = np.tile(np.arange(int(table["n"].max())), (len(table), 1))
+    order = np.random.default_rng(random_state).permuted(images, axis=1)
+    return ImageOutcomes(rows, columns, np.ones(order.shape, bool), order < count[:, None])
 
 
 def pairwise_similarity(models, architecture, exception, random):
@@ -104,22 +127,23 @@ def ends(models, architecture, a, b):
 def maps_table(models, architecture, similarity, random):
     columns = ["source", "target", "source_architecture", "target_architecture", "family", "n_fit"]
     columns += ["n_test", "d_source", "d_target", "lambda", "r2_fit", "r2_test", "r2_floor"]
-    columns += ["stitched_accuracy", "target_accuracy", "recovered_accuracy", "agreement", "note"]
+    columns += ["r2_test_low", "r2_test_high", "stitched_accuracy", "target_accuracy"]
+    columns += ["recovered_accuracy", "recovered_accuracy_low", "recovered_accuracy_high"]
+    columns += ["agreement", "note"]
     rows = []
     for a, b in ordered(models):
         for family, shift in FAMILIES.items():
             r2 = similarity[a, b] + shift + 0.005 * random.normal()
             stitched = 0.985 - 0.1 * (1 - r2)
+            recovered = (stitched - 0.1) / 0.885
             rows.append(
                 ends(models, architecture, a, b)
                 | {"family": family, "n_fit": 1200, "n_test": 597, "d_source": 64, "d_target": 64}
                 | {"lambda": 1.0 if family == "ridge" else 0.0, "r2_fit": r2 + 0.01, "r2_test": r2}
                 | {"r2_floor": 64 / 1199, "stitched_accuracy": stitched, "target_accuracy": 0.985}
-                | {
-                    "recovered_accuracy": (stitched - 0.1) / 0.885,
-                    "agreement": stitched,
-                    "note": "",
-                }
+                | {"r2_test_low": r2 - 0.005, "r2_test_high": r2 + 0.005, "agreement": stitched}
+                | {"recovered_accuracy": recovered, "recovered_accuracy_low": recovered - 0.01}
+                | {"recovered_accuracy_high": recovered + 0.01, "note": ""}
             )
     return pd.DataFrame(rows, columns=columns)
 

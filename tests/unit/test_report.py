@@ -1,5 +1,6 @@
 """The page is whole in itself, tells the study's numbers, and works in a browser."""
 
+import html
 import html.parser
 import json
 import re
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from unit.synthetic_tables import tables
+from unit.synthetic_tables import findings, tables
 from unit.test_figures import FIGURES
 
-from repcompare import report, report_tables
+from repcompare import report, report_tables, report_verdicts
 from repcompare.plot_style import save
 from repcompare.report_tables import Column
+from repcompare.verdicts import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "report" / "template.html.j2"
@@ -44,7 +46,8 @@ PROVENANCE = {
 
 
 def page(size, figures=None, **study):
-    content = tables(*size) | {"costs": COSTS}
+    content = tables(*size)
+    content |= {"costs": COSTS, "findings": findings(content)}
     return report.render_report(TEMPLATE, content, figures or {}, STUDY | study, PROVENANCE)
 
 
@@ -142,6 +145,52 @@ def test_the_page_tells_the_studys_numbers(whole_page):
     assert "10 classes, images of 1×8×8: train 1200, test 597" in whole_page
     assert "<td>train</td><td" in whole_page
     assert "study: digits" in whole_page
+
+
+def test_every_verdict_stands_at_the_top_with_effect_p_n_rule_and_a_link_to_its_figure():
+    study = tables(5, 3, exception=0.1)
+    table = findings(study, permutations=999)
+    shown = {verdict.id: verdict for verdict in report_verdicts.verdicts(table)}
+    assert list(shown) == ["linear", "retraining", "exception", "transfer"]
+    decided = table[table["verdict"] != ""].set_index("finding")
+    row = decided.loc["exception"]
+    assert shown["exception"].effect == (
+        f"Δ of resnext29 by CKA (debiased): +{row['effect']:.3f}, "
+        f"95\u00a0% interval +{row['low']:.3f} to +{row['high']:.3f}"
+    )
+    assert shown["exception"].basis == (
+        f"p\u00a0=\u00a0{row['p']:.4f}; 3 pairs of its own, 15 models; 999 permutations, seed 0"
+    )
+    assert "210 ordered pairs, 15 models; 100 resampled studies" in shown["transfer"].basis
+    assert "tested by 119 permutations of whole architectures" in shown["transfer"].note
+    assert "180 ordered pairs, 15 models; 100 resampled studies" in shown["linear"].basis
+
+
+def test_the_page_opens_with_the_verdicts_and_their_rules(whole_page):
+    top = whole_page[whole_page.index('<ol class="verdicts">') : whole_page.index("<article")]
+    assert re.findall(r'<li id="verdict-(\w+)">', top) == list(RULES)
+    assert len(re.findall(r'<span class="verdict (\w+)">\1</span>', top)) == 4
+    for rule in RULES.values():
+        assert rule.rule in html.unescape(top)
+        assert f'href="#figure-{rule.figure}"' in top
+    assert top.count("<summary>The rule behind the verdict</summary>") == 4
+    assert "needs 3 seeds" in top.lower()
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (0.0, "p < 0.0001"),
+        (0.00001, "p < 0.0001"),
+        (0.0001, "p = 0.0001"),
+        (0.0017, "p = 0.0017"),
+        (0.25, "p = 0.25"),
+        (1.0, "p = 1.00"),
+    ],
+)
+def test_p_has_two_digits_that_count_down_to_the_fourth(p, text):
+    assert report_verdicts.p_text(p).replace("\u00a0", " ") == text
+    assert report_verdicts.p_text(float("nan")) == "p –"
 
 
 @pytest.mark.parametrize(

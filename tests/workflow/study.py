@@ -19,7 +19,7 @@ BLOCKS = [("resnet", "resnet"), ("resnet", "vgg"), ("vgg", "vgg")]
 
 MODEL_RULES = ("train", "dump_activations", "describe", "attack", "extract_features")
 BLOCK_RULES = ("compare", "evaluate_transfer", "compare_features")
-REPORT = ("summarise", "draw_figures", "draw_examples", "write_report")
+REPORT = ("summarise", "test_findings", "draw_figures", "draw_examples", "write_report")
 GALLERY = ("draw_gallery",)
 ALL_RULES = ("prepare_data", *MODEL_RULES, *BLOCK_RULES, *GALLERY, *REPORT)
 
@@ -41,6 +41,7 @@ ONWARDS = {
     "compare": ("compare", *REPORT),
     "evaluate_transfer": ("evaluate_transfer", *REPORT),
     "summarise": REPORT,
+    "test_findings": ("test_findings", "write_report"),
     "draw_figures": ("draw_figures", "write_report"),
     "draw_examples": ("draw_examples", "write_report"),
     "write_report": ("write_report",),

@@ -45,6 +45,7 @@ def test_comments_docstrings_and_blank_lines_rerun_nothing(study):
         ("transfer", ["evaluate_transfer"]),
         ("blocks", ["compare", "evaluate_transfer", "compare_features"]),
         ("summary", ["summarise"]),
+        ("mrqap", ["test_findings"]),
         ("figures", ["draw_figures"]),
         ("gallery", ["draw_examples", "draw_gallery"]),
         ("report", ["write_report"]),

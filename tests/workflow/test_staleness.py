@@ -65,6 +65,7 @@ def test_a_new_seed_of_an_architecture_runs_its_model_and_the_blocks_of_the_arch
         ("attack__variants", {"far": {"target": "random"}}, "attack"),
         ("transfer__batch_size", 100, "evaluate_transfer"),
         ("features__steps", 4, "extract_features"),
+        ("statistics__permutations", 499, "test_findings"),
         ("report__title", "Another title", "write_report"),
     ],
 )
@@ -180,6 +181,7 @@ def test_another_place_of_the_raw_data_reruns_nothing(new_study):
         ("figures/similarity.svg", onwards("draw_figures")),
         ("figures/adversarial_examples.png", onwards("draw_examples")),
         ("tables/pairs.csv", onwards("summarise")),
+        ("tables/findings.csv", onwards("test_findings")),
         ("models/vgg/seed0/controls.csv", onwards("describe", models=[("vgg", 0)])),
         ("blocks/resnet--vgg/geometry.csv", onwards("compare", blocks=[("resnet", "vgg")])),
         (

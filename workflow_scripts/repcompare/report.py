@@ -35,6 +35,7 @@ from repcompare.report_tables import (
     transfer_blocks,
     whole,
 )
+from repcompare.report_verdicts import verdicts
 
 MODELS = (
     Column("architecture", "architecture"),
@@ -147,10 +148,10 @@ def render_report(
 
     Args:
         template: the Jinja2 template.
-        tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks`, `features`,
-            `attack_steps`, `attack_growth` as in the CSV files (`epsilon_label` read as text),
-            `geometry` as `similarity.similarities` reads it, and `costs` as
-            `report_tables.read_costs` gives it.
+        tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks`,
+            `features`, `attack_steps`, `attack_growth` and `findings` as in the CSV files
+            (`epsilon_label` read as text), `geometry` as `similarity.similarities` reads it, and
+            `costs` as `report_tables.read_costs` gives it.
         figures: by name; the template places those it knows and leaves out those that are absent.
         study: `config` (the validated config) and `dataset`: `class_names`, `image_shape`
             (C, H, W) and `samples`, the number of images by split.
@@ -172,6 +173,7 @@ def render_report(
     return environment.get_template(template.name).render(
         title=title(study["config"]),
         summary=summary(tables["models"], study),
+        verdicts=verdicts(tables["findings"]),
         findings=[
             report_findings.linear(tables["maps"], tables["controls"]),
             report_findings.retraining(tables["geometry"]),
@@ -270,7 +272,7 @@ def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int
     """Each large table in full, or its number of rows if it is too long for a page."""
     return {
         name: whole(tables[name]) if len(tables[name]) <= LONGEST_TABLE else len(tables[name])
-        for name in ("maps", "geometry", "pairs", "transfer")
+        for name in ("findings", "maps", "geometry", "pairs", "transfer")
     }
 
 

@@ -1,0 +1,25 @@
+rule test_findings:
+    input:
+        **{
+            name: rules.summarise.output[name]
+            for name in ("models", "controls", "maps", "geometry", "transfer")
+        },
+        outcomes=every_block([rules.evaluate_transfer.output.transfer]),
+    output:
+        findings=f"{RESULTS}/tables/findings.csv",
+    log:
+        f"{LOGS}/test_findings.log",
+    benchmark:
+        f"{BENCHMARKS}/test_findings/table.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=stage_settings("test_findings.py", statistics=STUDY["statistics"]),
+    message:
+        "Testing the findings"
+    script:
+        "../workflow_scripts/test_findings.py"

@@ -1,0 +1,61 @@
+"""Studies simulated with a known truth: what their pairs share is built in piece by piece."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Study(NamedTuple):
+    """Similarity x and transfer y (M, M), who belongs to which architecture, which pairs share it."""
+
+    architecture: np.ndarray
+    same: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+
+
+def symmetric(size, rng):
+    noise = rng.normal(size=(size, size))
+    return (noise + noise.T) / np.sqrt(2)
+
+
+def transfer_study(rng, architectures=5, seeds=3, *, beta=0.0, slopes=0.0, blocks=1.0) -> Study:
+    """y_ij = source_i + target_j + (β + b_a + b_b) x_ij + 2 [same architecture] + noise.
+
+    Whatever makes a model similar to all others also makes it easy to fool; models of one
+    architecture share most of their effects; pairs of the same two architectures share noise of
+    variance `blocks`, in x and in y; `slopes` is the standard deviation of b.
+    """
+    size = architectures * seeds
+    architecture = np.repeat(np.arange(architectures), seeds)
+    same = architecture[:, None] == architecture
+
+    def effects():
+        return rng.normal(size=architectures)[architecture] + 0.5 * rng.normal(size=size)
+
+    def shared():
+        block = symmetric(architectures, rng)[np.ix_(architecture, architecture)]
+        return np.sqrt(blocks) * block + 2 * same
+
+    quality, bend = effects(), slopes * rng.normal(size=architectures)[architecture]
+    x = quality[:, None] + quality + shared() + symmetric(size, rng)
+    slope = beta + bend[:, None] + bend
+    y = effects()[:, None] + effects() + quality + slope * x + shared() + rng.normal(size=x.shape)
+    return Study(architecture, same, x, y)
+
+
+def geometry_study(rng, extra, seeds=3, *, quality=0.0) -> Study:
+    """x_ij = q_i + q_j + extra_a [i, j both of a] + noise; `quality` of an architecture is in q."""
+    extra = np.asarray(extra, float)
+    architecture = np.repeat(np.arange(len(extra)), seeds)
+    same = architecture[:, None] == architecture
+    own = quality * rng.normal(size=len(extra))[architecture]
+    own = own + 0.7 * rng.normal(size=len(architecture))
+    x = own[:, None] + own + same * extra[architecture] + symmetric(len(architecture), rng)
+    return Study(architecture, same, x, np.full_like(x, np.nan))
+
+
+def within_monte_carlo_error(hits, rate) -> bool:
+    """Whether a share of hits is `rate` to within three standard errors."""
+    hits = np.asarray(hits, float)
+    return abs(hits.mean() - rate) <= 3 * np.sqrt(rate * (1 - rate) / len(hits))
