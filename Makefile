@@ -27,6 +27,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/attack.py
 	$(BIN)/python benchmarks/strength.py
+	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/permutations.py
 
