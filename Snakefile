@@ -18,6 +18,7 @@ include: "rules/compare.smk"
 include: "rules/attack.smk"
 include: "rules/transfer.smk"
 include: "rules/features.smk"
+include: "rules/nonrobust.smk"
 include: "rules/summary.smk"
 include: "rules/findings.smk"
 include: "rules/report.smk"
@@ -40,6 +41,7 @@ rule all:
         every_block(rules.compare.output),
         every_block(rules.evaluate_transfer.output),
         every_block(rules.compare_features.output),
+        nonrobust_records(),
         rules.summarise.output,
         rules.test_findings.output,
         rules.draw_figures.output,

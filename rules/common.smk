@@ -32,6 +32,8 @@ wildcard_constraints:
     architecture=NAME,
     a=NAME,
     b=NAME,
+    source=NAME,
+    target=NAME,
     seed=r"\d+",
 
 
@@ -80,12 +82,19 @@ def gpus(wildcards):
 
 def training_settings(wildcards):
     """The settings of a model's training, and the digest of the code that only some models use."""
-    settings = study_config.training_settings(STUDY, wildcards.architecture)
+    return training_of("train.py", wildcards.architecture)
+
+
+def training_of(script, architecture, seed=None, **changes):
+    """The settings of an architecture's training by a script, but for the changes."""
+    settings = study_config.training_settings(STUDY, architecture) | changes
     network = {key: settings.pop(key) for key in ("factory", "kwargs")}
+    if seed is not None:
+        network["seed"] = seed
     modules = [f"repcompare.architectures.{network['factory']}"]
     if settings["adversarial"]:
         modules.append("repcompare.adversarial_training")
-    return stage_settings("train.py", *modules, training=settings, **network)
+    return stage_settings(script, *modules, training=settings, **network)
 
 
 def comparison_settings(wildcards):

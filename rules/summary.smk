@@ -14,6 +14,9 @@ TABLES = (
     "pairs",
 )
 
+if STUDY["features"]["nonrobust"]:
+    TABLES = (*TABLES, "nonrobust")
+
 
 rule summarise:
     input:
@@ -28,6 +31,7 @@ rule summarise:
         convergence=every_block([rules.compare.output.convergence]),
         transfer=every_block([rules.evaluate_transfer.output.transfer]),
         features=every_block([rules.compare_features.output.features]),
+        nonrobust=nonrobust_records(),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
     log:

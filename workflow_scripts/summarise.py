@@ -8,6 +8,7 @@ from repcompare.summary import (
     class_table,
     joined_table,
     models_table,
+    nonrobust_table,
     pairs_table,
     transfer_table,
     with_ceilings,
@@ -44,6 +45,8 @@ def main(snakemake) -> None:
     write_table(tables.attack_growth, growth_table(files.adversarial))
     write_table(tables.transfer, transfer)
     write_table(tables.features, features)
+    if files.nonrobust:
+        write_table(tables.nonrobust, nonrobust_table(files.nonrobust))
     write_table(tables.pairs, pairs_table(maps, geometry, transfer, features))
 
 

@@ -22,6 +22,7 @@ TABLES = (
     "transfer",
     "pairs",
     "features",
+    "nonrobust",
     "attacks",
     "attack_steps",
     "attack_growth",
@@ -32,7 +33,7 @@ TABLES = (
 def main(snakemake) -> None:
     """Render tables, figures, config and provenance into one page."""
     settings = json.loads(snakemake.params.settings)
-    tables = {name: read_table(snakemake.input[name]) for name in TABLES}
+    tables = {name: read_table(path) for name, path in snakemake.input.items() if name in TABLES}
     tables["geometry"] = similarities(tables["geometry"])
     tables["costs"] = read_costs(sorted(Path(settings["benchmarks"]).rglob("*.tsv")))
     figures = read_figures(snakemake.input.figures, (PAGE / "captions").glob("*.rst"))

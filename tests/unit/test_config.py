@@ -186,6 +186,8 @@ REFUSED = {
         "architectures.vgg.training.adversarial.epsilon: got 9, "
         "but no two images are further apart than 8"
     ),
+    "features: {nonrobust: {epsilon: 2}}": "features.nonrobust.epsilon: got 2, "
+    "but no two images are further apart than 1",
     "training: {adversarial: {epsilon: 8/255, eps: 1}}": "training.adversarial.eps: unknown key, "
     "did you mean steps?",
     # what the data allow
@@ -370,6 +372,14 @@ def test_adversarial_training_needs_no_more_than_its_epsilon():
     assert study.training_settings(filled, "resnext")["adversarial"] is None
     again = validate(config(robust.replace("16.0/255", "16 / 255, norm: linf, steps: 7")))
     assert study.training_settings(again, "vgg") == study.training_settings(filled, "vgg")
+
+
+def test_non_robust_features_are_attacked_with_the_defaults_of_adversarial_training():
+    filled = validate(config("features: {nonrobust: {epsilon: 0.50, norm: l2}}"))
+    whole = {"norm": "l2", "epsilon": "0.5", "steps": 7, "step_size": 2.5}
+    assert study.nonrobust_settings(filled)["nonrobust"] == whole
+    assert study.nonrobust_settings(validate(config()))["nonrobust"] is None
+    assert study.feature_settings(filled) == study.feature_settings(validate(config()))
 
 
 def test_a_variant_of_an_attack_says_only_what_it_changes():

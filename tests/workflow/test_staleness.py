@@ -79,6 +79,19 @@ def test_another_number_of_examples_redraws_both_galleries(study):
     assert study.due() == onwards("draw_examples", "draw_gallery")
 
 
+def test_non_robust_features_are_extra_jobs_and_a_new_summary(study):
+    study.set(features__nonrobust={"epsilon": 0.5, "norm": "l2"})
+    pairs = [(a, b) for a in ("resnet", "vgg") for b in ("resnet", "vgg")]
+    extra = {f"train_nonrobust {a} {b}" for a, b in pairs} | {
+        "make_nonrobust resnet",
+        "make_nonrobust vgg",
+    }
+    assert study.run().jobs == extra | jobs(*REPORT)
+    text = study.result("tables/nonrobust.csv").read_text()
+    assert len(text.splitlines()) == 1 + len(pairs)
+    assert study.due() == NOTHING
+
+
 def test_other_families_of_maps_rerun_both_stages_that_fit_them(study):
     study.set(maps__families=["ridge"])
     assert study.due() == onwards("compare", "describe")

@@ -92,7 +92,24 @@ def training_settings(config: Mapping[str, Any], architecture: str) -> dict[str,
     network = {"factory": entry["factory"], "kwargs": entry["kwargs"]}
     settings = {**config["training"], **entry.get("training", {}), **network}
     if settings["adversarial"]:
-        whole = with_defaults(study_schema()["$defs"]["adversarial"], settings["adversarial"])
-        label, _ = parse_epsilon(whole["epsilon"])
-        settings["adversarial"] = {**whole, "epsilon": label}
+        settings["adversarial"] = _whole(settings["adversarial"])
     return settings
+
+
+def feature_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The `features` of a validated config that gradients and inversions depend on."""
+    return {key: value for key, value in config["features"].items() if key != "nonrobust"}
+
+
+def nonrobust_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the images of non-robust features depend on: `nonrobust`, `seed` and `precision`."""
+    section = config["features"]
+    nonrobust = section["nonrobust"] and _whole(section["nonrobust"])
+    return {"nonrobust": nonrobust, "seed": section["seed"], "precision": section["precision"]}
+
+
+def _whole(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section that says how images are attacked, with its defaults and its epsilon as a label."""
+    whole = with_defaults(study_schema()["$defs"]["adversarial"], section)
+    label, _ = parse_epsilon(whole["epsilon"])
+    return {**whole, "epsilon": label}

@@ -171,8 +171,8 @@ def _search_problems(get: Any) -> Iterator[Problem]:
 def _adversarial_problems(
     get: Any, names: list[Any], data_set: DataSet | None
 ) -> Iterator[Problem]:
-    for section in _training_sections(names):
-        path = (*section, "adversarial")
+    sections = [(*section, "adversarial") for section in _training_sections(names)]
+    for path in [*sections, ("features", "nonrobust")]:
         given = get(*path, "epsilon")
         if given is not None:
             _, _, wrong = _radius(given, get(*path, "norm") or "linf", data_set)

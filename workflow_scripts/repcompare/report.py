@@ -62,6 +62,13 @@ ATTACK_CHECKS = (
     Column("climbs", "models where the objective rose"),
     Column("zero_gradients", "zero gradients, %", "percent", 1),
 )
+NONROBUST = (
+    Column("source_architecture", "source"),
+    Column("target_architecture", "target"),
+    Column("success", "images driven to their label, %", "percent", 1),
+    Column("accuracy", "target's accuracy on clean images, %", "percent", 1),
+    Column("chance", "chance, %", "percent", 1),
+)
 ATTACK_GROWTH = (
     Column("norm", "norm"),
     Column("models", "models", "count"),
@@ -261,6 +268,8 @@ def section_tables(
         shown["geometry_blocks"] = geometry_blocks(geometry)
     if len(tables["features"]):
         shown["features"] = feature_means(tables["features"], attack)
+    if "nonrobust" in tables:
+        shown["nonrobust"] = table(tables["nonrobust"], NONROBUST)
     if attack is not None:
         shown["transfer_blocks"] = transfer_blocks(transfer)
         shown["denominators"] = denominators(transfer, attack)

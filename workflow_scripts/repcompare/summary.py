@@ -140,6 +140,13 @@ def transfer_table(
     return pd.DataFrame(rows)
 
 
+def nonrobust_table(records: Sequence[str | Path]) -> pd.DataFrame:
+    """One row an ordered pair of architectures: what the target learns of the source's features."""
+    columns = ["source_architecture", "target_architecture", "source", "success", "accuracy"]
+    table = pd.DataFrame(map(read_json, records))
+    return table[[*columns, "chance"]]
+
+
 def pairs_table(
     maps: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFrame, features: pd.DataFrame
 ) -> pd.DataFrame:

@@ -1,0 +1,76 @@
+NONROBUST = f"{RESULTS}/nonrobust"
+
+
+def nonrobust_records():
+    """The accuracy of each architecture on the features of each; none unless they are asked for."""
+    names = sorted(STUDY["architectures"]) if STUDY["features"]["nonrobust"] else []
+    return [f"{NONROBUST}/{source}--{target}.json" for source in names for target in names]
+
+
+def first_model(pattern):
+    """An input function: the file of `pattern` for the first model of the source architecture."""
+
+    def file(wildcards):
+        seed = study_config.seeds(STUDY, wildcards.source)[0]
+        return pattern.format(architecture=wildcards.source, seed=seed)
+
+    return file
+
+
+def nonrobust_training(wildcards):
+    """The settings of a target's training: its own, but for the accuracy it must reach."""
+    seed = study_config.seeds(STUDY, wildcards.target)[-1]
+    return training_of("train_nonrobust.py", wildcards.target, seed=seed, minimum_accuracy=0.0)
+
+
+rule make_nonrobust:
+    input:
+        dataset=DATASET,
+        weights=first_model(rules.train.output.weights),
+        record=first_model(rules.train.output.record),
+    output:
+        images=f"{NONROBUST}/{{source}}.h5",
+    log:
+        f"{LOGS}/make_nonrobust/{{source}}.log",
+    benchmark:
+        f"{BENCHMARKS}/make_nonrobust/{{source}}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=gpus,
+        device=STUDY["device"],
+    params:
+        settings=stage_settings("make_nonrobust.py", **study_config.nonrobust_settings(STUDY)),
+    message:
+        "Non-robust features of {wildcards.source}"
+    script:
+        "../workflow_scripts/make_nonrobust.py"
+
+
+rule train_nonrobust:
+    input:
+        dataset=DATASET,
+        images=rules.make_nonrobust.output.images,
+    output:
+        record=f"{NONROBUST}/{{source}}--{{target}}.json",
+    log:
+        f"{LOGS}/train_nonrobust/{{source}}--{{target}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train_nonrobust/{{source}}--{{target}}.tsv"
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=720,
+        gpu=gpus,
+        device=STUDY["device"],
+    params:
+        settings=nonrobust_training,
+    message:
+        "Training {wildcards.target} on the non-robust features of {wildcards.source}"
+    script:
+        "../workflow_scripts/train_nonrobust.py"
