@@ -27,16 +27,7 @@ from repcompare.threat_models import draw_start
 
 BATCH, STEPS, EPSILON = 100, 5, 8 / 255
 DEVICE = torch.device("cpu")
-SEARCH = Search(
-    steps=STEPS,
-    step_size=2.5,
-    random_start=True,
-    restarts=1,
-    objective="cross_entropy",
-    target="none",
-    momentum=0.0,
-    input_diversity=0.0,
-)
+SEARCH = Search(STEPS, 2.5)
 
 
 def bare(
@@ -132,7 +123,7 @@ def storage(precision: str) -> None:
     model = SimpleNamespace(network=network, record=record, device=DEVICE)
     balls = [Ball("linf", e / 255, f"{e}/255") for e in (2, 4, 8, 16)]
     balls += [Ball("l2", e, f"{e}") for e in (0.25, 0.5, 1.0, 2.0)]
-    search = Search(**{**SEARCH.__dict__, "steps": 10})
+    search = Search(10, 2.5)
     with TemporaryDirectory() as folder:
         data, path = Path(folder, "dataset.h5"), Path(folder, "adversarial.h5")
         with h5py.File(data, "w") as file:

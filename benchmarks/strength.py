@@ -69,7 +69,7 @@ def compared(network: torch.nn.Module, test: Images, epsilon: float, steps: int)
     length = 2.5 * epsilon / steps
     images, labels = to_float(test.clean), test.classes
     wrapped = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
-    settings = Search(steps, 2.5, False, 1, "cross_entropy", "none", 0.0, 0.0)
+    settings = Search(steps, 2.5, random_start=False)
 
     def ours() -> torch.Tensor:
         how = Computation(100, resolve_precision("auto", DEVICE), 0)

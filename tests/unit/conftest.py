@@ -49,16 +49,7 @@ TRAINING = TrainingSettings(
     minimum_accuracy=0.0,
 )
 LINF, L2 = Ball("linf", 32 / 255, "32/255"), Ball("l2", 1.0, "1")
-SEARCH = Search(
-    steps=5,
-    step_size=2.5,
-    random_start=True,
-    restarts=1,
-    objective="cross_entropy",
-    target="none",
-    momentum=0.0,
-    input_diversity=0.0,
-)
+SEARCH = Search(steps=5, step_size=2.5)
 ATTACKS = [Attack("pgd", SEARCH, (LINF, L2)), Attack("noise", None, (LINF,))]
 FEATURES = FeatureSettings(
     samples=80,

@@ -29,16 +29,7 @@ def perturbation(section: Mapping[str, Any], precision: str) -> Perturbation:
         CPU generator of the starts, that returns images.
     """
     norm, (_, epsilon) = section["norm"], parse_epsilon(section["epsilon"])
-    search = Search(
-        steps=section["steps"],
-        step_size=section["step_size"],
-        random_start=True,
-        restarts=1,
-        objective="cross_entropy",
-        target="none",
-        momentum=0.0,
-        input_diversity=0.0,
-    )
+    search = Search(section["steps"], section["step_size"])
 
     def perturbed(network, images, labels, generator):
         was_training = network.training

@@ -63,16 +63,7 @@ def invert(
         step_size: the first step is this multiple of the furthest distance of two images / steps.
         precision: of the network in the search; distances that are returned are in float32.
     """
-    search = Search(
-        steps=steps,
-        step_size=step_size,
-        random_start=False,
-        restarts=1,
-        objective="representation",
-        target="none",
-        momentum=MOMENTUM,
-        input_diversity=0.0,
-    )
+    search = Search(steps, step_size, random_start=False, momentum=MOMENTUM)
     objective = Objective(
         network, starts, lambda found: -relative_distance(found, aimed), precision
     )

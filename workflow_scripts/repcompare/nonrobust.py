@@ -47,16 +47,7 @@ def write_nonrobust(
     network = folded(model.network)
     label, epsilon = parse_epsilon(section["epsilon"])
     ball = Ball(section["norm"], epsilon, label)
-    settings = Search(
-        steps=section["steps"],
-        step_size=section["step_size"],
-        random_start=True,
-        restarts=1,
-        objective="cross_entropy",
-        target="random",
-        momentum=0.0,
-        input_diversity=0.0,
-    )
+    settings = Search(section["steps"], section["step_size"], target="random")
     ids = train["ids"][:]
     aims = targets("random", ids, labels, logits_of(network, clean, BATCH), seed)
     computation = Computation(BATCH, precision, seed)

@@ -20,17 +20,17 @@ class Search:
 
     One step of size 1 without a random start is FGSM (Goodfellow et al. 2015), momentum 1 is
     MI-FGSM (Dong et al. 2018), input diversity DI-FGSM (Xie et al. 2019), the margin CW's objective
-    (Carlini and Wagner 2017).
+    (Carlini and Wagner 2017). The defaults are PGD as Madry et al. 2018 have it.
     """
 
     steps: int
     step_size: float
-    random_start: bool
-    restarts: int
-    objective: str
-    target: str
-    momentum: float
-    input_diversity: float
+    random_start: bool = True
+    restarts: int = 1
+    objective: str = "cross_entropy"
+    target: str = "none"
+    momentum: float = 0.0
+    input_diversity: float = 0.0
 
     @property
     def targeted(self) -> bool:
