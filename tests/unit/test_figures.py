@@ -12,6 +12,8 @@ from unit.synthetic_tables import tables
 from repcompare import (
     attack_figures,
     feature_figures,
+    feature_gallery,
+    feature_tables,
     figures,
     gallery,
     geometry_figures,
@@ -306,3 +308,45 @@ def test_a_gallery_of_other_images_than_the_clean_ones_is_refused():
         gallery.adversarial_examples(
             clean, np.zeros(2, int), ["cat"], examples, Attack("linf", 0.1, "0.1")
         )
+
+
+def features_file(path, model, ids, predictions):
+    with h5py.File(path, "w") as file:
+        file.attrs["model"] = model
+        file["ids"], file["labels"], file["prediction"] = ids, [0, 1, 1], predictions
+        file["clean"] = np.arange(3)[:, None, None, None] / 4 * np.ones((1, 1, 8, 8))
+        file["gradient"] = np.ones((3, 1, 8, 8))
+        file["inversion/noise/images"] = np.full((3, 1, 8, 8), 0.5)
+        file["inversion/noise/residual"] = [0.25, 0.125, 0.0625]
+    return path
+
+
+def test_the_gallery_of_features_shows_what_every_model_classifies_correctly(tmp_path):
+    files = [
+        features_file(tmp_path / "a.h5", "a/seed0", [5, 6, 7], [0, 1, 1]),
+        features_file(tmp_path / "b.h5", "b/seed0", [5, 6, 7], [0, 0, 1]),
+    ]
+    clean, labels, features = feature_gallery.read_features(files, 8)
+    assert clean[:, 0, 0, 0].tolist() == [0, 0.5]
+    assert labels.tolist() == [0, 1]
+    figure = feature_gallery.feature_gallery(clean, labels, ["cat", "dog"], features)
+    save(figure, tmp_path / "gallery.svg", tmp_path / "gallery.png")
+    shown = texts(figure)
+    assert {"a/seed0", "b/seed0", "cat", "dog", "25.0 %", "6.2 %"} <= set(shown)
+    nothing = feature_gallery.read_features(files, 0)
+    assert "no images" in texts(feature_gallery.feature_gallery(*nothing[:2], [], nothing[2]))[0]
+    features_file(tmp_path / "c.h5", "c/seed0", [5, 6, 8], [0, 1, 1])
+    with pytest.raises(MismatchError, match="hold other images"):
+        feature_gallery.read_features([files[0], tmp_path / "c.h5"], 8)
+
+
+def test_features_are_read_at_the_attack_of_the_report_and_inversions_from_noise():
+    study = tables(3, 2)
+    read = feature_tables.at_reference(study["features"], Attack("l2", 0.5, "0.5"))
+    conditions = read.groupby("measure")["condition"].unique().map(list).to_dict()
+    assert conditions["perturbation_agreement"] == conditions["mistake_agreement"] == ["l2 0.5"]
+    assert conditions["stir"] == conditions["inverted_cka"] == ["noise"]
+    assert conditions["gradient_alignment"] == conditions["unit_matching"] == [""]
+    both = feature_tables.both_ways(read)
+    assert both.groupby("measure").size().eq(30).all()
+    assert feature_tables.undirected(read).groupby("measure").size().eq(15).all()

@@ -9,9 +9,8 @@ import h5py
 import numpy as np
 from matplotlib.figure import Figure
 
-from repcompare.gallery import GAP, TILE, TILE_TITLE, head, show, show_change, tiles
+from repcompare.gallery import GAP, TILE, TILE_TITLE, first_correct, head, show, show_change, tiles
 from repcompare.plot_style import explanation, styled
-from repcompare.storage import MismatchError
 
 START = "noise"
 
@@ -37,12 +36,7 @@ def read_features(
     """
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(h5py.File(path)) for path in paths]
-        for file in files[1:]:
-            if not np.array_equal(file["ids"], files[0]["ids"]):
-                raise MismatchError(f"{file.filename} and {files[0].filename} hold other images")
-        labels = files[0]["labels"][:]
-        correct = np.all([file["prediction"][:] == labels for file in files], axis=0)
-        chosen = np.flatnonzero(correct)[:count]
+        labels, chosen = first_correct(files, "prediction", count)
         features = {
             str(file.attrs["model"]): Features(
                 file["gradient"][chosen],

@@ -39,12 +39,7 @@ def read_examples(
     """
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(h5py.File(path)) for path in paths]
-        for file in files[1:]:
-            if not np.array_equal(file["ids"], files[0]["ids"]):
-                raise MismatchError(f"{file.filename} and {files[0].filename} hold other images")
-        labels = files[0]["labels"][:]
-        correct = np.all([file["clean_prediction"][:] == labels for file in files], axis=0)
-        chosen = np.flatnonzero(correct)[: count if attack else 0]
+        labels, chosen = first_correct(files, "clean_prediction", count if attack else 0)
         examples = {}
         for file in files:
             for group in file["attacks"].values() if attack else ():
@@ -56,6 +51,24 @@ def read_examples(
                         group["images"][chosen], group["prediction"][chosen]
                     )
         return files[0]["clean"][chosen], labels[chosen], examples
+
+
+def first_correct(
+    files: Sequence[h5py.File], prediction: str, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """All labels (n,), and the places of the first `count` images that every model gets right.
+
+    `prediction`: the name of each model's answers in its file.
+
+    Raises:
+        MismatchError: the files do not hold the same images.
+    """
+    for file in files[1:]:
+        if not np.array_equal(file["ids"], files[0]["ids"]):
+            raise MismatchError(f"{file.filename} and {files[0].filename} hold other images")
+    labels = files[0]["labels"][:]
+    correct = np.all([file[prediction][:] == labels for file in files], axis=0)
+    return labels, np.flatnonzero(correct)[:count]
 
 
 @styled
