@@ -1,28 +1,3 @@
-NONROBUST = f"{RESULTS}/nonrobust"
-
-
-def nonrobust_records():
-    """The accuracy of each architecture on the features of each; none unless they are asked for."""
-    names = sorted(STUDY["architectures"]) if STUDY["features"]["nonrobust"] else []
-    return [f"{NONROBUST}/{source}--{target}.json" for source in names for target in names]
-
-
-def first_model(pattern):
-    """An input function: the file of `pattern` for the first model of the source architecture."""
-
-    def file(wildcards):
-        seed = study_config.seeds(STUDY, wildcards.source)[0]
-        return pattern.format(architecture=wildcards.source, seed=seed)
-
-    return file
-
-
-def nonrobust_training(wildcards):
-    """The settings of a target's training: its own, but for the accuracy it must reach."""
-    seed = study_config.seeds(STUDY, wildcards.target)[-1]
-    return training_of("train_nonrobust.py", wildcards.target, seed=seed, minimum_accuracy=0.0)
-
-
 rule make_nonrobust:
     input:
         dataset=DATASET,
