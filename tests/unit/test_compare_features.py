@@ -12,6 +12,7 @@ from conftest import FEATURES, block_files
 
 from repcompare.activations import dump_activations
 from repcompare.compare_features import compare_features
+from repcompare.feature_measures import similarity
 from repcompare.features import extract_features, margin_gradients
 from repcompare.models import TrainedModel, untrained
 from repcompare.storage import MismatchError
@@ -132,6 +133,40 @@ def test_alignment_is_of_the_gradients_of_images_that_both_classify_correctly(
     row = block.loc[("resnet/seed0", "resnet/seed1", "gradient_alignment", "")]
     assert row["n"] == correct.sum() < FEATURES.samples
     assert row["value"] == pytest.approx(cosines.mean().item(), abs=1e-3)
+
+
+def test_a_network_is_shown_the_inversions_of_the_other_that_converged(study, block):
+    with block_files([study[name] for name in ("resnet/seed0", "resnet/seed1")]) as files:
+        inverted, other = (of_model.features for of_model in files)
+        labels = inverted["labels"][:]
+        both = (inverted["prediction"][:] == labels) & (other["prediction"][:] == labels)
+        assert not both.all()
+        for start in ("noise", "image"):
+            group = inverted[f"inversion/{start}"]
+            chosen = both & (group["residual"][:] <= FEATURES.tolerance)
+            images = torch.from_numpy(group["images"][:][chosen])
+            seen = study["resnet/seed1"].model.network.represent(images).numpy()
+            for measure, beside in (
+                ("stir", other["representation"][:][chosen]),
+                ("inverted_cka", group["representation"][:][chosen]),
+            ):
+                row = block.loc[("resnet/seed0", "resnet/seed1", measure, start)]
+                expected = similarity(beside, seen, labels[chosen], 0)
+                assert row["value"] == pytest.approx(expected.value, abs=1e-3)
+                assert (row["n"], row["dropped"]) == (chosen.sum(), both.sum() - chosen.sum())
+
+
+def test_mistakes_are_those_on_images_that_both_classified_correctly(study, block):
+    with block_files([study[name] for name in ("resnet/seed0", "resnet/seed1")]) as files:
+        a, b = (of_model.adversarial for of_model in files)
+        labels = a["labels"][:]
+        both = (a["clean_prediction"][:] == labels) & (b["clean_prediction"][:] == labels)
+        assert not both.all()
+        one, other = (file["attacks/pgd-linf-32_255/prediction"][:] for file in (a, b))
+        fooled = both & (one != labels) & (other != labels)
+        row = block.loc[("resnet/seed0", "resnet/seed1", "mistake_agreement", "linf 32/255")]
+        assert row["value"] == pytest.approx(np.mean(one[fooled] == other[fooled]))
+        assert (row["n"], row["dropped"]) == (fooled.sum(), both.sum() - fooled.sum())
 
 
 def test_inversions_that_failed_are_dropped_and_counted(study, dataset, tmp_path):
