@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import torch
 import torchattacks
+from bare import bare_passes
 from networks import images, networks
 from timing import medians, print_table
 from torch.nn.functional import cross_entropy
@@ -19,7 +20,7 @@ from torch.profiler import ProfilerActivity, profile
 from repcompare.adversarial import attack_model
 from repcompare.attacks import Attack, Ball, Computation
 from repcompare.augmentation import to_float
-from repcompare.devices import autocast, resolve_precision
+from repcompare.devices import resolve_precision
 from repcompare.inference import logits_of
 from repcompare.models import folded
 from repcompare.pgd import Search, attack_objective, pgd
@@ -33,12 +34,10 @@ SEARCH = Search(STEPS, 2.5)
 def bare(
     network: torch.nn.Module, batch: torch.Tensor, labels: torch.Tensor, precision: str
 ) -> None:
-    """Forward and backward to the input, as often as the attack has steps."""
-    for _ in range(STEPS):
-        leaf = batch.detach().requires_grad_()
-        with autocast(DEVICE, precision):
-            logits = network(leaf)
-        torch.autograd.grad(cross_entropy(logits.float(), labels, reduction="sum"), leaf)
+    """As many passes as the attack has steps."""
+    bare_passes(
+        network, batch, lambda z: cross_entropy(z, labels, reduction="sum"), precision, STEPS
+    )
 
 
 def in_convolutions(work: Callable[[], object]) -> float:

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from bare import bare_passes
 from networks import images, networks
 from stir.attack.attacker import AttackerModel
 from stir.attack.losses import LPNormLossSingleModel
@@ -13,7 +14,7 @@ from stir.helper import DummyArgs
 from timing import medians, print_table
 
 from repcompare.augmentation import to_float
-from repcompare.devices import autocast, resolve_precision
+from repcompare.devices import resolve_precision
 from repcompare.features import noise_starts
 from repcompare.inversion import invert, relative_distance, representing
 
@@ -72,12 +73,10 @@ def theirs(
 def bare(
     network: torch.nn.Module, batch: torch.Tensor, aimed: torch.Tensor, precision: str
 ) -> None:
-    """Forward and backward to the input, as often as an inversion has steps."""
-    for _ in range(STEPS):
-        leaf = batch.detach().requires_grad_()
-        with autocast(DEVICE, precision):
-            found = network(leaf)
-        torch.autograd.grad(relative_distance(found.float(), aimed).sum(), leaf)
+    """As many passes as an inversion has steps."""
+    bare_passes(
+        network, batch, lambda found: relative_distance(found, aimed).sum(), precision, STEPS
+    )
 
 
 def main() -> None:
