@@ -15,8 +15,9 @@ from markupsafe import Markup, escape
 from repcompare import findings, report_findings
 from repcompare.attack_checks import attack_checks as checks_of
 from repcompare.attack_checks import resisting
-from repcompare.heatmaps import preferred
+from repcompare.matrices import preferred
 from repcompare.plot_style import NORMS, ordered_norms
+from repcompare.report_cells import heatmap_cells
 from repcompare.report_tables import (
     MISSING,
     Column,
@@ -157,8 +158,8 @@ def render_report(
         template: the Jinja2 template.
         tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks`,
             `features`, `attack_steps`, `attack_growth` and `findings` as in the CSV files
-            (`epsilon_label` read as text), `geometry` as `similarity.similarities` reads it, and
-            `costs` as `report_tables.read_costs` gives it.
+            (`epsilon_label` read as text), `layers_geometry` as geometry.csv, `geometry` as
+            `similarity.similarities` reads that, and `costs` as `report_tables.read_costs` gives it.
         figures: by name; the template places those it knows and leaves out those that are absent.
         study: `config` (the validated config) and `dataset`: `class_names`, `image_shape`
             (C, H, W) and `samples`, the number of images by split.
@@ -199,6 +200,7 @@ def render_report(
         },
         tables=section_tables(tables, attack, study["dataset"]["class_names"]),
         complete=complete_tables(tables),
+        cells={name: found for name, found in heatmap_cells(tables).items() if name in figures},
         strength=strength(attack),
         probe=int(study["config"]["features"]["samples"]),
         isotropic=f"{1 / math.sqrt(math.prod(study['dataset']['image_shape'])):.3f}",
