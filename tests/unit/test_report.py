@@ -159,7 +159,10 @@ def test_every_verdict_stands_at_the_top_with_effect_p_n_rule_and_a_link_to_its_
     assert shown["exception"].basis == (
         f"p\u00a0=\u00a0{row['p']:.4f}; 3 pairs of its own, 15 models; 999 permutations, seed 0"
     )
-    assert "210 ordered pairs, 15 models; 100 resampled studies" in shown["transfer"].basis
+    assert (
+        "210 ordered pairs, 15 models; interval from 100 resampled studies"
+        in shown["transfer"].basis
+    )
     assert "tested by 119 permutations of whole architectures" in shown["transfer"].note
     assert "180 ordered pairs, 15 models; 100 resampled studies" in shown["linear"].basis
 

@@ -42,8 +42,9 @@ def attack_model(
     Losses, margins, predictions and success (the label missed, or the target met) are those of the
     stored 8-bit images, in float32; every stored image is checked against its bound. What is drawn
     for an image depends on the seed, its id and the model alone: from one start, two networks' own
-    perturbations would agree by that start. Only random targets are the same for all. Below `growth`, by norm: how many of the images that the model
-    classifies correctly `pgd` fools in ever larger balls.
+    perturbations would agree by that start. Only random targets are the same for all. Below
+    `growth`, by norm: how many of the images that the model classifies correctly `pgd` fools in
+    ever larger balls.
     """
     test = dataset["test"]
     ids, labels = test["ids"][:samples], torch.from_numpy(test["labels"][:samples])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from repcompare.feature_measures import MEASURES
 from repcompare.feature_tables import at_reference, undirected
@@ -68,7 +69,8 @@ def features_by_kind(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
         axes.set_title(MEASURES[measure])
         few_ticks(axes, x=4)
     title_figure(figure, "Input features of pairs of one architecture and of different ones")
-    legend_below(figure, [*kind_keys(same), mean_tick()])
+    null = Line2D([], [], color=NOISE, linestyle=":", linewidth=0.9, label="mean null")
+    legend_below(figure, [*kind_keys(same), mean_tick(), null])
     return figure
 
 

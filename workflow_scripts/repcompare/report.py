@@ -256,7 +256,9 @@ def section_tables(
         "adequacy": adequacy(tables["models"], maps, geometry),
         "attack_checks": attack_checks(tables["attacks"], tables["attack_steps"]),
         "attack_growth": attack_growth(tables["attack_growth"]),
-        "notes": notes({name: tables[name] for name in ("maps", "geometry", "transfer")}),
+        "notes": notes(
+            {name: tables[name] for name in ("maps", "geometry", "transfer", "features")}
+        ),
         "costs": table(tables["costs"], COSTS),
     }
     # A study of one model has no pair, and these no row.
@@ -281,9 +283,11 @@ def section_tables(
 
 def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int]:
     """Each large table in full, or its number of rows if it is too long for a page."""
+    names = ("findings", "maps", "geometry", "pairs", "transfer")
+    files = {name: tables["layers_geometry" if name == "geometry" else name] for name in names}
     return {
-        name: whole(tables[name]) if len(tables[name]) <= LONGEST_TABLE else len(tables[name])
-        for name in ("findings", "maps", "geometry", "pairs", "transfer")
+        name: whole(file) if len(file) <= LONGEST_TABLE else len(file)
+        for name, file in files.items()
     }
 
 
