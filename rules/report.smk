@@ -38,8 +38,8 @@ rule draw_figures:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
     params:
         settings=stage_settings("draw_figures.py"),
     message:
@@ -67,8 +67,8 @@ rule draw_examples:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
     params:
         settings=stage_settings("draw_examples.py", examples=STUDY["report"]["examples"]),
     message:
@@ -95,8 +95,8 @@ rule draw_gallery:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
     params:
         settings=stage_settings("draw_gallery.py", examples=STUDY["report"]["examples"]),
     message:
@@ -123,8 +123,8 @@ rule write_report:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
     params:
         settings=stage_settings(
             "write_report.py",
