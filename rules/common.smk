@@ -38,6 +38,11 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+# A limit on GPUs is of the machine that Snakemake runs on: on a cluster the scheduler hands them out.
+resource_scopes:
+    gpu="local",
+
+
 def stage_settings(script, *modules, **settings):
     """The one param of a rule, as canonical JSON: its stage's settings and the digest of its code.
 
@@ -73,6 +78,15 @@ def block_models(pattern):
         ]
 
     return files
+
+
+def more_each_attempt(amount):
+    """A resource that doubles when a job is tried again, as one that ran out of it needs."""
+
+    def resource(wildcards, attempt):
+        return amount * 2 ** (attempt - 1)
+
+    return resource
 
 
 def gpus(wildcards):

@@ -9,8 +9,8 @@ rule prepare_data:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(60),
         data_root=STUDY["data"]["root"] or "",
     params:
         settings=stage_settings(

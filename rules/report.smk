@@ -39,8 +39,8 @@ rule draw_figures:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
     params:
         settings=stage_settings("draw_figures.py"),
     message:
@@ -68,8 +68,8 @@ rule draw_examples:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
     params:
         settings=stage_settings("draw_examples.py", examples=STUDY["report"]["examples"]),
     message:
@@ -96,8 +96,8 @@ rule draw_gallery:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
     params:
         settings=stage_settings("draw_gallery.py", examples=STUDY["report"]["examples"]),
     message:
@@ -124,8 +124,8 @@ rule write_report:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=more_each_attempt(2000),
+        runtime=more_each_attempt(30),
     params:
         settings=stage_settings(
             "write_report.py",

@@ -12,8 +12,8 @@ rule train:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=720,
+        mem_mb=more_each_attempt(4000),
+        runtime=more_each_attempt(720),
         gpu=gpus,
         device=STUDY["device"],
     params:

@@ -96,7 +96,7 @@ class Study:
 
     folder: Path
 
-    def call(self, *arguments, configfile="tiny.yaml") -> Outcome:
+    def call(self, *arguments, configfile="tiny.yaml", environment=None) -> Outcome:
         """Call Snakemake, without a default config if `configfile` is named."""
         log = self.folder / "jobs.jsonl"
         log.unlink(missing_ok=True)
@@ -105,7 +105,8 @@ class Study:
         command += ["--logger", "jobs", "--logger-jobs-path", str(log), *arguments]
         if configfile:
             command += ["--configfile", configfile]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("SNAKEMAKE_")}
+        environment = environment or os.environ
+        environment = {k: v for k, v in environment.items() if not k.startswith("SNAKEMAKE_")}
         environment["PYTHONPATH"] = str(Path(__file__).parent)
         done = subprocess.run(
             command,
@@ -120,7 +121,7 @@ class Study:
         names = {jobid: name for jobid, name in names.items() if name != "all"}
         failed = {names[record["jobid"]] for record in records if "failed" in record}
         started = [record for record in records if record.get("rule", "all") != "all"]
-        assert len(set(names.values())) == len(started), "a job was listed twice"
+        assert len(set(names.values())) == len(names), "two jobs of one name"
         return Outcome(set(names.values()), failed, started, done.returncode, done.stdout)
 
     def due(self, *arguments, configfile="tiny.yaml") -> set[str]:

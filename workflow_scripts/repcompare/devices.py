@@ -4,9 +4,14 @@ import contextlib
 
 import torch
 
+from repcompare.gpu_leases import lease, visible_gpus
+
 
 def resolve_device(name: str) -> torch.device:
-    """The device `name` stands for: `auto` is the first GPU if there is one, else the CPU.
+    """The device `name` stands for: `auto` is a GPU if there is one, else the CPU.
+
+    A GPU is the least used one of those that this process sees, and becomes torch's current device:
+    its number is not part of the answer, as results do not say which of several GPUs made them.
 
     Raises:
         ValueError: `cuda` was asked for and there is none.
@@ -15,6 +20,8 @@ def resolve_device(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: 'cuda' was asked for, but torch finds no CUDA device here")
+    if name == "cuda":
+        torch.cuda.set_device(lease(visible_gpus(torch.cuda.device_count())))
     return torch.device(name)
 
 
