@@ -26,12 +26,17 @@ def lease(names: Sequence[str], folder: Path = LEASES) -> int:
     there are more of them than GPUs. The kernel drops the lock with the process, however it ends.
     """
     folder.mkdir(exist_ok=True)
-    for seat in itertools.count():
-        for index, name in enumerate(names):
-            file = os.open(folder / f"{name}-{seat}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(file)
-            else:
-                return index
+    seats = ((seat, index) for seat in itertools.count() for index in range(len(names)))
+    return next(index for seat, index in seats if _take(folder, names[index], seat))
+
+
+def _take(folder: Path, name: str, seat: int) -> bool:
+    """Lock a seat of a GPU until this process ends; False if another process has it."""
+    path = folder / f"{name.replace('/', '_')}-{seat}.lock"
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return False
+    return True
