@@ -30,6 +30,8 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/permutations.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/scale.py
 
 # Needs uv. Resolves for every platform and Python at once; the conda environment gets the same pins.
 lock:
