@@ -3,10 +3,13 @@ CORES ?= all
 STUDY ?= config/config.yaml
 BIN := .venv/bin
 
-.PHONY: run test lint bench lock format clean
+.PHONY: run plan test lint bench lock format clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
+
+plan: .venv/run.stamp
+	$(BIN)/python workflow_scripts/plan_study.py --configfile $(STUDY) --cores $(CORES)
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest

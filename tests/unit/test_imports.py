@@ -1,5 +1,6 @@
 """A job imports only what its stage needs: torch takes a second, torchvision another."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,8 @@ OF_NETWORKS = {
     "train",
     "train_nonrobust",
 }
-OF_TABLES = {path.stem for path in SCRIPTS.glob("*.py")} - OF_NETWORKS
+RULES = "".join(path.read_text() for path in (SCRIPTS.parent / "rules").glob("*.smk"))
+OF_TABLES = set(re.findall(r"workflow_scripts/(\w+)\.py", RULES)) - OF_NETWORKS
 
 
 def imported(scripts) -> set[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 # What an output says of its job: a model, a block, or architectures of non-robust features.
 OUTPUTS = (
-    re.compile(r"/models/(?P<first>[^/]+)/seed(?P<second>\d+)/"),
+    re.compile(r"/models/(?P<first>[^/]+)/seed(?P<seed>\d+)/"),
     re.compile(r"/blocks/(?P<first>[^/]+)--(?P<second>[^/]+)/"),
     re.compile(r"/nonrobust/(?P<first>[^/]+)--(?P<second>[^/]+)\.json$"),
     re.compile(r"/nonrobust/(?P<first>[^/]+)\.h5$"),
@@ -17,24 +17,21 @@ OUTPUTS = (
 
 
 class Job(NamedTuple):
-    """A rule and its wildcards: architecture and seed, two architectures, one, or none."""
+    """A rule and its wildcards: up to two architectures, and the seed of a model."""
 
     rule: str
-    wildcards: tuple[str, ...] = ()
-
-    @property
-    def architectures(self) -> tuple[str, ...]:
-        """The architectures in its wildcards."""
-        return tuple(name for name in self.wildcards if not name.isdigit())
+    architectures: tuple[str, ...] = ()
+    seed: int | None = None
 
     def benchmarks(self, folder: Path) -> list[Path]:
         """The benchmark files of its runs below a study's `benchmarks`."""
-        if not self.wildcards:
+        if not self.architectures:
             return sorted((folder / self.rule).glob("*.tsv"))
-        first, *second = self.wildcards
-        by_model = folder / self.rule / first / f"seed{''.join(second)}.tsv"
-        by_pair = folder / self.rule / f"{'--'.join(self.wildcards)}.tsv"
-        return [path for path in (by_model, by_pair) if path.is_file()]
+        name = "--".join(self.architectures)
+        if self.seed is not None:
+            name += f"/seed{self.seed}"
+        path = folder / self.rule / f"{name}.tsv"
+        return [path] if path.is_file() else []
 
 
 def read_jobs(summary: str) -> tuple[list[Job], list[Job]]:
@@ -45,10 +42,7 @@ def read_jobs(summary: str) -> tuple[list[Job], list[Job]]:
     """
     due: dict[Job, bool] = {}
     for row in csv.DictReader(io.StringIO(summary), delimiter="\t", quoting=csv.QUOTE_NONE):
-        matches = (pattern.search(row["output_file"]) for pattern in OUTPUTS)
-        found = next(filter(None, matches), None)
-        wildcards = tuple(filter(None, found.groups())) if found else ()
-        due[Job(row["rule"], wildcards)] = row["plan"] != "no update"
+        due[_job(row["rule"], row["output_file"])] = row["plan"] != "no update"
     return [job for job in due if due[job]], [job for job in due if not due[job]]
 
 
@@ -60,3 +54,12 @@ def read_seconds(jobs: Iterable[Job], folder: Path) -> dict[Job, float]:
             with open(path, newline="") as file:
                 seconds[job] = float(list(csv.DictReader(file, delimiter="\t"))[-1]["s"])
     return seconds
+
+
+def _job(rule: str, output: str) -> Job:
+    for pattern in OUTPUTS:
+        if found := pattern.search(output):
+            names = found.groupdict()
+            seed = names.pop("seed", None)
+            return Job(rule, tuple(names.values()), None if seed is None else int(seed))
+    return Job(rule)
