@@ -81,14 +81,16 @@ def timing(
         return None
     torch.set_num_threads(1)
     names = sorted({name for job in jobs for name in job.architectures})
-    passes = {}
+    passes, numbers, of_widths = {}, {}, {}
     for name in names:
         print(f"timing {name}", file=sys.stderr)
         passes[name] = probe.passes(config, name, device)
-    widest = max(sizes.values(), key=lambda of: of.width)
-    pair = probe.pair_seconds(config, widest)
+        widths = tuple(sizes[name].widths.values())
+        if widths not in of_widths:
+            of_widths[widths] = probe.numbers(config, sizes[name])
+        numbers[name] = of_widths[widths]
     start = (probe.start_seconds(*modules) for modules in (NETWORKS, NUMBERS))
-    return Timed(passes, *pair, *start)
+    return Timed(passes, numbers, *start)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A job imports only what its stage needs: torch takes a second, torchvision another."""
 
+import os
 import re
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def imported(scripts) -> set[str]:
     code = "import runpy, sys\n"
     code += "".join(f"runpy.run_path({str(SCRIPTS / name) + '.py'!r})\n" for name in scripts)
     code += "print(*sys.modules)"
-    environment = {"PYTHONPATH": str(SCRIPTS)}
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
     output = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
     return set(output.split())
 

@@ -22,7 +22,7 @@ from repcompare.plan import (
     needs_timing,
     table,
 )
-from repcompare.workload import Passes
+from repcompare.workload import Numbers, Passes
 
 SUMMARY = """output_file\tdate\trule\tlog-file(s)\tstatus\tplan
 results/s/models/18/seed2/weights.safetensors\t-\ttrain\t-\tmissing\tupdate pending
@@ -44,9 +44,7 @@ attack:
 """
 TIMED = Timed(
     {"vgg": Passes(0.1, 0.01, 0.001), "resnext": Passes(0.2, 0.02, 0.002)},
-    compare=2.0,
-    describe=3.0,
-    compare_features=1.0,
+    {"vgg": Numbers(1.0, 3.0, 0.5), "resnext": Numbers(3.0, 4.0, 1.5)},
     start_network=10.0,
     start_numbers=5.0,
 )

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from repcompare import workload
 from repcompare.jobs import Job
-from repcompare.workload import Passes
+from repcompare.workload import Numbers, Passes
 
 # The stages that run networks, and so take a GPU if there is one.
 OF_NETWORKS = (
@@ -33,14 +33,12 @@ class Estimate(NamedTuple):
 class Timed(NamedTuple):
     """What was timed now: seconds.
 
-    `passes` of an image, by architecture; `compare`, `describe` and `compare_features` of a pair or
-    a model of the widest networks; `start` of a job that runs networks, and of one that does not.
+    By architecture: `passes` of an image, and `numbers` of a pair of its models. `start_network` of
+    a job that runs networks, `start_numbers` of one that does not.
     """
 
     passes: Mapping[str, Passes]
-    compare: float
-    describe: float
-    compare_features: float
+    numbers: Mapping[str, Numbers]
     start_network: float
     start_numbers: float
 
@@ -177,16 +175,19 @@ def _from_timing(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
     if job.rule == "train_nonrobust":
         return start + workload.training(config, rest[0]).seconds(passes[rest[0]])
     if job.rule == "describe":
-        return start + timed.describe
+        return start + timed.numbers[first].describe
     if job.rule in of_model:
         return start + of_model[job.rule](config).seconds(passes[first])
     pairs = workload.pairs(config, *job.architectures)
+    # A pair of two architectures takes about as long as one pair of each, halved.
+    one, other = (timed.numbers[name] for name in job.architectures)
     if job.rule == "compare":
-        return start + pairs * timed.compare
+        return start + pairs * (one.compare + other.compare) / 2
     shown = workload.transfer if job.rule == "evaluate_transfer" else workload.inversions
-    answers = sum(shown(config).seconds(passes[name]) for name in job.architectures)
-    numbers = timed.compare_features if job.rule == "compare_features" else 0
-    return start + pairs * (answers + numbers)
+    each = sum(shown(config).seconds(passes[name]) for name in job.architectures)
+    if job.rule == "compare_features":
+        each += (one.compare_features + other.compare_features) / 2
+    return start + pairs * each
 
 
 def _bytes(size: int) -> str:

@@ -1,12 +1,13 @@
 """What networks and pairs of a study cost here, timed on a few images before anything is run."""
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import h5py
 import numpy as np
@@ -29,21 +30,13 @@ from repcompare.members import REPRESENTATION, Member
 from repcompare.models import folded
 from repcompare.storage import new_hdf5
 from repcompare.training import Run, TrainingSettings
-from repcompare.workload import STARTS, Passes, split
+from repcompare.workload import STARTS, Numbers, Passes, split
 
 # A pass is repeated until it has taken so long; a CPU needs no larger batch to be busy.
 SECONDS, CPU_BATCH = 0.5, 64
 # Of a pair's inversions: two measures, both ways, from every start.
 SIMILARITIES = 4 * STARTS
 CLASSES = {"cifar100": 100}
-
-
-class Seconds(NamedTuple):
-    """Seconds of a pair of models in each stage that compares, and of a model's description."""
-
-    compare: float
-    describe: float
-    compare_features: float
 
 
 def classes(config: Mapping[str, Any]) -> int:
@@ -106,18 +99,18 @@ def passes(config: Mapping[str, Any], architecture: str, device: torch.device) -
     )
 
 
-def pair_seconds(config: Mapping[str, Any], widest: Sizes) -> Seconds:
-    """What a pair of models costs, of the widest architecture: more than a pair of narrower ones."""
+def numbers(config: Mapping[str, Any], of: Sizes) -> Numbers:
+    """Seconds that comparing a pair of models of one architecture, and describing one, take."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data, files = folder / "data.h5", [folder / f"{place}.h5" for place in range(2)]
         _write_images(data, config)
         for place, path in enumerate(files):
-            _write_activations(path, config, widest, place)
+            _write_activations(path, config, of, place)
         outputs = Outputs(*(folder / field for field in Outputs._fields))
         families, measures = config["maps"]["families"], config["geometry"]["measures"]
         tables = folder / "layers.csv", folder / "controls.csv"
-        return Seconds(
+        return Numbers(
             _timed(lambda: compare_block(files, outputs, families, measures)),
             _timed(lambda: describe_model(files[0], data, *tables, families)),
             _timed(lambda: _compare_features(config, *files)),
@@ -127,7 +120,7 @@ def pair_seconds(config: Mapping[str, Any], widest: Sizes) -> Seconds:
 def start_seconds(*modules: str) -> float:
     """How long it takes to start Python and to import modules that were imported before."""
     command = [sys.executable, "-c", f"import {', '.join(modules)}"]
-    environment = {"PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     return _timed(lambda: subprocess.run(command, env=environment, check=True))
 
 

@@ -34,6 +34,14 @@ class Passes(NamedTuple):
         return sum(count * cost for count, cost in zip(self, each, strict=True))
 
 
+class Numbers(NamedTuple):
+    """Seconds of what needs no network: of a pair in the stages that compare, of a model described."""
+
+    compare: float
+    describe: float
+    compare_features: float
+
+
 class Split(NamedTuple):
     """Images of the training, fit and test split, and the bytes of one, a byte a value."""
 
