@@ -121,7 +121,13 @@ def start_seconds(*modules: str) -> float:
     """How long it takes to start Python and to import modules that were imported before."""
     command = [sys.executable, "-c", f"import {', '.join(modules)}"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    return _timed(lambda: subprocess.run(command, env=environment, check=True))
+    before = os.times()
+    subprocess.run(command, env=environment, check=True)
+    after = os.times()
+    return sum(
+        getattr(after, kind) - getattr(before, kind)
+        for kind in ("children_user", "children_system")
+    )
 
 
 def _gradient_seconds(config: Mapping[str, Any], made: Classifier, batch: torch.Tensor) -> float:
@@ -137,25 +143,30 @@ def _gradient_seconds(config: Mapping[str, Any], made: Classifier, batch: torch.
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:
-    """The mean time of `work` after a first time, which compiles and allocates."""
+    """The mean time of `work` after a first time, which compiles and allocates.
+
+    On a CPU that is processor time: what else the machine does at the moment is not the study's.
+    """
+    on_gpu = device.type == "cuda"
+    clock = time.perf_counter if on_gpu else time.process_time
 
     def finish() -> None:
         work()
-        if device.type == "cuda":
+        if on_gpu:
             torch.cuda.synchronize(device)
 
     finish()
-    times, start = 0, time.perf_counter()
-    while not times or time.perf_counter() - start < SECONDS:
+    times, start = 0, clock()
+    while not times or clock() - start < SECONDS:
         finish()
         times += 1
-    return (time.perf_counter() - start) / times
+    return (clock() - start) / times
 
 
 def _timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def _compare_features(config: Mapping[str, Any], *files: Path) -> None:
