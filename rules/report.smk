@@ -5,6 +5,7 @@ FIGURES = {
     "held_out_r2": "Linear maps",
     "maps_by_family": "Linear maps",
     "similarity": "Geometry",
+    "model_map": "Geometry",
     "measures_and_nulls": "Geometry",
     "same_and_cross_architecture": "Geometry",
     "convergence": "Geometry",
@@ -130,7 +131,9 @@ rule write_report:
             "write_report.py",
             config=reproducible_config(),
             benchmarks=BENCHMARKS,
-            page=files_digest([PAGE / "template.html.j2", *PAGE.glob("captions/*.rst")]),
+            page=files_digest(
+                [PAGE / "template.html.j2", *PAGE.glob("page.*"), *PAGE.glob("captions/*.rst")]
+            ),
         ),
     message:
         "Writing {output.page}"

@@ -9,6 +9,7 @@ from repcompare import (
     geometry_figures,
     heatmaps,
     map_figures,
+    model_map,
 )
 from repcompare.logs import logging_to
 from repcompare.plot_style import save
@@ -22,6 +23,7 @@ DRAWN = {
     "held_out_r2": (heatmaps.held_out_r2, ["maps"]),
     "maps_by_family": (map_figures.maps_by_family, ["maps", "controls"]),
     "similarity": (heatmaps.similarity, ["similarities"]),
+    "model_map": (model_map.model_map, ["similarities"]),
     "measures_and_nulls": (geometry_figures.measures_and_nulls, ["similarities"]),
     "same_and_cross_architecture": (
         geometry_figures.same_and_cross_architecture,
@@ -29,11 +31,11 @@ DRAWN = {
     ),
     "convergence": (geometry_figures.convergence, ["convergence"]),
     "similarity_by_layer": (geometry_figures.similarity_by_layer, ["geometry"]),
-    "layer_similarity": (geometry_figures.layer_similarity, ["geometry"]),
+    "layer_similarity": (heatmaps.layer_similarity, ["geometry"]),
     "adversarial_transfer": (heatmaps.adversarial_transfer, ["transfer"]),
     "epsilon_curves": (attack_figures.epsilon_curves, ["transfer", "attacks"]),
     "attack_checks": (attack_figures.attack_checks, ["attack_steps", "attack_growth"]),
-    "feature_similarity": (feature_figures.feature_similarity, ["features", "transfer"]),
+    "feature_similarity": (heatmaps.feature_similarity, ["features", "transfer"]),
     "features_by_kind": (feature_figures.features_by_kind, ["features", "transfer"]),
     "features_against_geometry": (
         feature_figures.features_against_geometry,

@@ -34,6 +34,7 @@ def main(snakemake) -> None:
     """Render tables, figures, config and provenance into one page."""
     settings = json.loads(snakemake.params.settings)
     tables = {name: read_table(path) for name, path in snakemake.input.items() if name in TABLES}
+    tables["layers_geometry"] = tables["geometry"]
     tables["geometry"] = similarities(tables["geometry"])
     tables["costs"] = read_costs(sorted(Path(settings["benchmarks"]).rglob("*.tsv")))
     figures = read_figures(snakemake.input.figures, (PAGE / "captions").glob("*.rst"))

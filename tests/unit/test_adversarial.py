@@ -14,6 +14,7 @@ from repcompare.adversarial import attack_model
 from repcompare.attacks import Attack
 from repcompare.augmentation import to_float
 from repcompare.inference import margins
+from repcompare.pgd import Search
 
 
 @pytest.fixture
@@ -83,9 +84,17 @@ def test_growth_ends_where_no_image_resists(stored):
     assert stored["growth/linf/success_rate"][0] == pytest.approx(first)
 
 
-def test_each_source_has_noise_of_its_own(study):
-    images = []
-    for name in ("resnet/seed0", "resnet/seed1"):
-        with h5py.File(study[name].adversarial) as file:
-            images.append(file["attacks/noise-linf-32_255/images"][:])
-    assert np.mean(images[0] == images[1]) < 0.9
+def test_neither_noise_nor_starts_are_shared_by_models(study, dataset, tmp_path):
+    """A search that hardly moves ends where it began."""
+    resting = [Attack("pgd", Search(steps=1, step_size=1e-6), (LINF,)), ATTACKS[1]]
+    for ends in ("pgd-linf-32_255", "noise-linf-32_255"):
+        changes = []
+        for seed in (0, 1):
+            path = tmp_path / f"{seed}.h5"
+            attack_model(path, study[f"resnet/seed{seed}"].model, dataset, 60, resting, COMPUTATION)
+            with h5py.File(path) as file:
+                clean = file["clean"][:].astype(float)
+                grey = (clean > 32) & (clean < 255 - 32)
+                changes.append((file[f"attacks/{ends}/images"][:] - clean)[grey])
+        assert min(change.std() for change in changes) > 10
+        assert abs(np.corrcoef(changes)[0, 1]) < 0.1

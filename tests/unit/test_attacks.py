@@ -142,7 +142,7 @@ def test_a_sweep_without_a_random_start_shares_its_first_gradient(network, image
 
 def test_noise_is_on_the_surface_and_far_weaker(network, images):
     balls = [LINF, L2]
-    control = noise(network, images, balls, 0, COMPUTATION)
+    control = noise(network, images, balls, COMPUTATION)
     attacked = search(network, images, SEARCH, balls, COMPUTATION)
     for ball, drawn, found in zip(balls, control, attacked, strict=True):
         threat_models.verify(images.clean, drawn.images, ball.norm, ball.epsilon)

@@ -217,3 +217,11 @@ def test_the_file_of_features_holds_what_it_says(study, dataset):
             np.testing.assert_allclose(group["residual"], distance / length, atol=1e-3)
             assert np.median(group["residual"]) < FEATURES.tolerance
         assert not np.any(file["inversion/image/start"][:] == file["ids"][:])
+
+
+def test_perturbations_agree_by_nothing_but_the_networks(study, tmp_path):
+    """Pixels that can move only one way would lift the agreement, and its null, of all pairs."""
+    members = [study[name] for name in ("resnet/seed0", "vgg/seed0")]
+    found = compared(members, tmp_path / "features.csv").xs("perturbation_agreement", level=2)
+    assert (found["null"].abs() < 0.05).all()
+    assert (found["value"] > found["null"] + 0.1).all()

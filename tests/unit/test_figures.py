@@ -19,6 +19,7 @@ from repcompare import (
     geometry_figures,
     heatmaps,
     map_figures,
+    model_map,
 )
 from repcompare.findings import Attack
 from repcompare.plot_style import architecture_of, ordered_models, save
@@ -30,13 +31,14 @@ FIGURES = {
     "held_out_r2": lambda study: heatmaps.held_out_r2(study["maps"]),
     "maps_by_family": lambda study: map_figures.maps_by_family(study["maps"], study["controls"]),
     "similarity": lambda study: heatmaps.similarity(study["geometry"]),
+    "model_map": lambda study: model_map.model_map(study["geometry"]),
     "measures_and_nulls": lambda study: geometry_figures.measures_and_nulls(study["geometry"]),
     "same_and_cross_architecture": lambda study: geometry_figures.same_and_cross_architecture(
         study["geometry"]
     ),
     "convergence": lambda study: geometry_figures.convergence(study["convergence"]),
     "similarity_by_layer": lambda study: geometry_figures.similarity_by_layer(study["geometry"]),
-    "layer_similarity": lambda study: geometry_figures.layer_similarity(study["geometry"]),
+    "layer_similarity": lambda study: heatmaps.layer_similarity(study["geometry"]),
     "geometry_against_transfer": lambda study: figures.geometry_against_transfer(
         study["geometry"], study["transfer"]
     ),
@@ -44,7 +46,7 @@ FIGURES = {
     "epsilon_curves": lambda study: attack_figures.epsilon_curves(
         study["transfer"], study["attacks"]
     ),
-    "feature_similarity": lambda study: feature_figures.feature_similarity(
+    "feature_similarity": lambda study: heatmaps.feature_similarity(
         study["features"], study["transfer"]
     ),
     "features_by_kind": lambda study: feature_figures.features_by_kind(
@@ -232,7 +234,7 @@ def test_layers_are_drawn_from_input_to_output():
     axes = geometry_figures.similarity_by_layer(geometry).axes[0]
     order = ["stage1", "stage10", "penultimate"]
     assert [text.get_text() for text in axes.get_xticklabels()] == order
-    axes = geometry_figures.layer_similarity(geometry).axes[0]
+    axes = heatmaps.layer_similarity(geometry).axes[0]
     assert [text.get_text() for text in axes.get_yticklabels()] == order
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("densenet40/seed0", "resnet20/seed0")
     assert cells(axes.figure).shape == (3, 3)

@@ -2,24 +2,64 @@
 
 import json
 import re
+from types import SimpleNamespace
+
+import pytest
+from browser import needs_chromium, opened
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from study import Study, copy
+
+CATEGORIES = {"Adversarial transfer", "Geometry", "Input features", "Linear maps", "Models"}
 
 
-def test_snakemakes_own_report_holds_every_figure(study):
+@pytest.fixture(scope="module")
+def report(finished, tmp_path_factory):
+    """Snakemake's own report: its path, the figures it holds by name, and the captions' names."""
+    study = Study(tmp_path_factory.mktemp("report") / "study")
+    copy(finished.folder, study.folder)
     study.run("--report", "report.html")
-    page = (study.folder / "report.html").read_text()
-    results = json.loads(re.search(r"var results = (\{.*?\});?\n", page)[1])
+    path = study.folder / "report.html"
+    results = json.loads(re.search(r"var results = (\{.*?\});?\n", path.read_text())[1])
     figures = {path.rsplit("/", 1)[1].removesuffix(".svg"): one for path, one in results.items()}
-    captions = {path.stem for path in (study.folder / "report" / "captions").glob("*.rst")}
-    assert set(figures) == captions
-    for name, figure in figures.items():
+    captions = {file.stem for file in (study.folder / "report" / "captions").glob("*.rst")}
+    categories = json.loads(re.search(r"var categories = (\{.*?\});?\n", path.read_text())[1])
+    return SimpleNamespace(path=path, figures=figures, captions=captions, categories=categories)
+
+
+def test_it_holds_every_figure(report):
+    assert set(report.categories) == CATEGORIES
+    assert set(report.figures) == report.captions
+    for name, figure in report.figures.items():
         assert figure["caption"].startswith("<p><strong>")
         assert figure["labels"] == {"figure": name.replace("_", " ")}
         assert figure["data_uri"].startswith("data:image/svg+xml")
-    categories = json.loads(re.search(r"var categories = (\{.*?\});?\n", page)[1])
-    assert set(categories) == {
-        "Adversarial transfer",
-        "Geometry",
-        "Input features",
-        "Linear maps",
-        "Models",
-    }
+
+
+@needs_chromium
+def test_a_reader_finds_each_figure_under_its_category_in_a_browser(report):
+    with opened(report.path) as page:
+
+        def click(text):
+            found = WebDriverWait(page.browser, 10).until(
+                lambda browser: browser.find_elements(By.XPATH, f"//*[text()={text!r}]")
+            )
+            found[0].click()
+
+        listed = set()
+        for category in sorted(CATEGORIES):
+            click(category)
+            rows = WebDriverWait(page.browser, 10).until(
+                lambda browser: browser.find_elements(By.CSS_SELECTOR, "table tbody tr")
+            )
+            listed |= {row.text.strip() for row in rows}
+            click("Results")
+        assert listed == {name.replace("_", " ") for name in report.captions}
+        click("Geometry")
+        row = page.browser.find_element(By.XPATH, "//tr[td[text()='similarity']]")
+        row.find_element(By.CSS_SELECTOR, "[iconname=eye]").click()
+        WebDriverWait(page.browser, 10).until(
+            lambda browser: browser.find_elements(By.CSS_SELECTOR, "[src^='data:image/svg']")
+        )
+        assert page.errors() == []
+        assert page.requests() == []

@@ -1,5 +1,6 @@
 """One model under every attack of a study, in one file."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,9 +41,10 @@ def attack_model(
 
     Losses, margins, predictions and success (the label missed, or the target met) are those of the
     stored 8-bit images, in float32; every stored image is checked against its bound. What is drawn
-    for an image depends on the seed and its id alone; noise also on the model, so that each source
-    has a control of its own. Below `growth`, by norm: how many of the images that the model
-    classifies correctly `pgd` fools in ever larger balls.
+    for an image depends on the seed, its id and the model alone: from one start, two networks' own
+    perturbations would agree by that start. Only random targets are the same for all. Below
+    `growth`, by norm: how many of the images that the model classifies correctly `pgd` fools in
+    ever larger balls.
     """
     test = dataset["test"]
     ids, labels = test["ids"][:samples], torch.from_numpy(test["labels"][:samples])
@@ -54,7 +56,8 @@ def attack_model(
         "device": str(model.device),
         "seed": computation.seed,
     }
-    noise_seed = int(model.record["model_digest"][:8], 16) ^ computation.seed
+    own_seed = int(model.record["model_digest"][:8], 16) ^ computation.seed
+    of_model = dataclasses.replace(computation, seed=own_seed)
     with new_hdf5(path, attributes) as file:
         clean_logits = logits_of(network, clean, computation.batch_size)
         prediction = clean_logits.argmax(1)
@@ -63,19 +66,19 @@ def attack_model(
         for attack in attacks:
             if attack.search is None:
                 images = Images(clean, ids, labels)
-                found = noise(network, images, attack.balls, noise_seed, computation)
+                found = noise(network, images, attack.balls, of_model)
             else:
                 rule = attack.search.target
                 classes = targets(rule, ids, labels, clean_logits, computation.seed)
                 images = Images(clean, ids, classes)
-                found = search(network, images, attack.search, attack.balls, computation)
+                found = search(network, images, attack.search, attack.balls, of_model)
             for ball, examples in zip(attack.balls, found, strict=True):
                 threat_models.verify(clean, examples.images, ball.norm, ball.epsilon)
                 group = file.create_group(f"attacks/{attack.group(ball)}")
                 _store(group, examples, labels, images.classes, attack, ball)
             if attack.name == MAIN and (prediction == labels).any():
                 correct = np.flatnonzero(prediction == labels)
-                _store_growth(file, network, images, correct, attack, found, computation)
+                _store_growth(file, network, images, correct, attack, found, of_model)
 
 
 def _store(

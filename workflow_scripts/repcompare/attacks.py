@@ -212,13 +212,13 @@ def noise(
     network: torch.nn.Module,
     images: Images,
     balls: Sequence[Ball],
-    seed: int,
     computation: Computation,
 ) -> list[Examples]:
     """Random noise on the surface of each ball: what an attack must be compared with."""
     nothing, examples = torch.empty(len(images.ids), 0), []
     for norm, epsilon, _ in balls:
-        drawn = threat_models.draw_noise(images.ids, images.clean.shape[1:], norm, epsilon, seed)
+        shape, seed = images.clean.shape[1:], computation.seed
+        drawn = threat_models.draw_noise(images.ids, shape, norm, epsilon, seed)
         stored = threat_models.quantise(images.clean, drawn, norm, epsilon)
         logits = logits_of(network, stored, computation.batch_size)
         examples.append(Examples(stored, logits, nothing, nothing.bool()))

@@ -127,16 +127,20 @@ def matched_units(a: Member, b: Member) -> FeatureRow:
 
 
 def perturbation_rows(a: h5py.File, b: h5py.File) -> Iterator[tuple[str, str, FeatureRow]]:
-    """What two attacks change in the same image, and what they make of it, ball by ball."""
+    """What two attacks change in the same image, and what they make of it, ball by ball.
+
+    Changes agree where a pixel is black or white, for it can move only one way: it is left out.
+    """
     labels = a["labels"][:]
     clean = a["clean"][:].astype(np.int16)
+    free = (clean > 0) & (clean < 255)
     both = (a["clean_prediction"][:] == labels) & (b["clean_prediction"][:] == labels)
     for name, group in a["attacks"].items():
         if group.attrs["attack"] != ATTACK:
             continue
         ball = f"{group.attrs['norm']} {group.attrs['epsilon_label']}"
         pair = (group, b["attacks"][name])
-        changes = (one["images"][:][both] - clean[both] for one in pair)
+        changes = ((one["images"][:][both] - clean[both]) * free[both] for one in pair)
         yield "perturbation_agreement", ball, alignment(*changes)
         predictions = [one["prediction"][:] for one in pair]
         fooled = both & (predictions[0] != labels) & (predictions[1] != labels)

@@ -1,14 +1,15 @@
-"""Figures of learned input features: the study's tables in, a matplotlib figure out."""
+"""Figures of learned input features other than heatmaps: the study's tables in, a matplotlib figure out."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from repcompare.feature_measures import MEASURES
-from repcompare.feature_tables import at_reference, both_ways, undirected
+from repcompare.feature_tables import at_reference, undirected
 from repcompare.figures import print_number, scatter_kinds
 from repcompare.findings import rank_correlation, reference_attack
-from repcompare.heatmaps import draw_matrix, pivoted, preferred
+from repcompare.matrices import preferred
 from repcompare.panels import (
     kind_keys,
     legend_below,
@@ -36,32 +37,11 @@ PANELS_PER_ROW = 3
 
 
 @styled
-def feature_similarity(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
-    """Model × model, a panel a measure; `features` is features.csv, `transfer` transfer.csv.
-
-    Perturbations are those of `findings.reference_attack`, inversions those from noise.
-    """
-    table = both_ways(at_reference(features, reference_attack(transfer)))
-    measures = [
-        name for name in MEASURES if table.loc[table["measure"] == name, "value"].notna().any()
-    ]
-    if not measures:
-        return explanation("no pair of models has input features in common")
-    count = table["source"].nunique()
-    side = float(np.clip(0.17 * count, 2.0, 3.4))
-    figure, panels = panel_grid(len(measures), PANELS_PER_ROW, (side + 1.5, side + 1.1))
-    for axes, measure in zip(panels, measures, strict=True):
-        matrix = pivoted(table[table["measure"] == measure], "source", "target", "value")
-        draw_matrix(axes, matrix, side, MEASURES[measure], "")
-    title_figure(figure, "Do two networks use the same in an image?", ["rows: source"])
-    return figure
-
-
-@styled
 def features_by_kind(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
     """Each measure of pairs of one architecture, architecture by architecture, and of all others.
 
-    As `feature_similarity`; the grey line is the mean null.
+    `features` is features.csv and `transfer` transfer.csv; conditions as in
+    `matrices.feature_similarity`; the grey line is the mean null.
     """
     table = undirected(at_reference(features, reference_attack(transfer))).dropna(subset="value")
     measures = [name for name in MEASURES if (table["measure"] == name).any()]
@@ -89,7 +69,8 @@ def features_by_kind(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
         axes.set_title(MEASURES[measure])
         few_ticks(axes, x=4)
     title_figure(figure, "Input features of pairs of one architecture and of different ones")
-    legend_below(figure, [*kind_keys(same), mean_tick()])
+    null = Line2D([], [], color=NOISE, linestyle=":", linewidth=0.9, label="mean null")
+    legend_below(figure, [*kind_keys(same), mean_tick(), null])
     return figure
 
 

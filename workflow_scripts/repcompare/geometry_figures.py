@@ -1,13 +1,13 @@
-"""Figures of the similarity of geometries other than heatmaps of models."""
+"""Figures of the similarity of geometries other than heatmaps."""
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repcompare.geometry import LAYER_MEASURE
+from repcompare.matrices import layer_order
 from repcompare.panels import (
     kind_keys,
     legend_below,
@@ -21,7 +21,6 @@ from repcompare.panels import (
 from repcompare.plot_style import (
     KINDS,
     MEASURES,
-    SEQUENTIAL,
     VECTOR_MARKS,
     architecture_of,
     explain,
@@ -32,7 +31,6 @@ from repcompare.plot_style import (
 )
 
 PANELS_PER_ROW = 3
-MOST_LAYER_PAIRS = 6
 
 
 @styled
@@ -168,17 +166,6 @@ def convergence(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def layer_order(layers: pd.Series) -> list[str]:
-    """The distinct layers from input to output."""
-
-    def place(layer: str) -> tuple[int, int]:
-        if layer.startswith("stage"):
-            return 1, int(layer.removeprefix("stage"))
-        return {"stem": 0}.get(layer, 2), 0
-
-    return sorted(set(layers), key=place)
-
-
 @styled
 def similarity_by_layer(geometry: pd.DataFrame) -> Figure:
     """Similarity of the same layer of two networks, from input to output.
@@ -212,47 +199,3 @@ def similarity_by_layer(geometry: pd.DataFrame) -> Figure:
     title_figure(figure, "Similarity by layer", missing_kinds(same))
     legend_below(figure, kind_keys(same))
     return figure
-
-
-@styled
-def layer_similarity(geometry: pd.DataFrame) -> Figure:
-    """Every layer of one network against every layer of another, a panel a pair that was asked for.
-
-    `geometry` is geometry.csv, of all layers; by `geometry.LAYER_MEASURE`.
-    """
-    table = geometry[geometry["measure"] == LAYER_MEASURE]
-    crossed = table[table["layer_a"] != table["layer_b"]]
-    pairs = list(dict.fromkeys(zip(crossed["model_a"], crossed["model_b"], strict=True)))
-    if not pairs:
-        return explanation("no pair of models whose layers are compared with one another")
-    shown = pairs[:MOST_LAYER_PAIRS]
-    figure, panels = panel_grid(len(shown), PANELS_PER_ROW, (2.7, 2.5))
-    for axes, (a, b) in zip(panels, shown, strict=True):
-        chosen = table[(table["model_a"] == a) & (table["model_b"] == b)]
-        matrix = chosen.pivot(index="layer_a", columns="layer_b", values="value")
-        matrix = matrix.reindex(layer_order(chosen["layer_a"]))[layer_order(chosen["layer_b"])]
-        draw_layers(axes, matrix)
-        axes.set(ylabel=a, xlabel=b)
-    notes = [f"{len(shown)} of {len(pairs)} pairs"] if len(shown) < len(pairs) else []
-    title_figure(figure, f"Layer by layer: {MEASURES[LAYER_MEASURE]}", notes)
-    return figure
-
-
-def draw_layers(axes: Axes, matrix: pd.DataFrame) -> None:
-    """One panel: colours from 0 to 1, each cell with its number."""
-    values = matrix.to_numpy(float)
-    axes.pcolormesh(np.ma.masked_invalid(values), cmap=SEQUENTIAL, vmin=0, vmax=1)
-    axes.set(aspect="equal", ylim=(len(matrix), 0))
-    axes.set_xticks(np.arange(values.shape[1]) + 0.5, matrix.columns, rotation=40, ha="right")
-    axes.set_yticks(np.arange(values.shape[0]) + 0.5, matrix.index)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    colours = colormaps[SEQUENTIAL]
-    for (row, column), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            red, green, blue, _ = colours(float(np.clip(value, 0, 1)))
-            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
-            axes.text(
-                column + 0.5, row + 0.5, f"{value:.2f}".replace("-", "−"), ha="center",
-                va="center", fontsize=6.8, color="white" if dark else "black",
-            )  # fmt: skip

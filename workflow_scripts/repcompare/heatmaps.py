@@ -1,4 +1,4 @@
-"""Model × model heatmaps, models grouped by architecture."""
+"""Heatmaps of pairs: models grouped by architecture, or the layers of two networks."""
 
 from itertools import groupby, pairwise
 
@@ -9,19 +9,22 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from repcompare.findings import mirrored, rates_at, reference_attack
+from repcompare import matrices
+from repcompare.geometry import LAYER_MEASURE
+from repcompare.matrices import Matrix
+from repcompare.panels import panel_grid, title_figure
 from repcompare.plot_style import (
-    FAMILIES,
     MEASURES,
-    NORMS,
     SEQUENTIAL,
     UNDEFINED,
     VECTOR_MARKS,
     architecture_of,
     explanation,
-    ordered_models,
     styled,
 )
+
+PANELS_PER_ROW = 3
+MOST_LAYER_PAIRS = 6
 
 # In points (1/72 inch): the smallest cell that holds a number, and one that holds a seed.
 CELL_WITH_NUMBER, CELL_WITH_SEED = 19, 9
@@ -30,117 +33,85 @@ CHARACTER = 4.9
 
 
 def stitched_accuracy(maps: pd.DataFrame) -> Figure:
-    """Accuracy of the target's own classifier on the mapped source; `maps` is maps.csv.
-
-    Least squares where it was fitted, else the first family of the table.
-    """
-    family = preferred(maps["family"], "least_squares")
-    chosen = maps[maps["family"] == family]
-    return heatmap(
-        pivoted(chosen, "source", "target", "stitched_accuracy"),
-        title=f"Stitched accuracy ({FAMILIES.get(family, family)} maps)",
-        label="stitched accuracy (%)",
-        percent=True,
-    )
+    """`matrices.stitched_accuracy`, drawn."""
+    return heatmap(matrices.stitched_accuracy(maps))
 
 
 def held_out_r2(maps: pd.DataFrame) -> Figure:
-    """R² of the maps on the test images; `maps` is maps.csv, family as in `stitched_accuracy`."""
-    family = preferred(maps["family"], "least_squares")
-    chosen = maps[maps["family"] == family]
-    return heatmap(
-        pivoted(chosen, "source", "target", "r2_test"),
-        title=f"Held-out R² ({FAMILIES.get(family, family)} maps)",
-        label="R² on the test images",
-    )
+    """`matrices.held_out_r2`, drawn."""
+    return heatmap(matrices.held_out_r2(maps))
 
 
 def similarity(geometry: pd.DataFrame) -> Figure:
-    """Similarity of the geometries; `geometry` is geometry.csv.
-
-    Debiased CKA where it was measured, else the first measure of the table.
-    """
-    measure = preferred(geometry["measure"], "cka_debiased")
-    chosen = mirrored(geometry[geometry["measure"] == measure])
-    name = MEASURES.get(measure, measure)
-    return heatmap(
-        pivoted(chosen, "source", "target", "value"),
-        title=f"Similarity of geometry: {name}",
-        label=name,
-        axes_labels=("model", "model"),
-        pairs="pairs",
-    )
+    """`matrices.similarity`, drawn."""
+    return heatmap(matrices.similarity(geometry))
 
 
 def adversarial_transfer(transfer: pd.DataFrame) -> Figure:
-    """Share of the source's examples that fool the target; `transfer` is transfer.csv.
-
-    PGD, images that both models classify correctly, at the ε of `findings.reference_attack`.
-    """
-    attack = reference_attack(transfer)
-    if attack is None:
+    """`matrices.adversarial_transfer`, drawn."""
+    matrix = matrices.adversarial_transfer(transfer)
+    if matrix is None:
         return explanation("no adversarial transfer: there is no pair of models")
-    strength = f"{NORMS.get(attack.norm, attack.norm)} ε = {attack.epsilon_label}"
-    return heatmap(
-        pivoted(rates_at(transfer, attack), "source", "target", "fooled"),
-        title=f"Adversarial transfer (PGD, {strength}: mean nearest 50 %)",
-        label="target fooled (%)",
-        percent=True,
-    )
-
-
-def preferred(values: pd.Series, wanted: str) -> str:
-    """`wanted` if it is among `values`, else the first of them, else `wanted`."""
-    present = values.unique()
-    return wanted if wanted in present or not len(present) else str(present[0])
-
-
-def pivoted(table: pd.DataFrame, rows: str, columns: str, value: str) -> pd.DataFrame:
-    """A square matrix over every model in `rows` or `columns`, in the package's order."""
-    models = ordered_models([*table[rows], *table[columns]])
-    wide = table.pivot(index=rows, columns=columns, values=value)
-    return wide.reindex(index=models, columns=models).astype(float)
+    return heatmap(matrix)
 
 
 @styled
-def heatmap(
-    matrix: pd.DataFrame,
-    *,
-    title: str,
-    label: str,
-    percent: bool = False,
-    axes_labels: tuple[str, str] = ("source", "target"),
-    pairs: str = "ordered pairs",
-) -> Figure:
-    """Draw a square `matrix` (rows: source, columns: target; NaN: undefined, drawn grey).
-
-    Its index and columns are model names in one order. Every cell is annotated where there is
-    room, else every block of architectures with its mean over the cells that are defined. The
-    colours span the data but for outliers (`colour_range`).
-    """
-    if not np.isfinite(matrix.to_numpy(float)).any():
-        return explanation(f"no {label}: there is no pair of models")
-    side = float(np.clip(max(0.36 * len(matrix), 0.46 * len(groups_of(matrix))), 2.4, 7.2))
-    figure = Figure(figsize=(side + 2.4, side + 1.6), layout="constrained")
-    axes = figure.subplots()
-    draw_matrix(axes, matrix, side, title, label, percent, pairs)
-    axes.set(xlabel=axes_labels[1], ylabel=axes_labels[0])
+def feature_similarity(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
+    """`matrices.feature_similarity`, a panel a measure."""
+    found = matrices.feature_similarity(features, transfer)
+    if not found:
+        return explanation("no pair of models has input features in common")
+    count = max(len(matrix.value) for matrix in found)
+    side = float(np.clip(0.17 * count, 2.0, 3.4))
+    figure, panels = panel_grid(len(found), PANELS_PER_ROW, (side + 1.5, side + 1.1))
+    for place, (axes, matrix) in enumerate(zip(panels, found, strict=True)):
+        draw_matrix(axes, matrix, side, place)
+    title_figure(figure, "Do two networks use the same in an image?", ["rows: source"])
     return figure
 
 
-def draw_matrix(
-    axes: Axes,
-    matrix: pd.DataFrame,
-    side: float,
-    title: str,
-    label: str,
-    percent: bool = False,
-    pairs: str = "ordered pairs",
-) -> None:
-    """Draw a `matrix` of `heatmap`, `side` inches wide, with its own colour bar and its range."""
-    values = matrix.to_numpy(float) * (100 if percent else 1)
+@styled
+def layer_similarity(geometry: pd.DataFrame) -> Figure:
+    """`matrices.layer_similarity`, a panel a pair, the first of them if they are many."""
+    pairs = matrices.layer_similarity(geometry)
+    if not pairs:
+        return explanation("no pair of models whose layers are compared with one another")
+    shown = pairs[:MOST_LAYER_PAIRS]
+    figure, panels = panel_grid(len(shown), PANELS_PER_ROW, (2.7, 2.5))
+    for place, (axes, matrix) in enumerate(zip(panels, shown, strict=True)):
+        draw_layers(axes, matrix, place)
+    notes = [f"{len(shown)} of {len(pairs)} pairs"] if len(shown) < len(pairs) else []
+    title_figure(figure, f"Layer by layer: {MEASURES[LAYER_MEASURE]}", notes)
+    return figure
+
+
+@styled
+def heatmap(matrix: Matrix) -> Figure:
+    """Draw a square matrix whose rows and columns are the same models.
+
+    Every cell is annotated where there is room, else every block of architectures with its mean
+    over the cells that are defined. Undefined cells are grey. The colours span the data but for
+    outliers (`colour_range`).
+    """
+    if not np.isfinite(matrix.value.to_numpy(float)).any():
+        return explanation(f"no {matrix.label}: there is no pair of models")
+    side = float(np.clip(max(0.36 * len(matrix.value), 0.46 * len(groups_of(matrix))), 2.4, 7.2))
+    figure = Figure(figsize=(side + 2.4, side + 1.6), layout="constrained")
+    axes = figure.subplots()
+    draw_matrix(axes, matrix, side)
+    rows, columns = matrix.ends
+    axes.set(xlabel=columns, ylabel=rows)
+    return figure
+
+
+def draw_matrix(axes: Axes, matrix: Matrix, side: float, place: int = 0) -> None:
+    """Draw one of the matrices of a figure, `side` inches wide, with its own colour bar and range.
+
+    `place`: the matrix's place among those of the figure.
+    """
+    values = matrix.value.to_numpy(float) * (100 if matrix.percent else 1)
     defined = values[np.isfinite(values)]
-    count, groups = len(matrix), groups_of(matrix)
+    count, groups = len(values), groups_of(matrix)
     axes.set_facecolor(UNDEFINED)
     norm, extend = colour_range(defined)
     vector = count**2 <= VECTOR_MARKS
@@ -153,31 +124,62 @@ def draw_matrix(
         rasterized=not vector,
     )
     axes.set(aspect="equal", xlim=(0, count), ylim=(count, 0))
-    name_models(axes, list(matrix.index), groups, side * 72 / count)
-    annotate(axes, values, groups, side * 72, norm, percent)
+    axes.patch.set_gid(cells_id(place))
+    name_models(axes, list(matrix.value.index), groups, side * 72 / count)
+    annotate(axes, values, groups, side * 72, norm, matrix.percent)
     # Inset, because a colour bar of its own would not follow the square of the matrix.
     bar = axes.figure.colorbar(mesh, cax=axes.inset_axes([1.025, 0, 0.03, 1]), extend=extend)
     # As an image, two bars of one figure would have one identifier.
     bar.solids.set(rasterized=False, edgecolor="face", linewidth=0.2)
-    bar.set_label(label)
+    bar.set_label(f"{matrix.label} (%)" if matrix.percent else matrix.label)
     bar.outline.set_visible(False)
-    digits = decimals(defined, percent)
-    counted = defined.size if pairs == "ordered pairs" else defined.size // 2
+    digits = decimals(defined, matrix.percent)
+    counted = defined.size if matrix.pairs == "ordered pairs" else defined.size // 2
     low, high = (f"{limit:.{digits}f}" for limit in (defined.min(), defined.max()))
-    unit = " %" if percent else ""
-    number = f"{counted} {pairs if counted > 1 else pairs[:-1]}"
+    unit = " %" if matrix.percent else ""
+    number = f"{counted} {matrix.pairs if counted > 1 else matrix.pairs[:-1]}"
     subtitle = f"mean {defined.mean():.{digits}f}{unit}, range {low}–{high}{unit}, {number}"
-    axes.set_title(title, pad=16)
+    axes.set_title(matrix.title, pad=16)
     axes.text(
         0, 1.012, subtitle, transform=axes.transAxes, va="bottom", color="#555555", fontsize=7.5
     )
 
 
-def groups_of(matrix: pd.DataFrame) -> list[tuple[str, int]]:
+def draw_layers(axes: Axes, matrix: Matrix, place: int) -> None:
+    """Draw the layers of two networks: colours from 0 to 1, each cell with its number."""
+    values = matrix.value.to_numpy(float)
+    axes.pcolormesh(np.ma.masked_invalid(values), cmap=SEQUENTIAL, vmin=0, vmax=1)
+    axes.set(aspect="equal", ylim=(len(values), 0))
+    axes.patch.set_gid(cells_id(place))
+    axes.set_xticks(np.arange(values.shape[1]) + 0.5, matrix.value.columns, rotation=40, ha="right")
+    axes.set_yticks(np.arange(values.shape[0]) + 0.5, matrix.value.index)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            axes.text(
+                column + 0.5, row + 0.5, f"{value:.2f}".replace("-", "−"), ha="center",
+                va="center", fontsize=6.8, color=readable_on(float(np.clip(value, 0, 1))),
+            )  # fmt: skip
+    rows, columns = matrix.ends
+    axes.set(ylabel=rows, xlabel=columns)
+
+
+def cells_id(place: int) -> str:
+    """The SVG id of the rectangle that the cells of a figure's matrix fill."""
+    return f"cells{place}"
+
+
+def readable_on(shade: float) -> str:
+    """The colour of text on a cell, `shade` in [0, 1] along the colour map."""
+    red, green, blue, _ = colormaps[SEQUENTIAL](shade)
+    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.55 else "black"
+
+
+def groups_of(matrix: Matrix) -> list[tuple[str, int]]:
     """The architectures of a matrix's models, in order, and how many models each has."""
-    return [
-        (name, len(list(members))) for name, members in groupby(map(architecture_of, matrix.index))
-    ]
+    architectures = map(architecture_of, matrix.value.index)
+    return [(name, len(list(members))) for name, members in groupby(architectures)]
 
 
 def colour_range(defined: np.ndarray) -> tuple[Normalize, str]:
@@ -259,15 +261,13 @@ def annotate(
             if not np.isfinite(cells).any():
                 continue
             mean = float(np.nanmean(cells))
-            red, green, blue, _ = colours(norm(mean))
-            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
             text = axes.text(
                 (left + right) / 2,
                 (top + bottom) / 2,
                 f"{mean:.{digits}f}".replace("-", "−"),
                 ha="center",
                 va="center",
-                color="white" if dark else "black",
+                color=readable_on(norm(mean)),
                 fontsize=6.2 if single else 7,
                 fontweight="normal" if single else "bold",
             )

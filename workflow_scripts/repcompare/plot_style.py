@@ -18,6 +18,8 @@ from repcompare.storage import replacing
 # distinction for print in grey.
 SAME, CROSS, WHITE_BOX, NOISE = "#D55E00", "#0072B2", "#222222", "#7A7A7A"
 KINDS = {True: ("same architecture", SAME, "D"), False: ("different architectures", CROSS, "o")}
+# Their palette without yellow, which is too light for a name on white.
+QUALITATIVE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222")
 UNDEFINED = "#DCDCDC"
 SEQUENTIAL, DIVERGING = "viridis", "PuOr"
 

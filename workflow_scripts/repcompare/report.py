@@ -15,8 +15,9 @@ from markupsafe import Markup, escape
 from repcompare import findings, report_findings
 from repcompare.attack_checks import attack_checks as checks_of
 from repcompare.attack_checks import resisting
-from repcompare.heatmaps import preferred
+from repcompare.matrices import preferred
 from repcompare.plot_style import NORMS, ordered_norms
+from repcompare.report_cells import heatmap_cells
 from repcompare.report_tables import (
     MISSING,
     Column,
@@ -157,8 +158,8 @@ def render_report(
         template: the Jinja2 template.
         tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks`,
             `features`, `attack_steps`, `attack_growth` and `findings` as in the CSV files
-            (`epsilon_label` read as text), `geometry` as `similarity.similarities` reads it, and
-            `costs` as `report_tables.read_costs` gives it.
+            (`epsilon_label` read as text), `layers_geometry` as geometry.csv, `geometry` as
+            `similarity.similarities` reads that, and `costs` as `report_tables.read_costs` gives it.
         figures: by name; the template places those it knows and leaves out those that are absent.
         study: `config` (the validated config) and `dataset`: `class_names`, `image_shape`
             (C, H, W) and `samples`, the number of images by split.
@@ -199,6 +200,7 @@ def render_report(
         },
         tables=section_tables(tables, attack, study["dataset"]["class_names"]),
         complete=complete_tables(tables),
+        cells={name: found for name, found in heatmap_cells(tables).items() if name in figures},
         strength=strength(attack),
         probe=int(study["config"]["features"]["samples"]),
         isotropic=f"{1 / math.sqrt(math.prod(study['dataset']['image_shape'])):.3f}",
@@ -254,7 +256,9 @@ def section_tables(
         "adequacy": adequacy(tables["models"], maps, geometry),
         "attack_checks": attack_checks(tables["attacks"], tables["attack_steps"]),
         "attack_growth": attack_growth(tables["attack_growth"]),
-        "notes": notes({name: tables[name] for name in ("maps", "geometry", "transfer")}),
+        "notes": notes(
+            {name: tables[name] for name in ("maps", "geometry", "transfer", "features")}
+        ),
         "costs": table(tables["costs"], COSTS),
     }
     # A study of one model has no pair, and these no row.
@@ -279,9 +283,11 @@ def section_tables(
 
 def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int]:
     """Each large table in full, or its number of rows if it is too long for a page."""
+    names = ("findings", "maps", "geometry", "pairs", "transfer")
+    files = {name: tables["layers_geometry" if name == "geometry" else name] for name in names}
     return {
-        name: whole(tables[name]) if len(tables[name]) <= LONGEST_TABLE else len(tables[name])
-        for name in ("findings", "maps", "geometry", "pairs", "transfer")
+        name: whole(file) if len(file) <= LONGEST_TABLE else len(file)
+        for name, file in files.items()
     }
 
 

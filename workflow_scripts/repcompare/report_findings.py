@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from repcompare import findings
-from repcompare.heatmaps import preferred
+from repcompare.matrices import preferred
 from repcompare.plot_style import FAMILIES, MEASURES
 from repcompare.report_tables import MISSING, Column, Table, table
 

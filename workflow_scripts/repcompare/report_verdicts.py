@@ -67,10 +67,13 @@ def basis(row: tuple) -> str:
         return ""
     ordered = "ordered " if row.finding in ("linear", "transfer") else ""
     own = " of its own" if row.finding == "exception" else ""
-    drawn = "resampled studies" if row.finding in ("linear", "transfer") else "permutations"
+    drawn = {
+        "linear": f"{row.resamples} resampled studies",
+        "transfer": f"interval from {row.resamples} resampled studies",
+    }.get(row.finding, f"{row.resamples} permutations")
     return (
         f"{p_text(row.p)}; {row.n_pairs} {ordered}pair{'' if row.n_pairs == 1 else 's'}{own}, "
-        f"{row.n_models} models; {row.resamples} {drawn}, seed {row.seed}"
+        f"{row.n_models} models; {drawn}, seed {row.seed}"
     )
 
 
