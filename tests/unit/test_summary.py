@@ -1,6 +1,7 @@
 """The study's tables are joined from its files, and refuse files of another run."""
 
-import tracemalloc
+import gc
+import weakref
 from types import SimpleNamespace
 
 import h5py
@@ -290,8 +291,14 @@ def test_a_cell_with_a_reason_may_be_empty(tmp_path):
     assert (tmp_path / "t.csv").read_text() == "n,value,note\n1,,no samples\n2,0.5,\n"
 
 
-def peak_of_summary(files, folder, blocks) -> int:
-    """The most bytes that `summarise` holds at once, the block of two architectures given often."""
+class Files(dict):
+    """Files by name, as a script reads them."""
+
+    __getattr__ = dict.__getitem__
+
+
+def summarised(files, folder, blocks) -> None:
+    """The summary written to `folder`, the block of two architectures given so often."""
     names = {"records": "record", "maps": "scores"}
     kinds = (*summarise.PAIRED, "class_accuracies", "convergence")
     given = {name: files[names.get(name, name)] for name in kinds}
@@ -300,23 +307,35 @@ def peak_of_summary(files, folder, blocks) -> int:
         given[name] = files[names.get(name, name)]
     tables = ("models", "layers", "controls", "attacks", "attack_steps", "attack_growth", "pairs")
     tables = {name: folder / f"{name}.csv" for name in (*kinds, *tables)}
-    snakemake = SimpleNamespace(input=Files(given, nonrobust=[]), output=Files(tables))
-    tracemalloc.start()
-    summarise.main(snakemake)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
+    summarise.main(SimpleNamespace(input=Files(given, nonrobust=[]), output=Files(tables)))
 
 
-class Files(dict):
-    """Files by name, as a script reads them."""
+def test_the_summary_holds_the_tables_of_one_block_and_of_the_one_before(
+    files, tmp_path, monkeypatch
+):
+    read, most = [], 0
 
-    __getattr__ = dict.__getitem__
+    def watched(function):
+        def tables(*arguments):
+            nonlocal most
+            mine = []
+            for table in function(*arguments):
+                gc.collect()
+                most = max(most, sum(seen() is not None for seen in mine))
+                mine.append(weakref.ref(table))
+                read.append(function.__name__)
+                yield table
+                del table
 
+        return tables
 
-def test_the_memory_of_a_summary_does_not_grow_with_the_number_of_blocks(files, tmp_path):
-    few, many = (peak_of_summary(files, tmp_path, blocks) for blocks in (2, 12))
-    assert many < 1.25 * few
+    monkeypatch.setattr(summarise, "transfer_tables", watched(summarise.transfer_tables))
+    monkeypatch.setattr(summarise, "checked_tables", watched(summarise.checked_tables))
+    summarised(files, tmp_path, blocks=6)
+    assert read.count("transfer_tables") == 7
+    # Those of models, then of blocks: maps, geometry, its convergence and class accuracies.
+    assert read.count("checked_tables") == 2 * 3 + 4 * 7
+    assert most <= 2
 
 
 def test_an_architecture_may_be_called_na(tmp_path):
