@@ -3,10 +3,13 @@ CORES ?= all
 STUDY ?= config/config.yaml
 BIN := .venv/bin
 
-.PHONY: run test lint bench lock format clean
+.PHONY: run plan test lint bench lock format clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
+
+plan: .venv/run.stamp
+	$(BIN)/python workflow_scripts/plan_study.py --configfile $(STUDY) --cores $(CORES)
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest
@@ -30,6 +33,8 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/permutations.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/scale.py
 
 # Needs uv. Resolves for every platform and Python at once; the conda environment gets the same pins.
 lock:

@@ -2,6 +2,7 @@
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from unit.synthetic_tables import outcomes, tables
 from unit.test_summary import files
@@ -10,7 +11,7 @@ from repcompare.findings import Attack
 from repcompare.image_outcomes import ImageOutcomes, read_outcomes
 from repcompare.pair_matrices import Models, pair_logits
 from repcompare.storage import MismatchError
-from repcompare.summary import transfer_table
+from repcompare.summary import transfer_tables
 
 LINF = Attack("linf", 32 / 255, "32/255")
 EIGHT = Attack("linf", 8 / 255, "8/255")
@@ -21,7 +22,7 @@ __all__ = ["files"]
 def test_outcomes_add_up_to_the_rates_of_the_table(files):
     names = ["resnet/seed0", "resnet/seed1", "vgg/seed0"]
     found = read_outcomes(files["transfer"], names, LINF)
-    table = transfer_table(files["transfer"], files["adversarial"])
+    table = pd.concat(transfer_tables(files["transfer"], files["adversarial"]))
     rates = table[
         (table["attack"] == "pgd")
         & (table["epsilon_label"] == "32/255")

@@ -1,9 +1,14 @@
 """The study's tables are joined from its files, and refuse files of another run."""
 
+import gc
+import weakref
+from types import SimpleNamespace
+
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import summarise
 from conftest import ATTACKS, LAYERS, SEARCH, block_files
 
 from repcompare import attack_tables, summary
@@ -12,7 +17,7 @@ from repcompare.compare import Outputs, compare_block
 from repcompare.compare_features import compare_features
 from repcompare.description import describe_model
 from repcompare.storage import MismatchError
-from repcompare.tables import read_table, write_table
+from repcompare.tables import read_table, write_parts, write_table
 from repcompare.transfer import evaluate_transfer
 from repcompare.transfer_rates import DENOMINATORS
 
@@ -54,19 +59,26 @@ def files(study, dataset_path, tmp_path_factory):
     return made
 
 
+def block_tables(files, kind) -> list[pd.DataFrame]:
+    """The tables of one kind, as the summary reads them."""
+    current = summary.activation_digests(files["activations"])
+    return list(summary.checked_tables(files[kind], current))
+
+
 @pytest.fixture(scope="module")
 def tables(files):
-    found = {kind: summary.joined_table(files[kind], files["activations"]) for kind in JOINED}
-    found["geometry"] = summary.with_ceilings(found["geometry"])
-    found["class_accuracies"] = summary.class_table(found["class_accuracies"])
-    transfer = summary.transfer_table(files["transfer"], files["adversarial"])
-    features = pd.concat(map(read_table, files["features"]), ignore_index=True)
+    blocks = {kind: block_tables(files, kind) for kind in JOINED}
+    means = summary.retraining_means(blocks["geometry"])
+    blocks["geometry"] = [summary.with_ceilings(block, means) for block in blocks["geometry"]]
+    blocks["class_accuracies"] = list(map(summary.class_table, blocks["class_accuracies"]))
+    blocks["transfer"] = list(summary.transfer_tables(files["transfer"], files["adversarial"]))
+    blocks["features"] = list(map(read_table, files["features"]))
+    parts = (blocks[name] for name in ("scores", "geometry", "transfer", "features"))
+    found = {kind: pd.concat(parts, ignore_index=True) for kind, parts in blocks.items()}
     return found | {
-        "transfer": transfer,
         "models": summary.models_table(files["record"], found["layers"]),
         "attacks": attack_tables.attacks_table(files["adversarial"]),
-        "pairs": summary.pairs_table(found["scores"], found["geometry"], transfer, features),
-        "features": features,
+        "pairs": summary.pairs_table(list(map(summary.pair_rows, *parts))),
     }
 
 
@@ -83,7 +95,7 @@ def test_models_have_their_record_and_their_validity(tables):
 
 def test_joined_tables_have_the_rows_of_every_file_and_no_digest(files, tables):
     for kind in JOINED:
-        joined = summary.joined_table(files[kind], files["activations"])
+        joined = pd.concat(block_tables(files, kind))
         assert len(joined) == sum(len(read_table(path)) for path in files[kind])
         assert not [column for column in joined if "digest" in column]
     assert list(tables["layers"].query("model == 'resnet/seed0'")["layer"]) == LAYERS
@@ -171,6 +183,11 @@ def geometry_of(*rows) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).assign(null=0.0, n=9, note="")
 
 
+def ceilings_of(geometry) -> pd.DataFrame:
+    """The rows of a study, given a ceiling."""
+    return summary.with_ceilings(geometry, summary.retraining_means([geometry]))
+
+
 TOP = ("penultimate", "penultimate")
 
 
@@ -184,7 +201,7 @@ def test_a_ceiling_is_the_mean_of_what_retraining_leaves_of_both_architectures()
         ("a", "b", *TOP, "cka", 0.4),
         ("b", "a", *TOP, "cka", 0.3),
     )
-    found = summary.with_ceilings(table)
+    found = ceilings_of(table)
     assert found["ceiling"].to_list() == pytest.approx([0.85, 0.85, 0.2, 0.1, 0.5, 0.675, 0.675])
     assert list(found.columns[5:8]) == ["value", "null", "ceiling"]
     assert (found["note"] == "").all()
@@ -196,7 +213,7 @@ def test_an_architecture_with_one_seed_has_no_ceiling_and_the_note_says_so():
         ("a", "a", *TOP, "cka", 0.8), ("a", "b", *TOP, "cka", 0.4), ("a", "b", *TOP, "cca", np.nan)
     )
     table["note"] = ["", "rank 3", "undefined"]
-    found = summary.with_ceilings(table)
+    found = ceilings_of(table)
     assert found["ceiling"].to_list() == pytest.approx([0.8, np.nan, np.nan], nan_ok=True)
     one_seed = "rank 3; no ceiling: an architecture has one seed"
     assert found["note"].to_list() == ["", one_seed, "undefined"]
@@ -207,7 +224,7 @@ def test_different_layers_have_no_ceiling_however_many_seeds_there_are():
         ("a", "a", *TOP, "cka_debiased", 0.8),
         ("a", "a", "stem", "stage1", "cka_debiased", 0.4),
     )
-    found = summary.with_ceilings(table)
+    found = ceilings_of(table)
     assert found["ceiling"].to_list() == pytest.approx([0.8, np.nan], nan_ok=True)
     assert found["note"].to_list() == ["", "no ceiling between different layers"]
 
@@ -245,6 +262,82 @@ def test_tables_survive_being_written_and_read(tables, tmp_path):
     pd.testing.assert_frame_equal(again, numbers)
 
 
+def test_a_table_written_in_parts_is_the_table_written_whole(tmp_path):
+    whole = pd.DataFrame({"place": range(8), "value": np.arange(8) / 3, "note": ""})
+    write_parts(tmp_path / "parts.csv", (whole[start : start + 3] for start in (0, 3, 6)))
+    write_table(tmp_path / "whole.csv", whole)
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("parts", "error"),
+    [
+        ([], "at least one row"),
+        ([pd.DataFrame({"a": []})], "at least one row"),
+        ([pd.DataFrame({"a": [1]}), pd.DataFrame({"b": [1]})], r"\['b'\] in a table of \['a'\]"),
+        ([pd.DataFrame({"a": [1.0]}), pd.DataFrame({"a": [np.inf]})], "without a note"),
+        ([pd.DataFrame({"a": [np.nan, 1], "note": ["", "why"]})], "without a note"),
+    ],
+)
+def test_a_table_that_cannot_be_whole_is_not_written(tmp_path, parts, error):
+    with pytest.raises(ValueError, match=error):
+        write_parts(tmp_path / "t.csv", parts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cell_with_a_reason_may_be_empty(tmp_path):
+    table = pd.DataFrame({"n": [1, 2], "value": [np.inf, 0.5], "note": ["no samples", ""]})
+    write_table(tmp_path / "t.csv", table)
+    assert (tmp_path / "t.csv").read_text() == "n,value,note\n1,,no samples\n2,0.5,\n"
+
+
+class Files(dict):
+    """Files by name, as a script reads them."""
+
+    __getattr__ = dict.__getitem__
+
+
+def summarised(files, folder, blocks) -> None:
+    """The summary written to `folder`, the block of two architectures given so often."""
+    names = {"records": "record", "maps": "scores"}
+    kinds = (*summarise.PAIRED, "class_accuracies", "convergence")
+    given = {name: files[names.get(name, name)] for name in kinds}
+    given = {name: [paths[0], *paths[1:] * blocks] for name, paths in given.items()}
+    for name in ("records", "activations", "adversarial", "layers", "controls"):
+        given[name] = files[names.get(name, name)]
+    tables = ("models", "layers", "controls", "attacks", "attack_steps", "attack_growth", "pairs")
+    tables = {name: folder / f"{name}.csv" for name in (*kinds, *tables)}
+    summarise.main(SimpleNamespace(input=Files(given, nonrobust=[]), output=Files(tables)))
+
+
+def test_the_summary_holds_the_tables_of_one_block_and_of_the_one_before(
+    files, tmp_path, monkeypatch
+):
+    read, most = [], 0
+
+    def watched(function):
+        def tables(*arguments):
+            nonlocal most
+            mine = []
+            for table in function(*arguments):
+                gc.collect()
+                most = max(most, sum(seen() is not None for seen in mine))
+                mine.append(weakref.ref(table))
+                read.append(function.__name__)
+                yield table
+                del table
+
+        return tables
+
+    monkeypatch.setattr(summarise, "transfer_tables", watched(summarise.transfer_tables))
+    monkeypatch.setattr(summarise, "checked_tables", watched(summarise.checked_tables))
+    summarised(files, tmp_path, blocks=6)
+    assert read.count("transfer_tables") == 7
+    # Those of models, then of blocks: maps, geometry, its convergence and class accuracies.
+    assert read.count("checked_tables") == 2 * 3 + 4 * 7
+    assert most <= 2
+
+
 def test_an_architecture_may_be_called_na(tmp_path):
     write_table(tmp_path / "t.csv", pd.DataFrame({"architecture": ["NA", "null"], "value": [1, 2]}))
     assert list(read_table(tmp_path / "t.csv")["architecture"]) == ["NA", "null"]
@@ -266,7 +359,7 @@ def test_a_table_of_other_activations_is_refused(files, tmp_path, kind, digest):
     table.loc[len(table) - 1, digest] = "other"
     table.to_csv(tmp_path / "table.csv", index=False)
     with pytest.raises(MismatchError, match=r"table\.csv has 'other' but .*activations\.h5"):
-        summary.joined_table([tmp_path / "table.csv"], files["activations"])
+        block_tables({**files, kind: [tmp_path / "table.csv"]}, kind)
 
 
 def test_a_block_of_other_weights_is_refused(files, tmp_path):
@@ -275,4 +368,4 @@ def test_a_block_of_other_weights_is_refused(files, tmp_path):
     with h5py.File(path, "a") as file:
         file.attrs["model_digests"] = ["other", "other"]
     with pytest.raises(MismatchError, match="weights of resnet/seed0"):
-        summary.transfer_table([path], files["adversarial"])
+        next(summary.transfer_tables([path], files["adversarial"]))

@@ -57,7 +57,7 @@ class PairDesign:
         parts = [rows[:, None] == models, columns[:, None] == models]
         if terms is not None:
             parts.append(terms[:, rows, columns].T)
-        design = np.hstack([part.astype(np.float64) for part in parts])
+        design = np.hstack(parts, dtype=np.float64)
         if not len(rows):
             return cls(rows, columns, design)
         left, values, _ = np.linalg.svd(design, full_matrices=False)

@@ -1,6 +1,9 @@
-"""The study's tables, joined from the files of its models and blocks."""
+"""The study's tables, joined from the files of its models and blocks, one block at a time.
 
-from collections.abc import Sequence
+A study of M models has M² pairs: only `pairs_table` is held in memory whole.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -30,6 +33,7 @@ MODEL_COLUMNS = [
 ]
 LAYER_COLUMNS = ["n_over_d", "effective_rank", "dead_units"]
 MAP_COLUMNS = ["r2_test", "stitched_accuracy", "recovered_accuracy", "agreement"]
+CEILING_KEYS = ["measure", "layer_a", "layer_b"]
 # Which model a digest of a block's table belongs to.
 DIGESTS = {
     "digest_a": "model_a",
@@ -40,25 +44,33 @@ DIGESTS = {
 }
 
 
-def joined_table(paths: Sequence[str | Path], activations: Sequence[str | Path]) -> pd.DataFrame:
-    """The rows of every file of one kind, without the digests they are checked by.
-
-    Raises:
-        MismatchError: a file was made from other activations than a model of the study has.
-    """
+def activation_digests(activations: Sequence[str | Path]) -> dict[str, tuple[str | Path, str]]:
+    """The activations file of each model and its digest, by the model's name."""
     current = {}
     for path in activations:
         with h5py.File(path) as file:
             current[file.attrs["model"]] = (path, file.attrs["digest"])
-    tables = []
+    return current
+
+
+def checked_tables(
+    paths: Iterable[str | Path], current: Mapping[str, tuple[str | Path, str]]
+) -> Iterator[pd.DataFrame]:
+    """The table of every file of one kind, without the digests it is checked by, read when asked.
+
+    Args:
+        current: what `activation_digests` says of the models of the study.
+
+    Raises:
+        MismatchError: a file was made from other activations than a model of the study has.
+    """
     for path in paths:
         table = read_table(path)
         for digest, model in DIGESTS.items():
             if digest in table:
                 for name, value in set(zip(table[model], table[digest], strict=True)):
                     require_equal(f"activations of {name}", [current[name], (path, value)])
-        tables.append(table.drop(columns=DIGESTS, errors="ignore"))
-    return pd.concat(tables, ignore_index=True)
+        yield table.drop(columns=DIGESTS, errors="ignore")
 
 
 def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.DataFrame:
@@ -70,22 +82,32 @@ def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.Data
     return table.merge(found, on="model", how="left", validate="one_to_one")
 
 
-def with_ceilings(geometry: pd.DataFrame) -> pd.DataFrame:
-    """geometry.csv with the noise ceiling of every row, as `ceiling` behind `null`.
+def retraining_means(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The mean value of the pairs of one architecture, by measure, layer and architecture.
 
-    The mean value of the pairs of one architecture, averaged over the two architectures: what
-    retraining alone leaves of a measure. NaN, and said so, where an architecture has one seed, and
-    between different layers.
+    From the geometry of every block, one row each with the columns of `CEILING_KEYS`,
+    `architecture` and `mean`. A block holds all pairs of its architecture.
     """
-    keys = ["measure", "layer_a", "layer_b"]
+    means = []
+    for geometry in blocks:
+        own = geometry[geometry["architecture_a"] == geometry["architecture_b"]]
+        own = own[own["layer_a"] == own["layer_b"]].rename(
+            columns={"architecture_a": "architecture"}
+        )
+        means.append(own.groupby([*CEILING_KEYS, "architecture"])["value"].mean().reset_index())
+    return pd.concat(means, ignore_index=True).rename(columns={"value": "mean"})
+
+
+def with_ceilings(geometry: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
+    """The geometry of a block with the noise ceiling of every row, as `ceiling` behind `null`.
+
+    Of two architectures the mean of their `retraining_means`: what retraining alone leaves of a
+    measure. NaN, and said so, where an architecture has one seed, and between different layers.
+    """
     same_layer = geometry["layer_a"] == geometry["layer_b"]
-    own = geometry[(geometry["architecture_a"] == geometry["architecture_b"]) & same_layer]
-    means = own.groupby([*keys, "architecture_a"])["value"].mean()
     sides = [
-        geometry[[*keys, side]].merge(
-            means.rename("mean").reset_index().rename(columns={"architecture_a": side}),
-            on=[*keys, side],
-            how="left",
+        geometry[[*CEILING_KEYS, side]].merge(
+            means.rename(columns={"architecture": side}), on=[*CEILING_KEYS, side], how="left"
         )["mean"]
         for side in ("architecture_a", "architecture_b")
     ]
@@ -103,16 +125,16 @@ def with_ceilings(geometry: pd.DataFrame) -> pd.DataFrame:
 
 
 def class_table(accuracies: pd.DataFrame) -> pd.DataFrame:
-    """Mean accuracies by class: one row an ordered pair of architectures, family and label."""
+    """A block's mean accuracies by class: one row an ordered pair of architectures, family, label."""
     keys = ["source_architecture", "target_architecture", "family", "label"]
     values = ["stitched_accuracy", "target_accuracy"]
     return accuracies.groupby(keys, sort=False)[values].mean().reset_index()
 
 
-def transfer_table(
-    transfer: Sequence[str | Path], adversarial: Sequence[str | Path]
-) -> pd.DataFrame:
-    """One row an ordered pair, condition and denominator; blocks are read one after the other.
+def transfer_tables(
+    transfer: Iterable[str | Path], adversarial: Sequence[str | Path]
+) -> Iterator[pd.DataFrame]:
+    """One table a block, one row an ordered pair, condition and denominator; read when asked.
 
     Raises:
         MismatchError: a block was made from other weights or images than the models of the study.
@@ -127,8 +149,8 @@ def transfer_table(
             raise MismatchError(f"{source['path']} and {first['path']} attack different images")
     labels = first["labels"]
     all_correct = np.all([s["clean"] == labels for s in sources.values()], axis=0)
-    rows = []
     for path in transfer:
+        rows = []
         with h5py.File(path) as file:
             for name, digest in zip(file.attrs["models"], file.attrs["model_digests"], strict=True):
                 require_equal(
@@ -137,7 +159,7 @@ def transfer_table(
                 )
             for source, target, group in _pairs(file):
                 rows += _pair_rows(source, target, group, sources[source], labels, all_correct)
-    return pd.DataFrame(rows)
+        yield pd.DataFrame(rows)
 
 
 def nonrobust_table(records: Sequence[str | Path]) -> pd.DataFrame:
@@ -147,10 +169,13 @@ def nonrobust_table(records: Sequence[str | Path]) -> pd.DataFrame:
     return table[[*columns, "chance"]]
 
 
-def pairs_table(
+def pair_rows(
     maps: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFrame, features: pd.DataFrame
 ) -> pd.DataFrame:
-    """One row an ordered pair, joined from all tables; symmetric measures stand in both rows."""
+    """One row an ordered pair of a block, joined from its tables.
+
+    Symmetric measures stand in both rows.
+    """
     keys = ["source", "target"]
     by_family = maps.pivot(index=keys, columns="family", values=MAP_COLUMNS)
     by_family.columns = [f"{column}_{family}" for column, family in by_family.columns]
@@ -169,7 +194,13 @@ def pairs_table(
     )
     for part in (by_family, by_measure, by_condition, pair_columns(features)):
         table = table.merge(part.reset_index(), on=keys, how="left", validate="one_to_one")
-    table = table.sort_values(keys, ignore_index=True)
+    return table
+
+
+def pairs_table(blocks: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The `pair_rows` of every block, by source and target; a note names what is undefined."""
+    table = pd.concat(blocks, ignore_index=True)
+    table = table.sort_values(["source", "target"], ignore_index=True)
     undefined = table.isna()
     table["note"] = [
         "undefined: " + ", ".join(table.columns[row]) if row.any() else ""

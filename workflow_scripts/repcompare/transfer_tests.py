@@ -108,10 +108,10 @@ def slope_rows(
 
 
 def block_terms(models: Models) -> np.ndarray:
-    """(A², M, M): a term for every ordered pair of architectures."""
+    """Bool (A², M, M): a term for every ordered pair of architectures."""
     count = len(models.architectures)
     block = models.architecture[:, None] * count + models.architecture
-    return (block == np.arange(count**2)[:, None, None]).astype(float)
+    return block == np.arange(count**2)[:, None, None]
 
 
 def slope_row(row: Row, fit: Fit, permutations: np.ndarray, distinct: int) -> Row:

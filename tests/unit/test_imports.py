@@ -1,0 +1,49 @@
+"""A job imports only what its stage needs: torch takes a second, torchvision another."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
+OF_NETWORKS = {
+    "attack",
+    "compare_features",
+    "dump_activations",
+    "evaluate_transfer",
+    "extract_features",
+    "make_nonrobust",
+    "train",
+    "train_nonrobust",
+}
+RULES = "".join(path.read_text() for path in (SCRIPTS.parent / "rules").glob("*.smk"))
+OF_TABLES = set(re.findall(r"workflow_scripts/(\w+)\.py", RULES)) - OF_NETWORKS
+
+
+def imported(scripts) -> set[str]:
+    """The packages and modules that are there after all that `scripts` import."""
+    code = "import runpy, sys\n"
+    code += "".join(f"runpy.run_path({str(SCRIPTS / name) + '.py'!r})\n" for name in scripts)
+    code += "print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    output = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    return set(output.split())
+
+
+def test_no_stage_but_those_that_run_networks_imports_torch():
+    assert {"compare", "describe", "summarise", "test_findings", "write_report"} <= OF_TABLES
+    assert not imported(sorted(OF_TABLES)) & {"torch", "torchvision", "sklearn"}
+
+
+def test_no_stage_imports_torchvision_or_the_compiler_of_torch_or_pandas_to_run_networks():
+    found = imported(sorted(OF_NETWORKS))
+    assert "torch" in found
+    assert not found & {"torchvision", "torch._dynamo", "sympy", "pandas", "matplotlib"}
+
+
+@pytest.mark.parametrize("script", ["compare", "describe", "prepare_data"])
+def test_no_stage_imports_pandas_to_compare(script):
+    assert not imported([script]) & {"pandas", "matplotlib"}

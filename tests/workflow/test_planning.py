@@ -1,0 +1,58 @@
+"""A plan lists the jobs that a dry run would, and the disk that they really take."""
+
+import subprocess
+import sys
+from collections import Counter
+
+from repcompare import disk, probe
+from repcompare.config import validate
+from repcompare.jobs import read_jobs
+
+# Fixed, for a study of several architectures; these are of two.
+DRAWN = {"draw_figures", "draw_examples", "draw_gallery", "write_report"}
+
+
+def plan(study) -> str:
+    """What the command prints about the tiny study."""
+    command = [sys.executable, "workflow_scripts/plan_study.py", "--configfile", "tiny.yaml"]
+    return subprocess.check_output(command, cwd=study.folder, text=True)
+
+
+def planned_jobs(study) -> Counter:
+    """Jobs by stage, as the plan's table has them."""
+    rows = [line.split() for line in plan(study).splitlines()[3:]]
+    return Counter({row[0]: int(row[1]) for row in rows[: rows.index([]) - 1]})
+
+
+def test_the_jobs_of_a_plan_are_those_of_a_dry_run(new_study):
+    assert planned_jobs(new_study) == Counter(job.split()[0] for job in new_study.due())
+
+
+def test_jobs_that_stand_are_not_planned_and_say_how_long_new_ones_take(study):
+    assert plan(study) == "tiny: 0 jobs to run, 36 whose results stand\n"
+    study.set(architectures__vgg__seeds=[0, 1, 2])
+    text = plan(study)
+    assert planned_jobs(study) == Counter(job.split()[0] for job in study.due())
+    sources = {line.split()[0]: line for line in text.splitlines()[3:] if line}
+    for stage in ("train", "attack", "compare", "evaluate_transfer"):
+        assert sources[stage].endswith("jobs of this study")
+    assert sources["summarise"].endswith("its last run")
+    assert "timed now" not in text
+
+
+def test_the_files_of_each_stage_are_within_a_factor_of_two_of_what_was_foretold(finished):
+    text = finished.call("--summary").text
+    table = text[text.index("output_file\t") :]
+    config = validate(finished.config)
+    sizes = {name: probe.sizes(config, name) for name in config["architectures"]}
+    foretold, written = Counter(), Counter()
+    for job in read_jobs(table)[1]:
+        foretold[job.rule] += disk.needed(job, config, sizes) - disk.RECORDS
+    for row in table.splitlines()[1:]:
+        path, _, rule, *_ = row.split("\t")
+        written[rule] += (finished.folder / path).stat().st_size
+    assert foretold.keys() == written.keys()
+    ratios = {rule: foretold[rule] / written[rule] for rule in foretold.keys() - DRAWN}
+    assert all(0.5 < ratio < 2 for ratio in ratios.values()), ratios
+    total = sum(foretold[rule] for rule in ratios) / sum(written[rule] for rule in ratios)
+    assert 0.8 < total < 1.25
