@@ -15,7 +15,7 @@ rule test_findings:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(4000),
+        mem_mb=more_each_attempt(8000),
         runtime=more_each_attempt(60),
     params:
         settings=stage_settings("test_findings.py", statistics=STUDY["statistics"]),
