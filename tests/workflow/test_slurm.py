@@ -1,8 +1,6 @@
 """A study on a Slurm cluster: a real one, of four nodes on this machine."""
 
-import re
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations
 
 import pytest
 import slurm_cluster
@@ -16,7 +14,6 @@ from study import (
     copy,
     jobs,
     of,
-    onwards,
 )
 
 pytestmark = pytest.mark.skipif(

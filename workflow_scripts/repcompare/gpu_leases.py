@@ -1,7 +1,6 @@
 """Which GPU of a machine a process takes when nobody has given it one."""
 
 import fcntl
-import itertools
 import os
 import tempfile
 from collections.abc import Sequence
@@ -26,7 +25,8 @@ def lease(names: Sequence[str], folder: Path = LEASES) -> int:
     there are more of them than GPUs. The kernel drops the lock with the process, however it ends.
     """
     folder.mkdir(exist_ok=True)
-    for seat in itertools.count():
+    seat = 0
+    while True:
         for index, name in enumerate(names):
             file = os.open(folder / f"{name}-{seat}.lock", os.O_RDWR | os.O_CREAT, 0o600)
             try:
@@ -35,3 +35,4 @@ def lease(names: Sequence[str], folder: Path = LEASES) -> int:
                 os.close(file)
             else:
                 return index
+        seat += 1
