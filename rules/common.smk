@@ -71,7 +71,9 @@ def every_model(patterns):
 
 def every_block(patterns):
     """The files of `patterns` for each block of the study."""
-    return [filled(pattern, a=a, b=b) for a, b in study_config.blocks(STUDY) for pattern in patterns]
+    return [
+        filled(pattern, a=a, b=b) for a, b in study_config.blocks(STUDY) for pattern in patterns
+    ]
 
 
 def block_models(pattern):
