@@ -53,10 +53,17 @@ def stage_settings(script, *modules, **settings):
     return json.dumps({**settings, "code": code}, sort_keys=True, separators=(",", ":"))
 
 
+def filled(pattern, **wildcards):
+    """The file that a pattern stands for; `str.format` would lose in which storage it is."""
+    if hasattr(pattern, "apply_wildcards"):
+        return pattern.apply_wildcards(wildcards)
+    return pattern.format(**wildcards)
+
+
 def every_model(patterns):
     """The files of `patterns` for each model of the study."""
     return [
-        pattern.format(architecture=architecture, seed=seed)
+        filled(pattern, architecture=architecture, seed=seed)
         for architecture, seed in study_config.models(STUDY)
         for pattern in patterns
     ]
@@ -64,7 +71,9 @@ def every_model(patterns):
 
 def every_block(patterns):
     """The files of `patterns` for each block of the study."""
-    return [pattern.format(a=a, b=b) for a, b in study_config.blocks(STUDY) for pattern in patterns]
+    return [
+        filled(pattern, a=a, b=b) for a, b in study_config.blocks(STUDY) for pattern in patterns
+    ]
 
 
 def block_models(pattern):
@@ -72,7 +81,7 @@ def block_models(pattern):
 
     def files(wildcards):
         return [
-            pattern.format(architecture=architecture, seed=seed)
+            filled(pattern, architecture=architecture, seed=seed)
             for architecture in dict.fromkeys((wildcards.a, wildcards.b))
             for seed in study_config.seeds(STUDY, architecture)
         ]
@@ -123,7 +132,7 @@ def first_model(pattern):
 
     def file(wildcards):
         seed = study_config.seeds(STUDY, wildcards.source)[0]
-        return pattern.format(architecture=wildcards.source, seed=seed)
+        return filled(pattern, architecture=wildcards.source, seed=seed)
 
     return file
 

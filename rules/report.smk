@@ -54,7 +54,7 @@ rule draw_examples:
         dataset=DATASET,
         transfer=rules.summarise.output.transfer,
         adversarial=[
-            rules.attack.output.adversarial.format(architecture=architecture, seed=seed)
+            filled(rules.attack.output.adversarial, architecture=architecture, seed=seed)
             for architecture, seed in first_models(5)
         ],
     output:
@@ -82,7 +82,7 @@ rule draw_gallery:
     input:
         dataset=DATASET,
         features=[
-            rules.extract_features.output.features.format(architecture=architecture, seed=seed)
+            filled(rules.extract_features.output.features, architecture=architecture, seed=seed)
             for architecture, seed in first_models(5)
         ],
     output:

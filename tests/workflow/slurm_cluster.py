@@ -80,10 +80,13 @@ def slurm_cluster() -> Iterator["Cluster"]:
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     folder.chmod(0o755)
     cluster = Cluster(folder)
+    # So that what follows `finally` is done too when this process is told to end, as Ctrl-C does.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cluster.start()
         yield cluster
     finally:
+        signal.signal(signal.SIGTERM, before)
         cluster.stop()
         shutil.rmtree(folder)
 
