@@ -85,3 +85,9 @@ def test_a_model_of_another_data_file_is_refused(study, dataset, tmp_path):
     (tmp_path / "record.json").write_text(json.dumps(record))
     with pytest.raises(MismatchError, match="digest of the data"):
         load_model(tmp_path / "weights.safetensors", tmp_path / "record.json", dataset, CPU)
+
+
+def test_a_group_may_read_the_weights_where_the_umask_says_so(study):
+    """As it may read the record beside them."""
+    files = study["vgg/seed0"]
+    assert files.weights.stat().st_mode == files.record.stat().st_mode
