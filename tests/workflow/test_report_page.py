@@ -80,6 +80,12 @@ def test_it_fits_shows_every_figure_and_asks_for_nothing(path, width):
         assert page.requests() == []
 
 
+def test_the_longest_name_of_a_study_fits_on_a_phone(page):
+    page.resize(390)
+    page.run("document.querySelector('h1').textContent = 'n'.repeat(64)")
+    assert page.overflow() <= 0
+
+
 def test_a_table_sorts_by_the_column_that_is_clicked(page):
     models = table(page, "models")
     head = models.find_elements(By.TAG_NAME, "th")[5]
