@@ -9,10 +9,14 @@ from study import ALL_RULES, ROOT, WORKFLOW, Study, copy, jobs
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """All tests that need the tiny study go to one process, so that it is run once."""
+    """All tests that need the tiny study go to one process, so that it is run once.
+
+    But those of Slurm, which take as long as the others together, to another.
+    """
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("workflow"))
+            group = "slurm" if item.path.stem == "test_slurm" else "workflow"
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
