@@ -20,6 +20,7 @@ RESULTS = f"results/{STUDY['study']}"
 MODEL = f"{RESULTS}/models/{{architecture}}/seed{{seed}}"
 BLOCK = f"{RESULTS}/blocks/{{a}}--{{b}}"
 LOGS = f"{RESULTS}/logs"
+# Local whatever the storage: the report shows them but cannot name them as its input.
 BENCHMARKS = f"{RESULTS}/benchmarks"
 DATASET = f"{RESULTS}/data/dataset.h5"
 NONROBUST = f"{RESULTS}/nonrobust"
@@ -56,7 +57,7 @@ def stage_settings(script, *modules, **settings):
 def every_model(patterns):
     """The files of `patterns` for each model of the study."""
     return [
-        pattern.format(architecture=architecture, seed=seed)
+        pattern.apply_wildcards({"architecture": architecture, "seed": seed})
         for architecture, seed in study_config.models(STUDY)
         for pattern in patterns
     ]
@@ -64,7 +65,11 @@ def every_model(patterns):
 
 def every_block(patterns):
     """The files of `patterns` for each block of the study."""
-    return [pattern.format(a=a, b=b) for a, b in study_config.blocks(STUDY) for pattern in patterns]
+    return [
+        pattern.apply_wildcards({"a": a, "b": b})
+        for a, b in study_config.blocks(STUDY)
+        for pattern in patterns
+    ]
 
 
 def block_models(pattern):
@@ -72,7 +77,7 @@ def block_models(pattern):
 
     def files(wildcards):
         return [
-            pattern.format(architecture=architecture, seed=seed)
+            pattern.apply_wildcards({"architecture": architecture, "seed": seed})
             for architecture in dict.fromkeys((wildcards.a, wildcards.b))
             for seed in study_config.seeds(STUDY, architecture)
         ]
@@ -123,7 +128,7 @@ def first_model(pattern):
 
     def file(wildcards):
         seed = study_config.seeds(STUDY, wildcards.source)[0]
-        return pattern.format(architecture=wildcards.source, seed=seed)
+        return pattern.apply_wildcards({"architecture": wildcards.source, "seed": seed})
 
     return file
 
