@@ -139,6 +139,8 @@ def users(workflow, finished):
         def call(number, *arguments):
             study = studies[number]
             home = {"HOME": str(study.folder), "XDG_CACHE_HOME": str(study.folder / "cache")}
+            # These users are in no list of users, so nothing but the environment names them.
+            home["LOGNAME"] = f"user{number}"
             return study.call(
                 "--directory",
                 str(shared),

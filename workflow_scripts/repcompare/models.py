@@ -36,7 +36,8 @@ def save_model(
     """Write the weights, then the record with their digest: a record implies whole weights."""
     with replacing(weights) as temporary:
         state = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
-        safetensors.torch.save_file(state, temporary)
+        # Not save_file, which leaves a file that only its owner may read, whatever the umask.
+        temporary.write_bytes(safetensors.torch.save(state))
     write_json(record_path, {**record, "model_digest": file_digest(weights)})
 
 
