@@ -78,6 +78,13 @@ def test_a_setting_of_the_second_user_reruns_its_stage(second, shared):
     assert second.due("--directory", str(shared)) == onwards("attack")
 
 
+def test_every_result_has_the_permissions_of_a_new_file(finished, tmp_path):
+    new = tmp_path / "new"
+    new.touch()
+    others = [file for file in finished.results() if file.stat().st_mode != new.stat().st_mode]
+    assert others == []
+
+
 def test_results_shared_without_their_metadata_hide_a_changed_setting(second, shared):
     (second.folder / "results").symlink_to(shared / "results")
     second.set(attack__steps=4)
