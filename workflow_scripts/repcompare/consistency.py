@@ -11,19 +11,20 @@ from repcompare.schema import KeyPath, Problem, hint, nearest, shown
 
 
 class DataSet(NamedTuple):
-    """Side of the square images in pixels, their channels, and the images in each split."""
+    """Side of the square images in pixels, their channels, the images in each split, classes."""
 
     size: int
     channels: int
     train: int
     test: int
+    classes: int
 
 
 DATA_SETS = {
-    "digits": DataSet(8, 1, 1200, 597),
-    "fashion_mnist": DataSet(28, 1, 60000, 10000),
-    "cifar10": DataSet(32, 3, 50000, 10000),
-    "cifar100": DataSet(32, 3, 50000, 10000),
+    "digits": DataSet(8, 1, 1200, 597, 10),
+    "fashion_mnist": DataSet(28, 1, 60000, 10000, 10),
+    "cifar10": DataSet(32, 3, 50000, 10000, 10),
+    "cifar100": DataSet(32, 3, 50000, 10000, 100),
 }
 
 

@@ -36,18 +36,12 @@ from repcompare.workload import STARTS, Numbers, Passes, split
 SECONDS, CPU_BATCH = 0.5, 64
 # Of a pair's inversions: two measures, both ways, from every start.
 SIMILARITIES = 4 * STARTS
-CLASSES = {"cifar100": 100}
-
-
-def classes(config: Mapping[str, Any]) -> int:
-    """The classes of the study's data set."""
-    return CLASSES.get(config["data"]["name"], 10)
 
 
 def network(config: Mapping[str, Any], architecture: str) -> Classifier:
     """An untrained network of the study, on the CPU."""
     entry, data = config["architectures"][architecture], DATA_SETS[config["data"]["name"]]
-    return build(entry["factory"], entry["kwargs"], data.channels, classes(config), seed=0)
+    return build(entry["factory"], entry["kwargs"], data.channels, data.classes, seed=0)
 
 
 def sizes(config: Mapping[str, Any], architecture: str) -> Sizes:
@@ -60,7 +54,7 @@ def sizes(config: Mapping[str, Any], architecture: str) -> Sizes:
         outputs = made.layer_outputs(image, stored)
     weights = len(safetensors.torch.save(made.state_dict()))
     widths = {name: outputs[name].shape[1] for name in stored}
-    return Sizes(weights, widths, classes(config))
+    return Sizes(weights, widths, data.classes)
 
 
 def passes(config: Mapping[str, Any], architecture: str, device: torch.device) -> Passes:
@@ -79,7 +73,7 @@ def passes(config: Mapping[str, Any], architecture: str, device: torch.device) -
     data, rng = DATA_SETS[config["data"]["name"]], torch.Generator().manual_seed(0)
     shape = (settings.batch_size, data.channels, data.size, data.size)
     images = torch.randint(256, shape, dtype=torch.uint8, generator=rng).to(device)
-    labels = torch.randint(classes(config), shape[:1], generator=rng).to(device)
+    labels = torch.randint(data.classes, shape[:1], generator=rng).to(device)
     precision = resolve_precision(settings.precision, device)
     run = Run(made.train(), images, labels, settings, precision, seed=0)
     run.network = with_recorded_step(made, to_float(images), precision)
