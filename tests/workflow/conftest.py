@@ -1,22 +1,18 @@
 """A tiny study, run once for real, and a copy of it for each test to change."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 from study import ALL_RULES, ROOT, WORKFLOW, Study, copy, jobs
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_itemcollected(item):
     """All tests that need the tiny study go to one process, so that it is run once.
 
     But those of Slurm, which take as long as the others together, to another.
     """
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            group = "slurm" if item.path.stem == "test_slurm" else "workflow"
-            item.add_marker(pytest.mark.xdist_group(group))
+    group = "slurm" if item.path.stem == "test_slurm" else "workflow"
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
