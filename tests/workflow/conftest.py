@@ -6,15 +6,6 @@ import pytest
 from study import ALL_RULES, ROOT, WORKFLOW, Study, copy, jobs
 
 
-def pytest_itemcollected(item):
-    """All tests that need the tiny study go to one process, so that it is run once.
-
-    But those of Slurm, which take as long as the others together, to another.
-    """
-    group = "slurm" if item.path.stem == "test_slurm" else "workflow"
-    item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def workflow(tmp_path_factory) -> Study:
     """The workflow and the tiny config, nothing computed yet; not to be changed."""
