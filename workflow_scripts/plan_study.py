@@ -29,8 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the plan of a study."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--configfile", default="config/config.yaml", help="the study")
-    parser.add_argument("--cores", default="all", help="how many it may use, or all")
+    parser.add_argument("--cores", type=cores, default="all", help="how many it may use, or all")
     options = parser.parse_args(arguments)
+    if not Path(options.configfile).is_file():
+        parser.error(f"argument --configfile: there is no file {options.configfile}")
     due, standing = read_jobs(summary(options.configfile))
     config = validate(yaml.safe_load(Path(options.configfile).read_text()))
     results = Path("results") / config["study"]
@@ -48,11 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     gpu = config["device"] == "cuda" or (device is not None and device.type == "cuda")
     print(f"\n{table(stages, gpu)}\n")
     seconds = sum(stage.seconds or 0 for stage in stages)
-    cores = os.cpu_count() if options.cores == "all" else int(options.cores)
     free = shutil.disk_usage(".").free
-    print(f"At best {duration(seconds / cores)} on {cores} cores; {free / 1e9:.0f} GB are free.")
+    at_best = duration(seconds / options.cores)
+    print(f"At best {at_best} on {options.cores} cores; {free / 1e9:.0f} GB are free.")
     if sum(needed) > free:
         print("There is not enough room on this disk.")
+
+
+def cores(text: str) -> int:
+    """A number of cores: `all` there are, or so many; ValueError for anything else."""
+    number = os.cpu_count() if text == "all" else int(text)
+    if number < 1:
+        raise ValueError(f"got {number}, allowed: all, or an integer from 1 up")
+    return number
 
 
 def found_device(name: str) -> torch.device | None:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from collections import Counter
 
+import pytest
+
 from repcompare import disk, probe
 from repcompare.config import validate
 from repcompare.jobs import read_jobs
@@ -22,6 +24,18 @@ def planned_jobs(study) -> Counter:
     """Jobs by stage, as the plan's table has them."""
     rows = [line.split() for line in plan(study).splitlines()[3:]]
     return Counter({row[0]: int(row[1]) for row in rows[: rows.index([]) - 1]})
+
+
+@pytest.mark.parametrize(
+    "mistake", [("--cores", "0"), ("--cores", "many"), ("--configfile", "none.yaml")]
+)
+def test_a_mistake_is_named_before_anything_is_timed(new_study, mistake):
+    command = [sys.executable, "workflow_scripts/plan_study.py", *mistake]
+    done = subprocess.run(command, cwd=new_study.folder, text=True, capture_output=True)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith(f"plan_study.py: error: argument {mistake[0]}: ")
+    assert mistake[1] in done.stderr.splitlines()[-1]
 
 
 def test_the_jobs_of_a_plan_are_those_of_a_dry_run(new_study):
