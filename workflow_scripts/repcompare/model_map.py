@@ -76,7 +76,7 @@ def model_map(geometry: pd.DataFrame) -> Figure:
 
 
 def draw_models(axes: Axes, points: NDArray, architectures: list[str]) -> None:
-    """A point a model, tied to the middle of its architecture, which bears the name."""
+    """A point a model, tied to the middle of its architecture, the name above them."""
     names = sorted(set(architectures))
     for place, name in enumerate(names):
         own = points[[architecture == name for architecture in architectures]]
@@ -86,7 +86,8 @@ def draw_models(axes: Axes, points: NDArray, architectures: list[str]) -> None:
             axes.plot(*zip(middle, point, strict=True), color=colour, linewidth=0.7, alpha=0.6)
         axes.scatter(*own.T, s=16, color=colour, linewidth=0, zorder=3)
         text = axes.annotate(
-            name, middle, xytext=(0, 5), textcoords="offset points", ha="center", fontsize=6.8,
+            name, (middle[0], own[:, 1].max()), xytext=(0, 5), textcoords="offset points",
+            ha="center", va="bottom", fontsize=6.8,
             color=colour, fontweight="bold", zorder=4,
         )  # fmt: skip
         text.set_path_effects([OUTLINE])
