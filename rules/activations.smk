@@ -8,7 +8,7 @@ rule dump_activations:
     log:
         f"{LOGS}/dump_activations/{{architecture}}/seed{{seed}}.log",
     benchmark:
-        f"{BENCHMARKS}/dump_activations/{{architecture}}/seed{{seed}}.tsv"
+        local(f"{BENCHMARKS}/dump_activations/{{architecture}}/seed{{seed}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

@@ -8,7 +8,7 @@ rule attack:
     log:
         f"{LOGS}/attack/{{architecture}}/seed{{seed}}.log",
     benchmark:
-        f"{BENCHMARKS}/attack/{{architecture}}/seed{{seed}}.tsv"
+        local(f"{BENCHMARKS}/attack/{{architecture}}/seed{{seed}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

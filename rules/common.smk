@@ -20,6 +20,7 @@ RESULTS = f"results/{STUDY['study']}"
 MODEL = f"{RESULTS}/models/{{architecture}}/seed{{seed}}"
 BLOCK = f"{RESULTS}/blocks/{{a}}--{{b}}"
 LOGS = f"{RESULTS}/logs"
+# Local whatever the storage: the report shows them but cannot name them as its input.
 BENCHMARKS = f"{RESULTS}/benchmarks"
 DATASET = f"{RESULTS}/data/dataset.h5"
 NONROBUST = f"{RESULTS}/nonrobust"
@@ -53,17 +54,10 @@ def stage_settings(script, *modules, **settings):
     return json.dumps({**settings, "code": code}, sort_keys=True, separators=(",", ":"))
 
 
-def filled(pattern, **wildcards):
-    """The file that a pattern stands for; `str.format` would lose in which storage it is."""
-    if hasattr(pattern, "apply_wildcards"):
-        return pattern.apply_wildcards(wildcards)
-    return pattern.format(**wildcards)
-
-
 def every_model(patterns):
     """The files of `patterns` for each model of the study."""
     return [
-        filled(pattern, architecture=architecture, seed=seed)
+        pattern.apply_wildcards({"architecture": architecture, "seed": seed})
         for architecture, seed in study_config.models(STUDY)
         for pattern in patterns
     ]
@@ -72,7 +66,9 @@ def every_model(patterns):
 def every_block(patterns):
     """The files of `patterns` for each block of the study."""
     return [
-        filled(pattern, a=a, b=b) for a, b in study_config.blocks(STUDY) for pattern in patterns
+        pattern.apply_wildcards({"a": a, "b": b})
+        for a, b in study_config.blocks(STUDY)
+        for pattern in patterns
     ]
 
 
@@ -81,7 +77,7 @@ def block_models(pattern):
 
     def files(wildcards):
         return [
-            filled(pattern, architecture=architecture, seed=seed)
+            pattern.apply_wildcards({"architecture": architecture, "seed": seed})
             for architecture in dict.fromkeys((wildcards.a, wildcards.b))
             for seed in study_config.seeds(STUDY, architecture)
         ]
@@ -132,7 +128,7 @@ def first_model(pattern):
 
     def file(wildcards):
         seed = study_config.seeds(STUDY, wildcards.source)[0]
-        return filled(pattern, architecture=wildcards.source, seed=seed)
+        return pattern.apply_wildcards({"architecture": wildcards.source, "seed": seed})
 
     return file
 

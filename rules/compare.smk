@@ -10,7 +10,7 @@ rule compare:
     log:
         f"{LOGS}/compare/{{a}}--{{b}}.log",
     benchmark:
-        f"{BENCHMARKS}/compare/{{a}}--{{b}}.tsv"
+        local(f"{BENCHMARKS}/compare/{{a}}--{{b}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

@@ -4,7 +4,7 @@ rule prepare_data:
     log:
         f"{LOGS}/prepare_data.log",
     benchmark:
-        f"{BENCHMARKS}/prepare_data/dataset.tsv"
+        local(f"{BENCHMARKS}/prepare_data/dataset.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

@@ -8,7 +8,7 @@ rule describe:
     log:
         f"{LOGS}/describe/{{architecture}}/seed{{seed}}.log",
     benchmark:
-        f"{BENCHMARKS}/describe/{{architecture}}/seed{{seed}}.tsv"
+        local(f"{BENCHMARKS}/describe/{{architecture}}/seed{{seed}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

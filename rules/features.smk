@@ -8,7 +8,7 @@ rule extract_features:
     log:
         f"{LOGS}/extract_features/{{architecture}}/seed{{seed}}.log",
     benchmark:
-        f"{BENCHMARKS}/extract_features/{{architecture}}/seed{{seed}}.tsv"
+        local(f"{BENCHMARKS}/extract_features/{{architecture}}/seed{{seed}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -38,7 +38,7 @@ rule compare_features:
     log:
         f"{LOGS}/compare_features/{{a}}--{{b}}.log",
     benchmark:
-        f"{BENCHMARKS}/compare_features/{{a}}--{{b}}.tsv"
+        local(f"{BENCHMARKS}/compare_features/{{a}}--{{b}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

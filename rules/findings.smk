@@ -10,7 +10,7 @@ rule test_findings:
     log:
         f"{LOGS}/test_findings.log",
     benchmark:
-        f"{BENCHMARKS}/test_findings/table.tsv"
+        local(f"{BENCHMARKS}/test_findings/table.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

@@ -8,7 +8,7 @@ rule make_nonrobust:
     log:
         f"{LOGS}/make_nonrobust/{{source}}.log",
     benchmark:
-        f"{BENCHMARKS}/make_nonrobust/{{source}}.tsv"
+        local(f"{BENCHMARKS}/make_nonrobust/{{source}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -34,7 +34,7 @@ rule train_nonrobust:
     log:
         f"{LOGS}/train_nonrobust/{{source}}--{{target}}.log",
     benchmark:
-        f"{BENCHMARKS}/train_nonrobust/{{source}}--{{target}}.tsv"
+        local(f"{BENCHMARKS}/train_nonrobust/{{source}}--{{target}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

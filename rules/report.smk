@@ -34,7 +34,7 @@ rule draw_figures:
     log:
         f"{LOGS}/draw_figures.log",
     benchmark:
-        f"{BENCHMARKS}/draw_figures/figures.tsv"
+        local(f"{BENCHMARKS}/draw_figures/figures.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -54,7 +54,9 @@ rule draw_examples:
         dataset=DATASET,
         transfer=rules.summarise.output.transfer,
         adversarial=[
-            filled(rules.attack.output.adversarial, architecture=architecture, seed=seed)
+            rules.attack.output.adversarial.apply_wildcards(
+                {"architecture": architecture, "seed": seed}
+            )
             for architecture, seed in first_models(5)
         ],
     output:
@@ -63,7 +65,7 @@ rule draw_examples:
     log:
         f"{LOGS}/draw_examples.log",
     benchmark:
-        f"{BENCHMARKS}/draw_examples/figure.tsv"
+        local(f"{BENCHMARKS}/draw_examples/figure.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -82,7 +84,9 @@ rule draw_gallery:
     input:
         dataset=DATASET,
         features=[
-            filled(rules.extract_features.output.features, architecture=architecture, seed=seed)
+            rules.extract_features.output.features.apply_wildcards(
+                {"architecture": architecture, "seed": seed}
+            )
             for architecture, seed in first_models(5)
         ],
     output:
@@ -91,7 +95,7 @@ rule draw_gallery:
     log:
         f"{LOGS}/draw_gallery.log",
     benchmark:
-        f"{BENCHMARKS}/draw_gallery/figure.tsv"
+        local(f"{BENCHMARKS}/draw_gallery/figure.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

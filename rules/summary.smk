@@ -37,7 +37,7 @@ rule summarise:
     log:
         f"{LOGS}/summarise.log",
     benchmark:
-        f"{BENCHMARKS}/summarise/tables.tsv"
+        local(f"{BENCHMARKS}/summarise/tables.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

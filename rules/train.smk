@@ -7,7 +7,7 @@ rule train:
     log:
         f"{LOGS}/train/{{architecture}}/seed{{seed}}.log",
     benchmark:
-        f"{BENCHMARKS}/train/{{architecture}}/seed{{seed}}.tsv"
+        local(f"{BENCHMARKS}/train/{{architecture}}/seed{{seed}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

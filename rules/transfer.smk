@@ -9,7 +9,7 @@ rule evaluate_transfer:
     log:
         f"{LOGS}/evaluate_transfer/{{a}}--{{b}}.log",
     benchmark:
-        f"{BENCHMARKS}/evaluate_transfer/{{a}}--{{b}}.tsv"
+        local(f"{BENCHMARKS}/evaluate_transfer/{{a}}--{{b}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1

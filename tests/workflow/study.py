@@ -96,12 +96,16 @@ class Study:
 
     folder: Path
 
-    def call(self, *arguments, configfile="tiny.yaml", environment=None) -> Outcome:
-        """Call Snakemake, without a default config if `configfile` is named."""
+    def call(self, *arguments, configfile="tiny.yaml", environment=None, wrapper=()) -> Outcome:
+        """Call Snakemake, without a default config if `configfile` is named.
+
+        `wrapper` goes before the command, to run it as another user, say.
+        """
         log = self.folder / "jobs.jsonl"
         log.unlink(missing_ok=True)
         log.touch()
-        command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+        log.chmod(0o666)
+        command = [*wrapper, sys.executable, "-m", "snakemake", "--cores", "2"]
         command += ["--logger", "jobs", "--logger-jobs-path", str(log), *arguments]
         if configfile:
             command += ["--configfile", configfile]
