@@ -49,6 +49,7 @@ tip.className = "tip";
 tip.setAttribute("role", "status");
 pointed.className = "pointed";
 tip.hidden = pointed.hidden = true;
+let stood = null; // where the matrix stood when a cell of it was pointed at
 document.body.append(tip, pointed);
 
 function hideTip() { tip.hidden = pointed.hidden = true; }
@@ -71,6 +72,7 @@ function pointAt(event, places) {
     if (column < 0 || row < 0 || column >= matrix.columns.length || row >= matrix.rows.length) continue;
     if (matrix.rows[row] === matrix.columns[column]) break;
     describe(matrix, row, column);
+    stood = {area, left: box.left, top: box.top};
     tip.hidden = pointed.hidden = false;
     const left = box.left + column * width, top = box.top + row * height;
     Object.assign(pointed.style, {left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px`});
@@ -89,4 +91,9 @@ for (const matrices of Object.values(JSON.parse(document.getElementById("cells")
   for (const name of ["pointermove", "pointerdown"]) svg.addEventListener(name, event => pointAt(event, places));
   svg.addEventListener("pointerleave", hideTip);
 }
-addEventListener("scroll", hideTip, {passive: true, capture: true});
+// An event may tell of a scrolling that was over before the cell was pointed at.
+addEventListener("scroll", () => {
+  if (tip.hidden) return;
+  const box = stood.area.getBoundingClientRect();
+  if (box.left !== stood.left || box.top !== stood.top) hideTip();
+}, {passive: true, capture: true});

@@ -43,6 +43,17 @@ class Page:
         """The value that a script returns."""
         return self.browser.execute_script(script, *arguments)
 
+    def scroll_to(self, element) -> None:
+        """Bring an element to the middle of the window; return when the page has noticed."""
+        self.browser.execute_async_script(
+            """
+            const [element, done] = arguments;
+            element.scrollIntoView({block: "center", inline: "center"});
+            requestAnimationFrame(() => requestAnimationFrame(() => done()));
+            """,
+            element,
+        )
+
     def overflow(self) -> int:
         """By how many pixels the page is wider than its window."""
         root = "document.documentElement"

@@ -60,13 +60,12 @@ def table(page, section):
 
 
 def point_at(page, cell_id, row, column, rows):
-    """Move to a cell of a heatmap; twice, because scrolling there takes the mark away."""
+    """Move to a cell of a heatmap."""
     area = page.browser.find_element(By.ID, cell_id)
+    page.scroll_to(area)
     size = area.rect["width"] / rows
     from_middle = [round((place + 0.5 - rows / 2) * size) for place in (column, row)]
-    for nudge in (0, 1):
-        chain = ActionChains(page.browser)
-        chain.move_to_element_with_offset(area, from_middle[0] + nudge, from_middle[1]).perform()
+    ActionChains(page.browser).move_to_element_with_offset(area, *from_middle).perform()
     return page.browser.find_element(By.CSS_SELECTOR, ".tip")
 
 
@@ -140,10 +139,17 @@ def test_a_layer_is_named_with_its_network(page):
     assert tip.text.startswith("stage1 of vgg/seed0 and penultimate of vgg/seed1\n")
 
 
+def test_what_is_said_of_a_cell_goes_when_the_page_is_scrolled(page):
+    tip = point_at(page, "similarity-cells0", 1, 2, 4)
+    assert tip.is_displayed()
+    page.scroll_to(page.browser.find_element(By.ID, "reproduce"))
+    assert not tip.is_displayed()
+
+
 def test_a_finger_points_too(page):
     page.resize(390)
     area = page.browser.find_element(By.ID, "similarity-cells0")
-    page.run("arguments[0].scrollIntoView({block: 'center'})", area)
+    page.scroll_to(area)
     page.run(
         """
         const box = arguments[0].getBoundingClientRect();
