@@ -35,7 +35,7 @@ def tables(
     similar than the rest by `exception`; retraining changes nothing elsewhere.
     """
     random = np.random.default_rng(random_state)
-    names = [*NAMES, *(f"net{place:02d}" for place in range(20))][:architectures]
+    names = [*NAMES, *(f"net{place:02d}" for place in range(95))][:architectures]
     models = [f"{name}/seed{seed}" for name in names for seed in range(seeds)]
     architecture = {model: model.split("/")[0] for model in models}
     similarity = pairwise_similarity(models, architecture, exception, random)

@@ -20,6 +20,7 @@ from repcompare import (
     heatmaps,
     map_figures,
     model_map,
+    plot_style,
 )
 from repcompare.findings import Attack
 from repcompare.plot_style import architecture_of, ordered_models, save
@@ -75,6 +76,18 @@ def test_every_figure_is_drawn_at_every_size(name, size, tmp_path):
     save(FIGURES[name](tables(*size)), tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
     assert (tmp_path / f"{name}.svg").read_text().rstrip().endswith("</svg>")
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["similarity", "convergence", "features_by_kind"])
+def test_the_marks_of_a_figure_that_has_many_are_images(name, tmp_path, monkeypatch):
+    study, svg = tables(4, 2), tmp_path / f"{name}.svg"
+    marks = (b"<use ", b"<path ")
+    save(FIGURES[name](study), svg, tmp_path / "figure.png")
+    drawn = svg.read_bytes()
+    monkeypatch.setattr(plot_style, "VECTOR_MARKS", 20)
+    save(FIGURES[name](study), svg, tmp_path / "figure.png")
+    assert sum(map(svg.read_bytes().count, marks)) < sum(map(drawn.count, marks))
+    assert svg.read_bytes().count(b"<image ") > drawn.count(b"<image ")
 
 
 @pytest.mark.parametrize("name", ["stitched_accuracy", "geometry_against_transfer"])

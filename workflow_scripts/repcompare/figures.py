@@ -26,7 +26,6 @@ from repcompare.plot_style import (
     KINDS,
     MEASURES,
     NORMS,
-    VECTOR_MARKS,
     explain,
     explanation,
     few_ticks,
@@ -135,7 +134,7 @@ def scatter_kinds(axes: Axes, x, y, same: pd.Series) -> None:
         _, colour, marker = KINDS[kind]
         axes.scatter(
             x[chosen], y[chosen], s=11, color=colour, marker=marker, linewidth=0,
-            alpha=0.7 if len(x) < 500 else 0.35, rasterized=len(x) > VECTOR_MARKS / 4,
+            alpha=0.7 if len(x) < 500 else 0.35,
         )  # fmt: skip
     axes.grid(True)
     axes.margins(0.07)

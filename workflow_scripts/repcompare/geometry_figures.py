@@ -21,7 +21,6 @@ from repcompare.panels import (
 from repcompare.plot_style import (
     KINDS,
     MEASURES,
-    VECTOR_MARKS,
     architecture_of,
     explain,
     explanation,
@@ -54,7 +53,7 @@ def same_and_cross_architecture(geometry: pd.DataFrame) -> Figure:
             explain(axes, "undefined for every pair")
             continue
         for row, name in enumerate(names):
-            draw_lanes(axes, of_measure, name, row, raster=len(table) > VECTOR_MARKS / 2)
+            draw_lanes(axes, of_measure, name, row)
         name_rows(axes, names)
         axes.label_outer(remove_inner_ticks=True)
         axes.tick_params(labelbottom=True, bottom=True)
@@ -64,7 +63,7 @@ def same_and_cross_architecture(geometry: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_lanes(axes: Axes, pairs: pd.DataFrame, architecture: str, row: int, raster: bool) -> None:
+def draw_lanes(axes: Axes, pairs: pd.DataFrame, architecture: str, row: int) -> None:
     """One architecture's two lanes: pairs of its own models above, its other pairs below."""
     own = pairs[["architecture_a", "architecture_b"]].eq(architecture)
     for same, chosen in ((True, own.all(axis=1)), (False, own.any(axis=1) & ~own.all(axis=1))):
@@ -75,7 +74,7 @@ def draw_lanes(axes: Axes, pairs: pd.DataFrame, architecture: str, row: int, ras
         centre = row + (-0.2 if same else 0.2)
         heights = centre + jitter(len(values), 0.24)
         axes.scatter(
-            values, heights, s=9, color=colour, marker=marker, linewidth=0, rasterized=raster,
+            values, heights, s=9, color=colour, marker=marker, linewidth=0,
             alpha=0.75 if len(values) < 50 else 0.35,
         )  # fmt: skip
         mark_mean(axes, values.mean(), centre, 0.17)
@@ -119,14 +118,11 @@ def draw_intervals(axes: Axes, pairs: pd.DataFrame, row: int, same: bool) -> Non
     _, colour, marker = KINDS[same]
     centre = row + (-0.2 if same else 0.2)
     heights = centre + jitter(len(pairs), 0.26)
-    raster = len(pairs) > VECTOR_MARKS / 8
     axes.hlines(
         heights, pairs["low"], pairs["high"], color=colour, linewidth=0.5, alpha=0.5,
-        rasterized=raster,
     )  # fmt: skip
     axes.scatter(
         pairs["value"], heights, s=7, color=colour, marker=marker, linewidth=0, alpha=0.7,
-        rasterized=raster,
     )  # fmt: skip
     mark_mean(axes, pairs["value"].mean(), centre, 0.17)
 

@@ -17,7 +17,6 @@ from repcompare.plot_style import (
     MEASURES,
     SEQUENTIAL,
     UNDEFINED,
-    VECTOR_MARKS,
     architecture_of,
     explanation,
     styled,
@@ -26,8 +25,8 @@ from repcompare.plot_style import (
 PANELS_PER_ROW = 3
 MOST_LAYER_PAIRS = 6
 
-# In points (1/72 inch): the smallest cell that holds a number, and one that holds a seed.
-CELL_WITH_NUMBER, CELL_WITH_SEED = 19, 9
+# In points (1/72 inch): the smallest cell that holds a number, holds a seed, has an outline.
+CELL_WITH_NUMBER, CELL_WITH_SEED, CELL_WITH_OUTLINE = 19, 9, 4
 # The mean width of a character of an axis label, in points.
 CHARACTER = 4.9
 
@@ -114,14 +113,13 @@ def draw_matrix(axes: Axes, matrix: Matrix, side: float, place: int = 0) -> None
     count, groups = len(values), groups_of(matrix)
     axes.set_facecolor(UNDEFINED)
     norm, extend = colour_range(defined)
-    vector = count**2 <= VECTOR_MARKS
+    outlined = side * 72 / count >= CELL_WITH_OUTLINE
     mesh = axes.pcolormesh(
         np.ma.masked_invalid(values),
         cmap=SEQUENTIAL,
         norm=norm,
-        edgecolor="white" if vector else "none",
-        linewidth=0.4 if vector else 0,
-        rasterized=not vector,
+        edgecolor="white" if outlined else "none",
+        linewidth=0.4 if outlined else 0,
     )
     axes.set(aspect="equal", xlim=(0, count), ylim=(count, 0))
     axes.patch.set_gid(cells_id(place))

@@ -19,7 +19,6 @@ from repcompare.panels import (
 from repcompare.plot_style import (
     FAMILIES,
     KINDS,
-    VECTOR_MARKS,
     explanation,
     few_ticks,
     jitter,
@@ -85,7 +84,7 @@ def draw_scores(axes: Axes, values: np.ndarray, row: int, same: bool) -> None:
     centre = row + (-0.22 if same else 0.2)
     axes.scatter(
         values, centre + jitter(len(values), 0.28), s=9, color=colour, marker=marker, linewidth=0,
-        alpha=0.6 if len(values) < 200 else 0.25, rasterized=len(values) > VECTOR_MARKS / 4,
+        alpha=0.6 if len(values) < 200 else 0.25,
     )  # fmt: skip
     mark_mean(axes, values.mean(), centre, 0.18)
 

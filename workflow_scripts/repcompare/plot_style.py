@@ -8,7 +8,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection, QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from repcompare import geometry, maps
@@ -23,8 +25,8 @@ QUALITATIVE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
 UNDEFINED = "#DCDCDC"
 SEQUENTIAL, DIVERGING = "viridis", "PuOr"
 
-# Above this many marks a panel is embedded as an image: an SVG of 10⁵ paths stalls a browser.
-VECTOR_MARKS = 4000
+# Above this many, a figure's marks are images in it: an SVG of 10⁵ paths stalls a browser.
+VECTOR_MARKS = 10_000
 
 MEASURES = {measure.id: measure.label for measure in geometry.MEASURES.values()}
 FAMILIES = {name: name.replace("_", " ") for name in maps.FAMILIES}
@@ -69,6 +71,10 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 def save(figure: Figure, svg: str | os.PathLike, png: str | os.PathLike) -> None:
     """Write `figure` as SVG and as PNG (200 dpi), byte for byte the same for the same figure."""
+    marks = [artist for axes in figure.axes for artist in (*axes.collections, *axes.lines)]
+    if sum(map(count_marks, marks)) > VECTOR_MARKS:
+        for artist in marks:
+            artist.set_rasterized(True)
     # The salt seeds the identifiers of clip paths, which are random otherwise.
     settings = STYLE | {"svg.hashsalt": Path(svg).stem}
     box = {"bbox_inches": "tight", "pad_inches": 0.05}
@@ -78,6 +84,15 @@ def save(figure: Figure, svg: str | os.PathLike, png: str | os.PathLike) -> None
             figure.savefig(path, format="svg", dpi=200, metadata=metadata, **box)
         with replacing(png) as path:
             figure.savefig(path, format="png", dpi=200, metadata={"Software": None}, **box)
+
+
+def count_marks(artist: Collection | Line2D) -> int:
+    """How many elements an SVG needs for `artist`, about."""
+    if isinstance(artist, Line2D):
+        return len(artist.get_xdata()) if artist.get_marker() not in ("", "None", None) else 1
+    if isinstance(artist, QuadMesh):
+        return artist.get_array().size
+    return max(len(artist.get_offsets()), len(artist.get_paths()))
 
 
 @styled
