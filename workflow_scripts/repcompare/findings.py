@@ -54,10 +54,10 @@ def same_and_cross(geometry: pd.DataFrame) -> pd.DataFrame:
     `standardised`, the difference in standard deviations of the measure over every
     cross-architecture pair of the study. NaN where there is no such pair.
     """
-    same = geometry["architecture_a"] == geometry["architecture_b"]
     rows = []
     for measure in geometry["measure"].unique():
         of_measure = geometry[geometry["measure"] == measure]
+        same = of_measure["architecture_a"] == of_measure["architecture_b"]
         deviation = of_measure.loc[~same, "value"].std()
         names = pd.unique(of_measure[["architecture_a", "architecture_b"]].to_numpy().ravel())
         for architecture in sorted(names):
