@@ -6,7 +6,7 @@ import h5py
 
 from repcompare.adversarial import attack_model
 from repcompare.attacks import Computation, planned
-from repcompare.devices import resolve_device, resolve_precision, use_threads
+from repcompare.devices import prepare_process, resolve_device, resolve_precision
 from repcompare.logs import logging_to
 from repcompare.models import load_model
 
@@ -15,7 +15,7 @@ def main(snakemake) -> None:
     """Load the model and store its perturbed images."""
     settings = json.loads(snakemake.params.settings)
     device = resolve_device(snakemake.resources.device)
-    use_threads(snakemake.threads, device)
+    prepare_process(snakemake.threads, device)
     precision = resolve_precision(settings["precision"], device)
     computation = Computation(settings["batch_size"], precision, settings["seed"])
     with h5py.File(snakemake.input.dataset) as dataset:

@@ -6,7 +6,7 @@ import json
 import h5py
 
 from repcompare.compare_features import Files, compare_features
-from repcompare.devices import resolve_device, use_threads
+from repcompare.devices import prepare_process, resolve_device
 from repcompare.logs import logging_to
 from repcompare.models import load_model
 
@@ -15,7 +15,7 @@ def main(snakemake) -> None:
     """Load the block's models and files and write its table."""
     settings = json.loads(snakemake.params.settings)
     device = resolve_device(snakemake.resources.device)
-    use_threads(snakemake.threads, device)
+    prepare_process(snakemake.threads, device)
     given = snakemake.input
     with contextlib.ExitStack() as stack:
         dataset = stack.enter_context(h5py.File(given.dataset))

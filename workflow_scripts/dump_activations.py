@@ -5,7 +5,7 @@ import json
 import h5py
 
 from repcompare.activations import dump_activations
-from repcompare.devices import resolve_device, use_threads
+from repcompare.devices import prepare_process, resolve_device
 from repcompare.logs import logging_to
 from repcompare.models import load_model, untrained
 
@@ -14,7 +14,7 @@ def main(snakemake) -> None:
     """Load the model and stream its activations to HDF5."""
     settings = json.loads(snakemake.params.settings)
     device = resolve_device(snakemake.resources.device)
-    use_threads(snakemake.threads, device)
+    prepare_process(snakemake.threads, device)
     with h5py.File(snakemake.input.dataset) as dataset:
         model = load_model(snakemake.input.weights, snakemake.input.record, dataset, device)
         dump_activations(

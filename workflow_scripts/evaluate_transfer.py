@@ -5,7 +5,7 @@ import json
 import h5py
 
 from repcompare.blocks import ordered_pairs
-from repcompare.devices import resolve_device, use_threads
+from repcompare.devices import prepare_process, resolve_device
 from repcompare.logs import logging_to
 from repcompare.models import load_model
 from repcompare.transfer import evaluate_transfer
@@ -15,7 +15,7 @@ def main(snakemake) -> None:
     """Load the block's models and store their answers."""
     settings = json.loads(snakemake.params.settings)
     device = resolve_device(snakemake.resources.device)
-    use_threads(snakemake.threads, device)
+    prepare_process(snakemake.threads, device)
     with h5py.File(snakemake.input.dataset) as dataset:
         models = [
             load_model(weights, record, dataset, device)

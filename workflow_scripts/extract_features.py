@@ -4,7 +4,7 @@ import json
 
 import h5py
 
-from repcompare.devices import resolve_device, resolve_precision, use_threads
+from repcompare.devices import prepare_process, resolve_device, resolve_precision
 from repcompare.features import FeatureSettings, extract_features
 from repcompare.logs import logging_to
 from repcompare.models import load_model
@@ -14,7 +14,7 @@ def main(snakemake) -> None:
     """Load the model and store its gradients and inversions."""
     section = json.loads(snakemake.params.settings)
     device = resolve_device(snakemake.resources.device)
-    use_threads(snakemake.threads, device)
+    prepare_process(snakemake.threads, device)
     section["precision"] = resolve_precision(section["precision"], device)
     settings = FeatureSettings(
         **{key: section[key] for key in FeatureSettings.__dataclass_fields__}

@@ -4,7 +4,7 @@ import json
 
 import h5py
 
-from repcompare.devices import resolve_device, resolve_precision, use_threads
+from repcompare.devices import prepare_process, resolve_device, resolve_precision
 from repcompare.logs import logging_to
 from repcompare.models import load_model
 from repcompare.nonrobust import write_nonrobust
@@ -14,7 +14,7 @@ def main(snakemake) -> None:
     """Load the model and attack its training images."""
     settings = json.loads(snakemake.params.settings)
     device = resolve_device(snakemake.resources.device)
-    use_threads(snakemake.threads, device)
+    prepare_process(snakemake.threads, device)
     precision = resolve_precision(settings["precision"], device)
     with h5py.File(snakemake.input.dataset) as dataset:
         model = load_model(snakemake.input.weights, snakemake.input.record, dataset, device)

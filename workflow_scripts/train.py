@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from repcompare.architectures import build
 from repcompare.checkpoints import Checkpoint
-from repcompare.devices import resolve_device, resolve_precision, use_threads
+from repcompare.devices import prepare_process, resolve_device, resolve_precision
 from repcompare.logs import logging_to
 from repcompare.models import save_model
 from repcompare.storage import versions
@@ -26,7 +26,7 @@ def main(snakemake, log) -> None:
     seed = int(snakemake.wildcards.seed)
     name = f"{snakemake.wildcards.architecture}/seed{seed}"
     device = resolve_device(snakemake.resources.device)
-    use_threads(snakemake.threads, device)
+    prepare_process(snakemake.threads, device)
     precision = resolve_precision(settings.precision, device)
     with h5py.File(snakemake.input.dataset) as file:
         splits = {

@@ -6,7 +6,7 @@ import h5py
 import torch
 
 from repcompare.architectures import build
-from repcompare.devices import resolve_device, resolve_precision, use_threads
+from repcompare.devices import prepare_process, resolve_device, resolve_precision
 from repcompare.logs import logging_to
 from repcompare.storage import require_equal, versions, write_json
 from repcompare.training import TrainingSettings, accuracy, train
@@ -17,7 +17,7 @@ def main(snakemake, log) -> None:
     spec = json.loads(snakemake.params.settings)
     settings = TrainingSettings(**spec["training"])
     device = resolve_device(snakemake.resources.device)
-    use_threads(snakemake.threads, device)
+    prepare_process(snakemake.threads, device)
     precision = resolve_precision(settings.precision, device)
     with (
         h5py.File(snakemake.input.dataset) as dataset,

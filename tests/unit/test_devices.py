@@ -1,5 +1,10 @@
 """Where a network runs changes how fast it trains, and nothing else."""
 
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from conftest import TRAINING
@@ -9,6 +14,7 @@ from repcompare.devices import resolve_device, resolve_precision, with_recorded_
 from repcompare.training import train
 
 CPU = torch.device("cpu")
+SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch):
@@ -44,3 +50,28 @@ def test_a_recorded_step_trains_as_a_plain_one_does(dataset, monkeypatch, precis
         assert not network.training
     tolerance = {"float32": 0.02, "bfloat16": 0.1}[precision]
     assert losses[0] == pytest.approx(losses[1], rel=tolerance, abs=tolerance)
+
+
+STEPS = """
+import resource, sys
+import torch
+from repcompare.devices import prepare_process
+
+network = torch.nn.Sequential(*(torch.nn.Conv2d(4, 4, 3, padding=1) for _ in range(4)))
+images = torch.zeros(64, 4, 128, 128)
+if sys.argv[1] == "prepared":
+    prepare_process(1, torch.device("cpu"))
+for step in range(8):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    network(images).sum().backward()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back")
+def test_a_step_finds_the_memory_of_the_step_before_it():
+    new_pages = {
+        how: int(subprocess.check_output([sys.executable, "-c", STEPS, how], cwd=SCRIPTS))
+        for how in ("prepared", "plain")
+    }
+    assert 10 * new_pages["prepared"] < new_pages["plain"]

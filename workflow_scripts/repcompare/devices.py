@@ -1,10 +1,15 @@
 """Where a network runs, and in which precision."""
 
 import contextlib
+import ctypes
+import platform
 
 import torch
 
 from repcompare.gpu_leases import lease, visible_gpus
+
+# Of mallopt, from glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def resolve_device(name: str) -> torch.device:
@@ -61,10 +66,26 @@ def with_recorded_step(
     return recorded
 
 
-def use_threads(threads: int, device: torch.device) -> None:
-    """Compute with `threads` threads; on a CPU, only with deterministic algorithms.
+def prepare_process(threads: int, device: torch.device) -> None:
+    """Compute with `threads` threads; on a CPU, only with deterministic algorithms, and keep memory.
 
-    On a GPU there is none for the backward pass of some pooling layers.
+    On a GPU there is no such algorithm for the backward pass of some pooling layers.
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(device.type == "cpu")
+    # It would fill every tensor that is about to be written, for the sake of code that reads it before.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    if device.type == "cpu":
+        keep_memory()
+
+
+def keep_memory() -> None:
+    """Where the C library is glibc, let it keep freed memory for the next tensor.
+
+    By itself it hands large blocks back to the system, which then zeroes every page of the next
+    one: a quarter of a step's time in networks of many large tensors.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_MAX, 0)
+        library.mallopt(M_TRIM_THRESHOLD, -1)
