@@ -12,7 +12,7 @@ plan: .venv/run.stamp
 	$(BIN)/python workflow_scripts/plan_study.py --configfile $(STUDY) --cores $(CORES)
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

@@ -11,9 +11,10 @@ import h5py
 import numpy as np
 import torch
 import torchattacks
+from apart import medians_apart
 from bare import bare_passes
 from networks import images, networks
-from timing import medians, print_table
+from timing import print_table
 from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
@@ -72,7 +73,7 @@ def speed(precision: str) -> None:
         fool_attack = foolbox.attacks.LinfPGD(abs_stepsize=length, steps=STEPS)
         wrapped = foolbox.PyTorchModel(plain, bounds=(0, 1), device="cpu")
         objective = attack_objective(ours, batch, labels, SEARCH, precision)
-        seconds = medians(
+        seconds = medians_apart(
             {
                 "ours": lambda o=objective: pgd(o, start, "linf", EPSILON, SEARCH),
                 "torchattacks": lambda p=torch_attack, x=contiguous: p(x, labels),
@@ -84,6 +85,7 @@ def speed(precision: str) -> None:
                 "forward": lambda n=ours: bare_forward(n, batch),
             },
             repeats=5,
+            as_jobs=("ours", "bare", "evaluation", "forward"),
         )
         rows.append(
             [

@@ -6,12 +6,13 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from apart import medians_apart
 from bare import bare_passes
 from networks import images, networks
 from stir.attack.attacker import AttackerModel
 from stir.attack.losses import LPNormLossSingleModel
 from stir.helper import DummyArgs
-from timing import medians, print_table
+from timing import print_table
 
 from repcompare.augmentation import to_float
 from repcompare.devices import resolve_precision
@@ -94,13 +95,14 @@ def main() -> None:
         with torch.no_grad():
             aimed = ours(to_float(pixels))
         contiguous = starts.contiguous()
-        seconds = medians(
+        seconds = medians_apart(
             {
                 "ours": lambda n=ours, a=aimed: invert(n, a, starts, STEPS, STEP_SIZE, precision),
                 "peer": lambda p=peer, a=aimed, x=contiguous: theirs(p, a, x, STEPS),
                 "bare": lambda n=ours, a=aimed: bare(n, starts, a, precision),
             },
             repeats=3,
+            as_jobs=("ours", "bare"),
         )
         left = invert(ours, aimed, starts, 100, STEP_SIZE, precision).residuals.median().item()
         inverted = theirs(peer, aimed, contiguous, 100)

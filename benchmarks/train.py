@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from apart import medians_apart
 from networks import images, networks
-from timing import medians, print_table
+from timing import print_table
 from torch.nn.functional import cross_entropy
 from torchvision import transforms
 
@@ -96,7 +97,7 @@ def main() -> None:
         # The learning rate of a run that goes on for so long that it never ends.
         endless = dataclasses.replace(SETTINGS, epochs=1000, learning_rate=1e-3)
         run = Run(copy.deepcopy(network), pixels, labels, endless, precision, 0)
-        seconds = medians(
+        seconds = medians_apart(
             {
                 "step": lambda r=run: steps(r),
                 "usual step": lambda n=plain, x=ready: usual_steps(n, x),
@@ -105,6 +106,7 @@ def main() -> None:
                 "bare": lambda n=network, x=batch, y=target: bare(n, x, y, precision),
             },
             repeats=5,
+            as_jobs=("step", "epoch", "bare"),
         )
         row = [name]
         for part in ("step", "epoch"):

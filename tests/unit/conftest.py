@@ -1,99 +1,22 @@
-"""A small real study, made once: digits, three networks trained for a few epochs, their files.
+"""A small real study, made once: digits, three networks trained for a few epochs, their files."""
 
-And made-up pairs of representations, with the maps between them.
-"""
-
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
-import numpy as np
 import pytest
 import torch
+from unit.small_study import ATTACKS, COMPUTATION, CPU, FEATURES, LAYERS, NETWORKS, TRAINING
 
 from repcompare.activations import dump_activations
 from repcompare.adversarial import attack_model
 from repcompare.architectures import build
-from repcompare.attacks import Attack, Ball, Computation
-from repcompare.compare_features import Files
 from repcompare.datasets import write_dataset
-from repcompare.factorisation import cross_covariance, factorise
-from repcompare.features import FeatureSettings, extract_features
-from repcompare.maps import FAMILIES, AffineMap, fit_maps
+from repcompare.features import extract_features
 from repcompare.models import load_model, save_model, untrained
-from repcompare.pgd import Search
-from repcompare.training import TrainingSettings, accuracy, train
+from repcompare.training import accuracy, train
 
-CPU = torch.device("cpu")
 torch.set_num_threads(1)
-NETWORKS = {
-    ("resnet", 0): {"blocks": [1, 1], "width": 8},
-    ("resnet", 1): {"blocks": [1, 1], "width": 8},
-    ("vgg", 0): {"depth": 11, "width": 8, "stages": 2},
-}
-# All that either architecture has: a VGG has no stem.
-LAYERS = ["stem", "stage1", "stage2", "penultimate"]
-TRAINING = TrainingSettings(
-    epochs=10,
-    batch_size=64,
-    learning_rate=0.1,
-    momentum=0.9,
-    weight_decay=5e-4,
-    label_smoothing=0.0,
-    schedule="one_cycle",
-    crop_padding=1,
-    horizontal_flip=False,
-    precision="float32",
-    minimum_accuracy=0.0,
-)
-LINF, L2 = Ball("linf", 32 / 255, "32/255"), Ball("l2", 1.0, "1")
-SEARCH = Search(steps=5, step_size=2.5)
-ATTACKS = [Attack("pgd", SEARCH, (LINF, L2)), Attack("noise", None, (LINF,))]
-FEATURES = FeatureSettings(
-    samples=80,
-    steps=100,
-    step_size=5.0,
-    tolerance=0.1,
-    batch_size=50,
-    precision="float32",
-    seed=0,
-)
-COMPUTATION = Computation(batch_size=50, precision="float32", seed=0)
-
-
-def related(n: int = 90, width_a: int = 6, width_b: int = 4, seed: int = 0, noise: float = 1.0):
-    """Two representations with three common directions, the same ones for every seed."""
-    rng = np.random.default_rng(seed)
-    common = rng.standard_normal((n, 3))
-    mixing = np.random.default_rng(99)
-    x, y = (
-        common @ mixing.standard_normal((3, width)) + noise * rng.standard_normal((n, width)) + 2
-        for width in (width_a, width_b)
-    )
-    return x, y
-
-
-def fitted(x, y, families=tuple(FAMILIES)) -> dict[str, AffineMap]:
-    """The map of each family from x to y."""
-    a, b = factorise(x), factorise(y)
-    return fit_maps(a, b, cross_covariance(x, a.mean, y, b.mean), families, x, y)
-
-
-@contextlib.contextmanager
-def block_files(members) -> Iterator[list[Files]]:
-    """The open files of some models of the study."""
-    with contextlib.ExitStack() as stack:
-        yield [
-            Files(
-                *(
-                    stack.enter_context(h5py.File(getattr(member, kind)))
-                    for kind in ("activations", "adversarial", "features")
-                )
-            )
-            for member in members
-        ]
 
 
 @pytest.fixture

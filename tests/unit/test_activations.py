@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import LAYERS
 from torch import nn
+from unit.small_study import LAYERS
 
 from repcompare import activations
 from repcompare.architectures import build

@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import ATTACKS, COMPUTATION, LINF, SEARCH
 from torch.nn.functional import cross_entropy
+from unit.small_study import ATTACKS, COMPUTATION, LINF, SEARCH
 
 from repcompare import threat_models
 from repcompare.adversarial import attack_model

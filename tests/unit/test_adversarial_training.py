@@ -6,8 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import COMPUTATION, SEARCH, TRAINING
 from test_checkpoints import CutOffError, Saboteur
+from unit.small_study import COMPUTATION, SEARCH, TRAINING
 
 from repcompare.adversarial_training import perturbation
 from repcompare.architectures import build

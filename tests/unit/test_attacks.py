@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import COMPUTATION, L2, LINF, SEARCH
+from unit.small_study import COMPUTATION, L2, LINF, SEARCH
 
 from repcompare import attacks, threat_models
 from repcompare.attacks import Ball, Images, growth, noise, planned, search, targets

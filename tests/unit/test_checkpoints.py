@@ -5,7 +5,7 @@ import logging
 
 import pytest
 import torch
-from conftest import TRAINING
+from unit.small_study import TRAINING
 
 from repcompare.architectures import build
 from repcompare.checkpoints import Checkpoint

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import FEATURES, block_files
+from unit.small_study import FEATURES, block_files
 
 from repcompare.activations import dump_activations
 from repcompare.compare_features import compare_features

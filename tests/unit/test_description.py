@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import LAYERS
+from unit.small_study import LAYERS
 
 from repcompare.compare import Outputs, compare_block
 from repcompare.description import Pixels, describe_model

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TRAINING
+from unit.small_study import TRAINING
 
 from repcompare.architectures import build
 from repcompare.devices import resolve_device, resolve_precision, with_recorded_step

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.optimize
-from conftest import fitted, related
 from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
+from unit.synthetic_maps import fitted, related
 
 from repcompare.factorisation import Factorisation, cross_covariance, factorise
 from repcompare.maps import (

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from conftest import CPU
+from unit.small_study import CPU
 
 from repcompare.architectures import build
 from repcompare.augmentation import to_float

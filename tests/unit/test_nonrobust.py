@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from conftest import TRAINING
+from unit.small_study import TRAINING
 
 from repcompare.architectures import build
 from repcompare.inference import logits_of

@@ -6,8 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import SEARCH
 from torch.nn.functional import cross_entropy
+from unit.small_study import SEARCH
 
 from repcompare import threat_models
 from repcompare.augmentation import to_float

@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import fitted, related
 from scipy import stats
 from sklearn.metrics import r2_score
+from unit.synthetic_maps import fitted, related
 
 from repcompare.factorisation import cross_covariance, moments
 from repcompare.maps import FAMILIES, AffineMap

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import summarise
-from conftest import ATTACKS, LAYERS, SEARCH, block_files
+from unit.small_study import ATTACKS, LAYERS, SEARCH, block_files
 
 from repcompare import attack_tables, summary
 from repcompare.blocks import ordered_pairs

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import TRAINING
+from unit.small_study import TRAINING
 
 from repcompare.architectures import build
 from repcompare.augmentation import Augmentation, to_float
