@@ -228,8 +228,8 @@ def name_models(axes: Axes, models: list[str], groups: list[tuple[str, int]], ce
         for text in axes.get_xticklabels():
             text.set(rotation=40, ha="right", rotation_mode="anchor")
     for end in ends[:-1]:
-        axes.axhline(end, color="white", linewidth=2)
-        axes.axvline(end, color="white", linewidth=2)
+        axes.axhline(end, color="white", linewidth=min(2, cell / 3))
+        axes.axvline(end, color="white", linewidth=min(2, cell / 3))
     axes.spines[:].set_visible(False)
 
 
