@@ -310,3 +310,13 @@ def test_notes_are_counted():
     assert report_tables.notes({"maps": maps}).rows == [
         ("maps", "constant source representation", "2")
     ]
+
+
+def test_only_a_long_table_has_a_box_to_scroll_in():
+    boxes = {
+        attributes["aria-label"]: attributes["class"]
+        for attributes in Outline(page((2, 21))).named("div")
+        if attributes.get("class", "").startswith("scroll")
+    }
+    assert boxes["Models"] == "scroll long"
+    assert boxes["Mean similarity by pair of architectures"] == "scroll"
