@@ -58,10 +58,10 @@ import torch
 from repcompare.devices import prepare_process
 
 network = torch.nn.Sequential(*(torch.nn.Conv2d(4, 4, 3, padding=1) for _ in range(4)))
-images = torch.zeros(64, 4, 128, 128)
+images = torch.zeros(16, 4, 128, 128)
 if sys.argv[1] == "prepared":
     prepare_process(1, torch.device("cpu"))
-for step in range(8):
+for step in range(6):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     network(images).sum().backward()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
