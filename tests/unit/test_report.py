@@ -10,9 +10,8 @@ import pytest
 from unit.synthetic_tables import findings, tables
 from unit.test_figures import FIGURES
 
-from repcompare import report, report_tables, report_verdicts
+from repcompare import report, report_verdicts
 from repcompare.plot_style import save
-from repcompare.report_tables import Column
 from repcompare.verdicts import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -247,69 +246,6 @@ def test_every_caption_has_a_title_and_figures_need_one(tmp_path):
     (untitled := tmp_path / "similarity.rst").write_text("No title.")
     with pytest.raises(ValueError, match="does not begin with a"):
         report.read_figures([tmp_path / "similarity.svg"], [untitled])
-
-
-def test_costs_are_summed_by_stage_and_unmeasured_memory_is_unknown(tmp_path):
-    header = "s\th:m:s\tmax_rss\tmax_vms\tcpu_time\n"
-    rows = {
-        "train/a/seed0": "10.5\t0:00:10\t512.25\t-\t9",
-        "train/a/seed1": "9.5\t0:00:09\t600.0\t-\t9",
-        "compare/a--b": "0.1\t0:00:00\t-\t-\tNA",
-        "summarise": "3\t0:00:03\tNA\tNA\tNA",
-    }
-    files = []
-    for name, row in rows.items():
-        files.append(tmp_path / "results" / "digits" / "benchmarks" / f"{name}.tsv")
-        files[-1].parent.mkdir(parents=True, exist_ok=True)
-        files[-1].write_text(header + row + "\n")
-    costs = report_tables.read_costs(files)
-    assert list(costs["stage"]) == ["train", "summarise", "compare"]
-    assert list(costs["jobs"]) == [2, 1, 1]
-    assert list(costs["seconds"]) == [20.0, 3.0, 0.1]
-    assert costs.loc[0, "peak_mib"] == 600.0
-    assert costs["peak_mib"].isna().tolist() == [False, True, True]
-    assert report_tables.read_costs([]).empty
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "text"),
-    [
-        (Column("", "", "count"), 1234567.0, "1 234 567"),
-        (Column("", "", "number", 2, signed=True), -0.5, "−0.50"),
-        (Column("", "", "number", 2, signed=True), 0.5, "+0.50"),
-        (Column("", "", "percent", 1), 0.9876, "98.8"),
-        (Column("", "", "number"), float("nan"), "–"),
-        (Column("", ""), None, "–"),
-    ],
-)
-def test_cells_are_written_for_readers(column, value, text):
-    assert column.show(value) == text
-
-
-def test_block_means_count_and_average_the_right_pairs():
-    maps = tables(3, 2)["maps"]
-    shown = report_tables.map_blocks(maps, "ridge").rows
-    assert len(shown) == 9
-    chosen = maps.query("source_architecture == 'resnet20' and target_architecture == 'densenet40'")
-    mean = chosen.query("family == 'ridge'")["r2_test"].mean()
-    row = next(row for row in shown if row[:2] == ("resnet20", "densenet40"))
-    assert row[2:4] == ("4", f"{mean:.3f}")
-    geometry = tables(3, 2)["geometry"]
-    flipped = geometry.rename(
-        columns={"model_a": "model_b", "model_b": "model_a"}
-        | {"architecture_a": "architecture_b", "architecture_b": "architecture_a"}
-    )
-    assert (
-        report_tables.geometry_blocks(flipped).rows == report_tables.geometry_blocks(geometry).rows
-    )
-
-
-def test_notes_are_counted():
-    maps = tables(3, 2)["maps"]
-    maps.loc[[1, 5], "note"] = "constant source representation"
-    assert report_tables.notes({"maps": maps}).rows == [
-        ("maps", "constant source representation", "2")
-    ]
 
 
 def test_only_a_long_table_has_a_box_to_scroll_in():
