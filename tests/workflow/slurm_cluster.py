@@ -20,7 +20,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontr
 PARTITIONS = {"main": ("n1", "n2"), "spare": ("n3", "n4")}
 NODES = tuple(node for nodes in PARTITIONS.values() for node in nodes)
 SRUN = shutil.which("srun")
-PATIENCE = 60
+PATIENCE = 120
 
 # Without systemd, cgroups, or a database of past jobs. Memory is enforced by sampling the processes of
 # a job once a second, and a node that is silent for a few seconds counts as dead. `cred_expire` is how

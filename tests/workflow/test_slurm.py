@@ -67,30 +67,11 @@ def submitted(cluster, partition, after=0):
 
 
 @pytest.fixture(scope="module")
-def one_architecture(cluster, workflow, tmp_path_factory):
-    """A study of one architecture and its run on the cluster; not to be changed."""
-    study = Study(tmp_path_factory.mktemp("cluster") / "study")
-    copy(workflow.folder, study.folder)
-    study.set(architectures={"vgg": study.config["architectures"]["vgg"]})
-    outcome = call(study, cluster, "main")
-    assert outcome.returncode == 0, outcome.text
-    return study, outcome, submitted(cluster, "main")
+def trouble(cluster, workflow, tmp_path_factory):
+    """A study in trouble, under way on nodes of its own: most of its time it waits.
 
-
-@pytest.fixture(scope="module")
-def two_architectures(cluster, workflow, one_architecture):
-    """The same study after an architecture has been added, and that run."""
-    study, *_ = one_architecture
-    before = max(int(job["JobId"]) for job in cluster.jobs())
-    study.write_config(workflow.config)
-    outcome = call(study, cluster, "main")
-    assert outcome.returncode == 0, outcome.text
-    return study, outcome, submitted(cluster, "main", after=before)
-
-
-@pytest.fixture(scope="module")
-def troubled(cluster, workflow, tmp_path_factory):
-    """Three trainings: one needs more memory, one cannot succeed, and one loses its node."""
+    Three trainings: one needs more memory, one cannot succeed, and one loses its node.
+    """
     study = Study(tmp_path_factory.mktemp("troubled") / "study")
     copy(workflow.folder, study.folder)
     vgg = study.config["architectures"]["vgg"]
@@ -111,13 +92,45 @@ def troubled(cluster, workflow, tmp_path_factory):
     targets = [
         f"results/tiny/models/{name}/seed0/record.json" for name in study.config["architectures"]
     ]
-    with ThreadPoolExecutor() as pool:
-        running = pool.submit(call, study, cluster, "spare", *targets)
+
+    def strand():
         slurm_cluster.wait_until((study.folder / "stranded").exists, cluster.logs)
         (job,) = submitted(cluster, "spare")["train stranded 0"]
         cluster.stop_node(job["NodeList"])
-        outcome = running.result()
+        return job
+
+    with ThreadPoolExecutor() as pool:
+        yield study, pool.submit(call, study, cluster, "spare", *targets), pool.submit(strand)
+
+
+@pytest.fixture(scope="module")
+def troubled(cluster, trouble):
+    """The study in trouble at its end, and the job that lost its node as it was before."""
+    study, running, stranding = trouble
+    job, outcome = stranding.result(), running.result()
     return study, outcome, submitted(cluster, "spare"), job
+
+
+@pytest.fixture(scope="module")
+def one_architecture(cluster, workflow, trouble, tmp_path_factory):
+    """A study of one architecture and its run on the cluster; not to be changed."""
+    study = Study(tmp_path_factory.mktemp("cluster") / "study")
+    copy(workflow.folder, study.folder)
+    study.set(architectures={"vgg": study.config["architectures"]["vgg"]})
+    outcome = call(study, cluster, "main")
+    assert outcome.returncode == 0, outcome.text
+    return study, outcome, submitted(cluster, "main")
+
+
+@pytest.fixture(scope="module")
+def two_architectures(cluster, workflow, one_architecture):
+    """The same study after an architecture has been added, and that run."""
+    study, *_ = one_architecture
+    before = max(int(job["JobId"]) for job in cluster.jobs())
+    study.write_config(workflow.config)
+    outcome = call(study, cluster, "main")
+    assert outcome.returncode == 0, outcome.text
+    return study, outcome, submitted(cluster, "main", after=before)
 
 
 def test_a_study_runs_to_its_report(one_architecture):
