@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import h5py
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from unit.synthetic_representations import (
 
 from repcompare import factorisation
 from repcompare.geometry import MEASURES, compare_geometry, convergence
-from repcompare.pairs import Pair
+from repcompare.pairs import Pair, shuffled_order
 
 TRANSFORMS = {
     "translation": lambda x: x + np.linspace(-20, 30, x.shape[1]),
@@ -69,8 +71,24 @@ def test_every_declared_invariance_is_one_that_is_tested():
 def test_every_row_of_the_table_is_complete():
     assert all(key == measure.id for key, measure in MEASURES.items())
     assert all(measure.label and measure.reference for measure in MEASURES.values())
-    needs = {measure.needs for measure in MEASURES.values()}
-    assert needs == {"moments", "classes", "subsample", "predictions"}
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=lambda measure: measure.id)
+def test_a_measure_without_a_null_in_closed_form_works_or_is_refused_at_once(measure, monkeypatch):
+    if measure.needs != "moments":
+        with pytest.raises(ValueError, match=f"{measure.id}: .* must have a null in closed form"):
+            dataclasses.replace(measure, null=None)
+        return
+    monkeypatch.setitem(MEASURES, measure.id, dataclasses.replace(measure, null=None))
+    x, y = related(1000)
+    expected = MEASURES[measure.id].function(pair_of(x, y[shuffled_order(1000, 0)]))[0]
+    (row, *_) = compare_geometry(pair_of(x, y), [measure.id])
+    assert row.null == pytest.approx(expected)
+
+
+def test_a_measure_says_what_it_needs_in_words_that_are_known():
+    with pytest.raises(ValueError, match="cka: needs 'moment', allowed: moments, classes"):
+        dataclasses.replace(MEASURES["cka"], needs="moment")
 
 
 @pytest.mark.parametrize("measure", ALL)

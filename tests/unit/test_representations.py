@@ -208,6 +208,11 @@ def test_shuffling_puts_the_samples_of_the_second_in_another_order(n):
     rows = [slice(start, start + 4096) for start in range(0, n, 4096)]
     order = np.concatenate([rng.permutation(np.arange(n)[each]) for each in rows])
     np.testing.assert_allclose(one.cross, centred(x).T @ centred(y)[order], atol=1e-8)
+    expected = pair_of(x, y[order]).statistics
+    for pairs in ((one.statistics, expected), (one.reversed.statistics, expected.reversed)):
+        for name in ("cross", "crosses", "norms", "weighted_a", "weighted_b"):
+            found, wanted = (getattr(statistics, name) for statistics in pairs)
+            np.testing.assert_allclose(found, wanted, atol=1e-7)
 
 
 @pytest.mark.parametrize("width", [30, 400])

@@ -25,6 +25,8 @@ FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1)
 # The measure that compares layers of different depth.
 LAYER_MEASURE = "cka_debiased"
 
+NEEDS = ("moments", "classes", "subsample", "predictions")
+
 ROTATION = frozenset({"translation", "permutation", "orthogonal", "isotropic_scaling"})
 UNITS = frozenset({"translation", "permutation", "isotropic_scaling"})
 LINEAR = ROTATION | {"invertible_linear"}
@@ -39,7 +41,8 @@ class Measure:
     `isotropic_scaling`, `invertible_linear`; `target_invariances`, where given, what may be done to
     the second. `needs` is what the measure reads: `moments`, `classes` (and labels), `subsample`
     (every sample with every other) or `predictions`. `null` is its expectation over orders of the
-    samples, where that has a closed form, and `replicates` a short way to its jackknife replicates.
+    samples, where that has a closed form: only a measure of moments can do without, for it is then
+    computed on shuffled samples. `replicates` is a short way to its jackknife replicates.
     Below `samples_per_unit` samples for each unit its value says more of n than of the networks.
     """
 
@@ -56,6 +59,15 @@ class Measure:
     directed: bool = False
     target_invariances: frozenset[str] | None = None
     similarity: bool = True
+
+    def __post_init__(self) -> None:
+        if self.needs not in NEEDS:
+            raise ValueError(f"{self.id}: needs {self.needs!r}, allowed: {', '.join(NEEDS)}")
+        if self.null is None and self.needs != "moments":
+            raise ValueError(
+                f"{self.id}: a measure that needs {self.needs} must have a null in closed form: "
+                "`Pair.shuffled` puts only what moments are made of in another order"
+            )
 
 
 @dataclass(frozen=True)

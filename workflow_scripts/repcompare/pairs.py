@@ -37,8 +37,13 @@ class CrossStatistics:
     weighted_b: np.ndarray
 
     @classmethod
-    def of(cls, a: Representation, b: Representation) -> CrossStatistics:
-        """One pass over the rows of both. Raises ValueError if their numbers differ."""
+    def of(
+        cls, a: Representation, b: Representation, order: np.ndarray | None = None
+    ) -> CrossStatistics:
+        """One pass over the rows of both, those of b in `order` (n,), as `shuffled_order` gives it.
+
+        Raises ValueError if their numbers differ.
+        """
         if a.moments.n != b.moments.n:
             raise ValueError(
                 f"representations of the same samples are needed, not of {a.moments.n} and "
@@ -48,8 +53,9 @@ class CrossStatistics:
         crosses = np.zeros((GROUPS, width_a, width_b))
         norms = np.zeros(GROUPS)
         weighted_a, weighted_b = np.zeros((GROUPS, width_a)), np.zeros((GROUPS, width_b))
-        for chunk, x, y in centred_chunks(a, b):
-            of_x, of_y = a.moments.squared_norms[chunk], b.moments.squared_norms[chunk]
+        norms_b = b.moments.squared_norms if order is None else b.moments.squared_norms[order]
+        for chunk, x, y in centred_chunks(a, b, order):
+            of_x, of_y = a.moments.squared_norms[chunk], norms_b[chunk]
             for g in range(GROUPS):
                 part = slice(g, None, GROUPS)
                 crosses[g] += x[part].T @ y[part]
@@ -74,14 +80,15 @@ class CrossStatistics:
 class Pair:
     """Two views of the same samples, and C = X_aᵀ X_b (d_a, d_b) about the means of those samples.
 
-    `statistics` are of all samples; absent in a pair whose samples were shuffled, which only the
-    measures of C alone can use. `mirror` is the pair that this one is the reverse of.
+    `summed` are the statistics of all samples, where they are there already; `order` (n,) is that of
+    b's rows in a pair whose samples were shuffled; `mirror` the pair that this one is the reverse of.
     """
 
     a: View
     b: View
     cross: np.ndarray
-    statistics: CrossStatistics | None
+    summed: CrossStatistics | None = None
+    order: np.ndarray | None = None
     mirror: Pair | None = None
 
     @classmethod
@@ -95,6 +102,13 @@ class Pair:
     def n(self) -> int:
         """The number of samples."""
         return self.a.n
+
+    @cached_property
+    def statistics(self) -> CrossStatistics:
+        """Of all samples. A shuffled pair takes a pass over the rows for them, if a measure asks."""
+        if self.mirror is not None:
+            return self.mirror.statistics.reversed
+        return self.summed or CrossStatistics.of(self.a.whole, self.b.whole, self.order)
 
     def on(self, kept: np.ndarray) -> Pair:
         """The pair on the samples of the groups `kept` (G,), bool."""
@@ -110,19 +124,19 @@ class Pair:
     def shuffled(self, seed: int = 0) -> Pair:
         """The pair with b's samples in a random order: what a measure gives to unrelated samples.
 
-        Rows trade places within chunks of `factorisation.ROWS_PER_CHUNK`.
+        Of all samples, for a measure that `needs` moments alone: the classes, the subsample and the
+        predictions of b are in the order they were.
         """
-        rng = np.random.default_rng(seed)
+        order = shuffled_order(self.n, seed)
         cross = np.zeros_like(self.cross)
-        for _, x, y in centred_chunks(self.a.whole, self.b.whole):
-            cross += x.T @ rng.permutation(y)
-        return Pair(self.a, self.b, cross, None)
+        for _, x, y in centred_chunks(self.a.whole, self.b.whole, order):
+            cross += x.T @ y
+        return Pair(self.a, self.b, cross, order=order)
 
     @cached_property
     def reversed(self) -> Pair:
         """The pair with a and b exchanged."""
-        statistics = None if self.statistics is None else self.statistics.reversed
-        return Pair(self.b, self.a, self.cross.T, statistics, mirror=self)
+        return Pair(self.b, self.a, self.cross.T, mirror=self)
 
     @cached_property
     def polar(self) -> tuple[np.ndarray, float]:
@@ -158,13 +172,17 @@ class Pair:
         return [each.basis / each.singular_values for each in found]
 
 
+def shuffled_order(n: int, seed: int) -> np.ndarray:
+    """A random order (n,) in which rows trade places within `row_chunks` alone."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.permutation(np.arange(n)[chunk]) for chunk in row_chunks(n)])
+
+
 def centred_chunks(
-    a: Representation, b: Representation
+    a: Representation, b: Representation, order: np.ndarray | None = None
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Chunks of the rows of both, float64, about their means."""
+    """Chunks of the rows of both, float64, about their means; b's in `order`, if there is one."""
     for chunk in row_chunks(a.moments.n):
-        yield (
-            chunk,
-            np.subtract(a.rows[chunk], a.moments.mean, dtype=np.float64),
-            np.subtract(b.rows[chunk], b.moments.mean, dtype=np.float64),
-        )
+        x = np.subtract(a.rows[chunk], a.moments.mean, dtype=np.float64)
+        y = np.subtract(b.rows[chunk], b.moments.mean, dtype=np.float64)
+        yield chunk, x, y if order is None else y[order[chunk] - chunk.start]
