@@ -1,5 +1,6 @@
 """The staleness contract for code: what a change of a script, a module or a caption reruns."""
 
+import os
 import re
 
 import pytest
@@ -24,6 +25,13 @@ def test_comments_docstrings_and_blank_lines_rerun_nothing(study):
     for file in files:
         study.edit(file, reword)
     assert study.due() == set()
+
+
+def test_another_locale_reruns_nothing(study):
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    planned = study.call("--dry-run", environment=os.environ | ascii_only)
+    assert planned.returncode == 0, planned.text
+    assert planned.jobs == set()
 
 
 @pytest.mark.parametrize(
