@@ -14,7 +14,8 @@ STUDY = Path(__file__).parents[1] / "config" / "studies" / "fashion_mnist.yaml"
 def networks(in_channels: int = 1) -> dict[str, torch.nn.Module]:
     """Each architecture of the study, untrained, in channels_last, with settled batch statistics."""
     made = {}
-    for name, entry in validate(yaml.safe_load(STUDY.read_text()))["architectures"].items():
+    study = validate(yaml.safe_load(STUDY.read_text(encoding="utf-8")))
+    for name, entry in study["architectures"].items():
         network = build(entry["factory"], entry["kwargs"], in_channels, 10, seed=0)
         network.to(memory_format=torch.channels_last)
         with torch.no_grad():

@@ -46,7 +46,10 @@ def call(folder: Path, *arguments: str) -> Call:
     command += ["--directory", folder, "--configfile", folder / "study.yaml"]
     command += ["--workflow-profile", ROOT / "profiles" / "default", *arguments]
     start = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as out,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+    ):
         process = subprocess.Popen(map(str, command), stdout=out, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
@@ -68,7 +71,7 @@ def write_study(folder: Path, architectures: int) -> None:
             name: {"factory": FACTORIES[place % len(FACTORIES)]} for place, name in enumerate(names)
         },
     }
-    (folder / "study.yaml").write_text(yaml.safe_dump(study))
+    (folder / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
 
 
 def measured(architectures: int) -> list[str]:

@@ -88,7 +88,9 @@ def starts(codes: dict[str, str]) -> dict[str, Start]:
 
 def stages() -> dict[str, Path]:
     """The script of every rule."""
-    rules = "".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
+    rules = "".join(
+        path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.smk"))
+    )
     return {
         path.stem: path
         for path in sorted(SCRIPTS.glob("*.py"))
@@ -115,7 +117,7 @@ def orchestration(study: Path, imports: dict[str, float], overhead: float) -> tu
         begin = time.perf_counter()
         subprocess.run(list(map(str, command)), check=True)
         wall = time.perf_counter() - begin
-        own, children = json.loads(usage.read_text())
+        own, children = json.loads(usage.read_text(encoding="utf-8"))
         jobs = [path.parts[0] for path in logs_below(folder)]
     importing = sum(imports[stage] for stage in jobs)
     spent = own + len(jobs) * overhead
@@ -147,7 +149,7 @@ def finished(results: Path) -> tuple[float, int]:
     """
     seconds, files = 0.0, sorted(results.glob("benchmarks/**/*.tsv"))
     for path in files:
-        with open(path, newline="") as file:
+        with open(path, newline="", encoding="utf-8") as file:
             row = list(csv.DictReader(file, delimiter="\t"))[-1]
         cpu = row["cpu_time"]
         seconds += float(cpu) if cpu not in ("NA", "-") and float(cpu) > 0 else float(row["s"])

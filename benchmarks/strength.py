@@ -51,7 +51,7 @@ def networks_of(folder: Path) -> Iterator[tuple[str, torch.nn.Module]]:
 def new_networks(dataset: h5py.File) -> Iterator[tuple[str, torch.nn.Module]]:
     """Each architecture of the default study, trained as it says."""
     images, labels = (torch.from_numpy(dataset["train"][key][:]) for key in ("images", "labels"))
-    study = validate(yaml.safe_load(STUDY.read_text()))
+    study = validate(yaml.safe_load(STUDY.read_text(encoding="utf-8")))
     for name in study["architectures"]:
         settings = training_settings(study, name)
         network = build(settings.pop("factory"), settings.pop("kwargs"), 1, 10, seed=0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 def environment(lock: Path) -> str:
     """The YAML text: Python from conda-forge, every package from the lock."""
-    pins = [line.strip() for line in lock.read_text().splitlines() if "==" in line]
+    pins = [line.strip() for line in lock.read_text(encoding="utf-8").splitlines() if "==" in line]
     head = ["name: repcompare", "channels: [conda-forge, nodefaults]", "dependencies:"]
     head += ["  - python=3.11", "  - pip", "  - pip:"]
     # Quoted: a marker holds characters that YAML would read.

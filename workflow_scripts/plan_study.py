@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not Path(options.configfile).is_file():
         parser.error(f"argument --configfile: there is no file {options.configfile}")
     due, standing = read_jobs(summary(options.configfile))
-    config = validate(yaml.safe_load(Path(options.configfile).read_text()))
+    config = validate(yaml.safe_load(Path(options.configfile).read_text(encoding="utf-8")))
     results = Path("results") / config["study"]
     print(f"{config['study']}: {len(due)} jobs to run, {len(standing)} whose results stand")
     if not due:
@@ -77,7 +77,9 @@ def found_device(name: str) -> torch.device | None:
 def summary(configfile: str) -> str:
     """What Snakemake says of every file of the study, one row each."""
     command = [sys.executable, "-m", "snakemake", "--summary", "--cores", "1"]
-    done = subprocess.run([*command, "--configfile", configfile], capture_output=True, text=True)
+    command += ["--configfile", configfile]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode:
         sys.exit(done.stderr)
     return done.stdout

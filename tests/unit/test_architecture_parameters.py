@@ -21,7 +21,7 @@ def test_package_checks_a_config_without_importing_torch() -> None:
     )
     environment = os.environ | {"PYTHONPATH": str(Path(architectures.__file__).parents[2])}
     command = [sys.executable, "-c", code]
-    assert subprocess.check_output(command, env=environment, text=True).strip() == "False"
+    assert subprocess.check_output(command, env=environment, encoding="utf-8").strip() == "False"
 
 
 def test_parameters_are_read_from_the_signature() -> None:

@@ -16,7 +16,7 @@ from repcompare.consistency import DATA_SETS
 
 ROOT = Path(__file__).parents[2]
 STUDIES = [ROOT / "config" / "config.yaml", *sorted((ROOT / "config" / "studies").glob("*.yaml"))]
-SCHEMA = json.loads((ROOT / "config" / "schema.json").read_text())
+SCHEMA = json.loads((ROOT / "config" / "schema.json").read_text(encoding="utf-8"))
 
 
 def sections(part, path="config"):
@@ -151,7 +151,7 @@ def test_another_architecture_leaves_the_settings_of_the_first_alone():
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_a_shipped_study_is_valid_and_repeats_no_default(path):
-    raw = yaml.safe_load(path.read_text())
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     filled = validate(raw)
     assert len(study.models(filled)) >= 15
     for section, part in SCHEMA["properties"].items():
@@ -178,7 +178,7 @@ def test_every_default_of_the_schema_is_valid():
 
 
 def test_the_readme_describes_every_key():
-    readme = (ROOT / "config" / "README.md").read_text()
+    readme = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
     for section, part in SCHEMA["properties"].items():
         for key in part.get("properties", {}):
             assert f"`{section}.{key}`" in readme
@@ -207,4 +207,5 @@ def test_reading_a_config_imports_neither_torch_nor_numpy_nor_pandas():
         "print(sorted({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
     )
     command, folder = [sys.executable, "-c", code], ROOT / "workflow_scripts"
-    assert subprocess.check_output(command, input=BASE, cwd=folder, text=True).strip() == "[]"
+    found = subprocess.check_output(command, input=BASE, cwd=folder, encoding="utf-8")
+    assert found.strip() == "[]"

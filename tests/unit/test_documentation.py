@@ -7,7 +7,7 @@ import pytest
 from repcompare.geometry import MEASURES
 from repcompare.maps import FAMILIES
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "measures.md").read_text()
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8")
 WORDS = {
     "translation": "translation",
     "permutation": "permutation of units",

@@ -74,7 +74,7 @@ def cells(figure):
 @pytest.mark.parametrize("size", [(1, 1), (1, 3), (2, 1), (2, 2), (7, 2)])
 def test_every_figure_is_drawn_at_every_size(name, size, tmp_path):
     save(FIGURES[name](tables(*size)), tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
-    assert (tmp_path / f"{name}.svg").read_text().rstrip().endswith("</svg>")
+    assert (tmp_path / f"{name}.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 

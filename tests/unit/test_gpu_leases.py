@@ -31,7 +31,7 @@ def jobs(tmp_path):
             env={"PYTHONPATH": str(SCRIPTS)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
         )
         started.append(job)
         return job

@@ -19,7 +19,9 @@ OF_NETWORKS = {
     "train",
     "train_nonrobust",
 }
-RULES = "".join(path.read_text() for path in (SCRIPTS.parent / "rules").glob("*.smk"))
+RULES = "".join(
+    path.read_text(encoding="utf-8") for path in (SCRIPTS.parent / "rules").glob("*.smk")
+)
 OF_TABLES = set(re.findall(r"workflow_scripts/(\w+)\.py", RULES)) - OF_NETWORKS
 
 
@@ -29,7 +31,9 @@ def imported(scripts) -> set[str]:
     code += "".join(f"runpy.run_path({str(SCRIPTS / name) + '.py'!r})\n" for name in scripts)
     code += "print(*sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
-    output = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    output = subprocess.check_output(
+        [sys.executable, "-c", code], env=environment, encoding="utf-8"
+    )
     return set(output.split())
 
 

@@ -80,9 +80,9 @@ def test_weights_that_are_not_the_records_are_refused(study, dataset):
 
 def test_a_model_of_another_data_file_is_refused(study, dataset, tmp_path):
     files = study["resnet/seed0"]
-    record = json.loads(files.record.read_text()) | {"data_digest": "other"}
+    record = json.loads(files.record.read_text(encoding="utf-8")) | {"data_digest": "other"}
     shutil.copy(files.weights, tmp_path / "weights.safetensors")
-    (tmp_path / "record.json").write_text(json.dumps(record))
+    (tmp_path / "record.json").write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(MismatchError, match="digest of the data"):
         load_model(tmp_path / "weights.safetensors", tmp_path / "record.json", dataset, CPU)
 

@@ -237,13 +237,13 @@ def test_ids_of_an_inlined_figure_carry_its_name():
 def test_every_caption_has_a_title_and_figures_need_one(tmp_path):
     drawn = [tmp_path / f"{path.stem}.svg" for path in CAPTIONS]
     for path in drawn:
-        path.write_text("<svg/>")
+        path.write_text("<svg/>", encoding="utf-8")
     read = report.read_figures(drawn, CAPTIONS)
     assert all(figure.title and figure.caption for figure in read.values())
     assert set(read) == {*FIGURES, "adversarial_examples", "feature_gallery"}
     with pytest.raises(ValueError, match="no caption named held_out_r2"):
         report.read_figures(drawn, [path for path in CAPTIONS if path.stem != "held_out_r2"])
-    (untitled := tmp_path / "similarity.rst").write_text("No title.")
+    (untitled := tmp_path / "similarity.rst").write_text("No title.", encoding="utf-8")
     with pytest.raises(ValueError, match="does not begin with a"):
         report.read_figures([tmp_path / "similarity.svg"], [untitled])
 

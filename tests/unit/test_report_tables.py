@@ -161,7 +161,7 @@ def test_costs_are_summed_by_stage_and_unmeasured_memory_is_unknown(tmp_path):
     for name, row in rows.items():
         files.append(tmp_path / "results" / "digits" / "benchmarks" / f"{name}.tsv")
         files[-1].parent.mkdir(parents=True, exist_ok=True)
-        files[-1].write_text(header + row + "\n")
+        files[-1].write_text(header + row + "\n", encoding="utf-8")
     costs = report_tables.read_costs(files)
     assert list(costs["stage"]) == ["train", "summarise", "compare"]
     assert list(costs["jobs"]) == [2, 1, 1]

@@ -39,9 +39,9 @@ def test_a_failure_half_way_keeps_the_file_that_was_there(tmp_path):
 def test_the_target_appears_only_when_the_block_ends(tmp_path):
     path = tmp_path / "folder" / "a.txt"
     with replacing(path) as temporary:
-        temporary.write_text("x")
+        temporary.write_text("x", encoding="utf-8")
         assert not path.exists()
-    assert path.read_text() == "x"
+    assert path.read_text(encoding="utf-8") == "x"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_value_that_is_not_finite_needs_a_reason(tmp_path):
         write_csv(path, [{"value": np.nan, "note": ""}])
     assert not path.exists()
     write_csv(path, [{"value": np.inf, "note": "no samples"}, {"value": 0.5, "note": ""}])
-    assert path.read_text().splitlines() == ["value,note", ",no samples", "0.5,"]
+    assert path.read_text(encoding="utf-8").splitlines() == ["value,note", ",no samples", "0.5,"]
 
 
 def test_a_mismatch_names_both_files_and_both_values():

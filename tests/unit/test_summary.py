@@ -288,7 +288,8 @@ def test_a_table_that_cannot_be_whole_is_not_written(tmp_path, parts, error):
 def test_a_cell_with_a_reason_may_be_empty(tmp_path):
     table = pd.DataFrame({"n": [1, 2], "value": [np.inf, 0.5], "note": ["no samples", ""]})
     write_table(tmp_path / "t.csv", table)
-    assert (tmp_path / "t.csv").read_text() == "n,value,note\n1,,no samples\n2,0.5,\n"
+    text = (tmp_path / "t.csv").read_text(encoding="utf-8")
+    assert text == "n,value,note\n1,,no samples\n2,0.5,\n"
 
 
 class Files(dict):

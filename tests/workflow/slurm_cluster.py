@@ -123,13 +123,17 @@ class Cluster:
             nodes="\n".join(nodes),
             partitions="\n".join(partitions),
         )
-        (self.folder / "slurm.conf").write_text(configuration)
-        (self.folder / "gres.conf").write_text(GRES_CONF.format(nodes=",".join(NODES)))
+        (self.folder / "slurm.conf").write_text(configuration, encoding="utf-8")
+        (self.folder / "gres.conf").write_text(
+            GRES_CONF.format(nodes=",".join(NODES)), encoding="utf-8"
+        )
         (self.folder / "state").mkdir()
         # The executor plugin takes SLURM_CONF out of the environment of srun.
         srun = self.folder / "bin" / "srun"
         srun.parent.mkdir()
-        srun.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {SRUN} "$@"\n')
+        srun.write_text(
+            f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {SRUN} "$@"\n', encoding="utf-8"
+        )
         srun.chmod(0o755)
         key = self.folder / "munge.key"
         key.write_bytes(secrets.token_bytes(1024))
@@ -170,7 +174,7 @@ class Cluster:
 
     def ask(self, *command) -> str:
         """What a command of Slurm prints; nothing if it fails, as it does while daemons start."""
-        done = subprocess.run(command, env=self.environment, text=True, capture_output=True)
+        done = subprocess.run(command, env=self.environment, encoding="utf-8", capture_output=True)
         return done.stdout if done.returncode == 0 else ""
 
     def jobs(self) -> list[dict[str, str]]:
@@ -182,12 +186,14 @@ class Cluster:
     def logs(self) -> str:
         """The ends of what the daemons have written, for the message of a failure."""
         files = sorted(self.folder.glob("*.log"))
-        return "\n".join(f"--- {file.name}\n{file.read_text()[-3000:]}" for file in files)
+        return "\n".join(
+            f"--- {file.name}\n{file.read_text(encoding='utf-8')[-3000:]}" for file in files
+        )
 
     def _start(self, name, command, **variables) -> None:
         # Should this process be killed, the kernel ends the daemons.
         command = ["setpriv", "--pdeathsig", "TERM", *command]
-        with (self.folder / f"{name}.out.log").open("w") as log:
+        with (self.folder / f"{name}.out.log").open("w", encoding="utf-8") as log:
             daemon = subprocess.Popen(
                 command,
                 env=self.environment | variables,

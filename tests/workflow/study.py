@@ -116,11 +116,11 @@ class Study:
             command,
             cwd=self.folder,
             env=environment,
-            text=True,
+            encoding="utf-8",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        records = [json.loads(line) for line in log.read_text().splitlines()]
+        records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
         names = {record["jobid"]: _name(record) for record in records if "rule" in record}
         names = {jobid: name for jobid, name in names.items() if name != "all"}
         failed = {names[record["jobid"]] for record in records if "failed" in record}
@@ -143,16 +143,18 @@ class Study:
     @property
     def config(self) -> dict:
         """The config as it is in the file."""
-        return yaml.safe_load((self.folder / "tiny.yaml").read_text())
+        return yaml.safe_load((self.folder / "tiny.yaml").read_text(encoding="utf-8"))
 
     def defaults(self, section, key) -> list:
         """What the schema says a key of the config is if it is left out."""
-        schema = json.loads((self.folder / "config" / "schema.json").read_text())
+        schema = json.loads((self.folder / "config" / "schema.json").read_text(encoding="utf-8"))
         return schema["properties"][section]["properties"][key]["default"]
 
     def write_config(self, config) -> None:
         """Replace the config, keys in the order that they are given in."""
-        (self.folder / "tiny.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        (self.folder / "tiny.yaml").write_text(
+            yaml.safe_dump(config, sort_keys=False), encoding="utf-8"
+        )
 
     def set(self, **changes) -> None:
         """Set keys of the config; `attack__steps=3` is its key `attack.steps`."""
@@ -168,9 +170,9 @@ class Study:
     def edit(self, path, change) -> None:
         """Replace the text of a file of the workflow by `change(text)`, which must differ."""
         file = self.folder / path
-        before = file.read_text()
-        file.write_text(change(before))
-        assert file.read_text() != before
+        before = file.read_text(encoding="utf-8")
+        file.write_text(change(before), encoding="utf-8")
+        assert file.read_text(encoding="utf-8") != before
 
     def result(self, path) -> Path:
         """A file of the results."""

@@ -51,7 +51,7 @@ def test_a_training_that_was_refused_is_owed_when_the_config_is_mended(study):
     outcome = study.call()
     assert outcome.returncode != 0
     assert outcome.failed == outcome.jobs == {"train vgg 0", "train vgg 1"}
-    log = study.result("logs/train/vgg/seed0.log").read_text()
+    log = study.result("logs/train/vgg/seed0.log").read_text(encoding="utf-8")
     assert "is below training.minimum_accuracy 0.99" in log
     assert not study.result("models/vgg/seed0/weights.safetensors").exists()
     assert study.result("models/vgg/seed0/activations.h5").exists()

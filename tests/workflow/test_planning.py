@@ -17,7 +17,7 @@ DRAWN = {"draw_figures", "draw_examples", "draw_gallery", "write_report"}
 def plan(study) -> str:
     """What the command prints about the tiny study."""
     command = [sys.executable, "workflow_scripts/plan_study.py", "--configfile", "tiny.yaml"]
-    return subprocess.check_output(command, cwd=study.folder, text=True)
+    return subprocess.check_output(command, cwd=study.folder, encoding="utf-8")
 
 
 def planned_jobs(study) -> Counter:
@@ -31,7 +31,7 @@ def planned_jobs(study) -> Counter:
 )
 def test_a_mistake_is_named_before_anything_is_timed(new_study, mistake):
     command = [sys.executable, "workflow_scripts/plan_study.py", *mistake]
-    done = subprocess.run(command, cwd=new_study.folder, text=True, capture_output=True)
+    done = subprocess.run(command, cwd=new_study.folder, encoding="utf-8", capture_output=True)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1].startswith(f"plan_study.py: error: argument {mistake[0]}: ")

@@ -22,7 +22,7 @@ def test_every_rule_has_a_message_resources_a_log_and_a_benchmark(new_study):
 
 def test_every_rule_has_one_param_with_the_digest_of_its_code_and_an_environment(finished):
     metadata = [
-        json.loads(file.read_text())
+        json.loads(file.read_text(encoding="utf-8"))
         for file in (finished.folder / ".snakemake" / "metadata").iterdir()
     ]
     assert {record["rule"] for record in metadata} == set(ALL_RULES)

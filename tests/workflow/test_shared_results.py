@@ -102,12 +102,12 @@ def test_a_second_run_is_refused_while_one_is_under_way(workflow, second, shared
     )
     directory = ("--directory", str(shared))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "tiny.yaml"]
-    with (first.folder / "run.log").open("w") as log:
+    with (first.folder / "run.log").open("w", encoding="utf-8") as log:
         running = subprocess.Popen([*command, *directory], cwd=first.folder, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + PATIENCE
         while not list(shared.glob(".snakemake/locks/*")):
-            assert running.poll() is None, (first.folder / "run.log").read_text()
+            assert running.poll() is None, (first.folder / "run.log").read_text(encoding="utf-8")
             assert time.monotonic() < deadline
             time.sleep(0.05)
         second.set(report__title="Another title")
@@ -169,7 +169,7 @@ def test_two_users_of_a_group_replace_and_use_each_others_files(users):
         assert outcome.returncode == 0, outcome.text
         assert outcome.jobs == jobs("write_report")
         assert page.stat().st_uid == GROUP + 1 + number
-        assert title in page.read_text()
+        assert title in page.read_text(encoding="utf-8")
 
     folder = "results/tiny/models/small/seed0"
     for study in (first, second):

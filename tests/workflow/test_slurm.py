@@ -184,7 +184,7 @@ def test_a_job_that_fails_is_tried_twice_and_reported(troubled):
     assert outcome.returncode != 0
     assert [job["JobState"] for job in on_the_cluster["train refused 0"]] == ["FAILED"] * 2
     assert "results/tiny/logs/train/refused/seed0.log" in outcome.text
-    log = study.result("logs/train/refused/seed0.log").read_text()
+    log = study.result("logs/train/refused/seed0.log").read_text(encoding="utf-8")
     assert "is below training.minimum_accuracy 0.99" in log
     assert not study.result("models/refused/seed0/record.json").exists()
 

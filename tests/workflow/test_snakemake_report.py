@@ -20,10 +20,11 @@ def report(finished, tmp_path_factory):
     copy(finished.folder, study.folder)
     study.run("--report", "report.html")
     path = study.folder / "report.html"
-    results = json.loads(re.search(r"var results = (\{.*?\});?\n", path.read_text())[1])
+    text = path.read_text(encoding="utf-8")
+    results = json.loads(re.search(r"var results = (\{.*?\});?\n", text)[1])
     figures = {path.rsplit("/", 1)[1].removesuffix(".svg"): one for path, one in results.items()}
     captions = {file.stem for file in (study.folder / "report" / "captions").glob("*.rst")}
-    categories = json.loads(re.search(r"var categories = (\{.*?\});?\n", path.read_text())[1])
+    categories = json.loads(re.search(r"var categories = (\{.*?\});?\n", text)[1])
     return SimpleNamespace(path=path, figures=figures, captions=captions, categories=categories)
 
 

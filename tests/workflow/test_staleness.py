@@ -87,7 +87,7 @@ def test_non_robust_features_are_extra_jobs_and_a_new_summary(study):
         "make_nonrobust vgg",
     }
     assert study.run().jobs == extra | jobs(*REPORT)
-    text = study.result("tables/nonrobust.csv").read_text()
+    text = study.result("tables/nonrobust.csv").read_text(encoding="utf-8")
     assert len(text.splitlines()) == 1 + len(pairs)
     assert study.due() == NOTHING
 
@@ -166,7 +166,8 @@ def test_another_profile_reruns_nothing(study, option):
     (profile / "config.yaml").write_text(
         "jobs: 8\nkeep-going: false\nscheduler: ilp\n"
         "set-threads: {train: 4}\ndefault-resources: {mem_mb: 1000, account: someone}\n"
-        "set-resources: {attack: {runtime: 10}}\n"
+        "set-resources: {attack: {runtime: 10}}\n",
+        encoding="utf-8",
     )
     assert study.due(option, str(profile)) == NOTHING
 

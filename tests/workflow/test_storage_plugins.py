@@ -42,7 +42,8 @@ def test_results_and_logs_are_in_the_storage_and_not_in_the_working_directory(st
 def test_the_report_shows_what_the_stages_cost_from_benchmarks_that_stay_local(stored):
     study, results, _ = stored
     assert study.result("benchmarks/train/vgg/seed0.tsv").exists()
-    assert "No benchmark files were given" not in (results / "report.html").read_text()
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert "No benchmark files were given" not in page
 
 
 def test_a_second_call_runs_nothing(stored):

@@ -14,7 +14,8 @@ def test_a_study_is_not_merged_with_the_default_one(new_study):
 
 
 def test_without_a_config_file_the_default_study_is_run(new_study):
-    default = yaml.safe_load((new_study.folder / "config" / "config.yaml").read_text())
+    path = new_study.folder / "config" / "config.yaml"
+    default = yaml.safe_load(path.read_text(encoding="utf-8"))
     names = sorted(default["architectures"])
     models = list(product(names, [0, 1, 2]))
     blocks = list(combinations_with_replacement(names, 2))
@@ -26,7 +27,9 @@ def test_without_a_config_file_the_default_study_is_run(new_study):
 
 def test_a_second_study_leaves_the_results_of_the_first_alone(study):
     before = study.results()
-    (study.folder / "other.yaml").write_text(yaml.safe_dump({**study.config, "study": "other"}))
+    (study.folder / "other.yaml").write_text(
+        yaml.safe_dump({**study.config, "study": "other"}), encoding="utf-8"
+    )
     assert study.due(configfile="other.yaml") == jobs(*ALL_RULES)
     dataset = "results/other/data/dataset.h5"
     assert study.call(dataset, configfile="other.yaml").jobs == {"prepare_data"}

@@ -51,7 +51,7 @@ def read_seconds(jobs: Iterable[Job], folder: Path) -> dict[Job, float]:
     seconds = {}
     for job in jobs:
         for path in job.benchmarks(folder):
-            with open(path, newline="") as file:
+            with open(path, newline="", encoding="utf-8") as file:
                 seconds[job] = float(list(csv.DictReader(file, delimiter="\t"))[-1]["s"])
     return seconds
 

@@ -11,7 +11,7 @@ from pathlib import Path
 def logging_to(path: str | os.PathLike) -> Iterator[logging.Logger]:
     """Yield the package's logger, writing to `path`; an exception is logged and raised again."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="w")
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("repcompare")
     logger.setLevel(logging.INFO)

@@ -73,12 +73,12 @@ def file_digest(path: str | os.PathLike) -> str:
 def write_json(path: str | os.PathLike, record: Mapping) -> None:
     """Write `record` as indented JSON; NaN and infinity are refused (ValueError)."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n")
+        temporary.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | os.PathLike) -> dict:
     """Read a JSON record."""
-    return json.loads(Path(path).read_text())
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def versions() -> dict[str, str]:
@@ -106,7 +106,7 @@ def write_csv(path: str | os.PathLike, rows: Sequence[Mapping]) -> None:
     """
     if not rows:
         raise ValueError(f"{path}: a table needs at least one row")
-    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         for row in rows:

@@ -49,7 +49,7 @@ def new_table(path: str | Path) -> Iterator[Callable[[pd.DataFrame], None]]:
         rows.mask(missing).to_csv(file, header=not columns, index=False, lineterminator="\r\n")
         columns[:] = list(rows)
 
-    with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         yield append
         if not columns:
             raise ValueError(f"{path}: a table needs at least one row")

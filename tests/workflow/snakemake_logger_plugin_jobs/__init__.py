@@ -40,5 +40,5 @@ class LogHandler(LogHandlerBase):
             line = {"jobid": record.jobid, "failed": True}
         else:
             return
-        with open(self.settings.path, "a") as file:
+        with open(self.settings.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=str) + "\n")
