@@ -139,6 +139,18 @@ def conv_norm_relu(
     )
 
 
+def every_nth_pixel(n: int) -> nn.Module:
+    """Every n-th row and column from the first on: (N, C, h, w) to (N, C, ceil(h/n), ceil(w/n)).
+
+    Before a 1x1 convolution it stands for a stride of n. Do not give the stride to the convolution:
+    on a CPU with AVX2 and no more, oneDNN writes past its memory in the gradient of the weights if
+    there are fewer than 8 channels, in channels_last (torch 2.14.1).
+    """
+    # A pool of one pixel changes no value. The gradient of a slice would not be in channels_last,
+    # which makes the step of a shortcut up to three times as slow.
+    return nn.Identity() if n == 1 else nn.AvgPool2d(1, n)
+
+
 def require_positive(**parameters: int | Sequence[int]) -> None:
     """Raise ValueError unless each parameter is a positive integer or a list of them."""
     for name, value in parameters.items():

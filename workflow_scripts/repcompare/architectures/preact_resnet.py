@@ -7,7 +7,12 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from repcompare.architectures.classifier import Classifier, conv_norm_relu, require_positive
+from repcompare.architectures.classifier import (
+    Classifier,
+    conv_norm_relu,
+    every_nth_pixel,
+    require_positive,
+)
 
 _BOTTLENECK_EXPANSION = 4
 
@@ -30,12 +35,14 @@ class _Block(nn.Module):
             )
         self.projection: nn.Module | None = None
         if stride != 1 or in_channels != out_channels:
-            self.projection = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+            self.subsample = every_nth_pixel(stride)
+            self.projection = nn.Conv2d(in_channels, out_channels, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
         activated = self.activation(features)
-        shortcut = features if self.projection is None else self.projection(activated)
-        return self.residual(activated) + shortcut
+        if self.projection is None:
+            return self.residual(activated) + features
+        return self.residual(activated) + self.projection(self.subsample(activated))
 
 
 def preact_resnet(

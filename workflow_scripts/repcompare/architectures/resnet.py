@@ -9,22 +9,25 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from repcompare.architectures.classifier import Classifier, conv_norm_relu, require_positive
+from repcompare.architectures.classifier import (
+    Classifier,
+    conv_norm_relu,
+    every_nth_pixel,
+    require_positive,
+)
 
 _BOTTLENECK_EXPANSION = 4
 
 
 class _PaddedIdentity(nn.Module):
-    """Option A of the paper: every second pixel, missing channels filled with zeros."""
+    """Option A of the paper: missing channels filled with zeros."""
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.stride = stride
         self.extra_channels = out_channels - in_channels
 
     def forward(self, features: Tensor) -> Tensor:
-        subsampled = features[:, :, :: self.stride, :: self.stride]
-        return F.pad(subsampled, (0, 0, 0, 0, 0, self.extra_channels))
+        return F.pad(features, (0, 0, 0, 0, 0, self.extra_channels))
 
 
 class _Block(nn.Module):
@@ -46,20 +49,21 @@ class _Block(nn.Module):
                 nn.Conv2d(width, out_channels, 3, padding=1, bias=False),
                 nn.BatchNorm2d(out_channels),
             )
+        self.subsample = every_nth_pixel(stride)
         self.shortcut: nn.Module
         if stride == 1 and in_channels == out_channels:
             self.shortcut = nn.Identity()
         elif shortcut == "identity":
-            self.shortcut = _PaddedIdentity(in_channels, out_channels, stride)
+            self.shortcut = _PaddedIdentity(in_channels, out_channels)
         else:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+                nn.Conv2d(in_channels, out_channels, 1, bias=False),
                 nn.BatchNorm2d(out_channels),
             )
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.relu(self.residual(features) + self.shortcut(features))
+        return self.relu(self.residual(features) + self.shortcut(self.subsample(features)))
 
 
 def resnet(

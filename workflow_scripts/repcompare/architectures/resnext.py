@@ -7,7 +7,12 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from repcompare.architectures.classifier import Classifier, conv_norm_relu, require_positive
+from repcompare.architectures.classifier import (
+    Classifier,
+    conv_norm_relu,
+    every_nth_pixel,
+    require_positive,
+)
 
 _STAGES = 3
 
@@ -23,16 +28,17 @@ class _Block(nn.Module):
             nn.Conv2d(inner_channels, out_channels, 1, bias=False),
             nn.BatchNorm2d(out_channels),
         )
+        self.subsample = every_nth_pixel(stride)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+                nn.Conv2d(in_channels, out_channels, 1, bias=False),
                 nn.BatchNorm2d(out_channels),
             )
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.relu(self.residual(features) + self.shortcut(features))
+        return self.relu(self.residual(features) + self.shortcut(self.subsample(features)))
 
 
 def resnext(
