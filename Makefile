@@ -11,8 +11,10 @@ run: .venv/run.stamp
 plan: .venv/run.stamp
 	$(BIN)/python workflow_scripts/plan_study.py --configfile $(STUDY) --cores $(CORES)
 
+# A worker that dies ends the run: pytest-xdist 3.8.0 gives the files of the dead to its successor,
+# which dies of the same test or waits for ever.
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
