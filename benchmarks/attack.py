@@ -19,15 +19,15 @@ from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
 from repcompare.adversarial import attack_model
-from repcompare.attacks import Attack, Ball, Computation
+from repcompare.attacks import Attack, Computation
 from repcompare.augmentation import to_float
 from repcompare.devices import resolve_precision
 from repcompare.inference import logits_of
 from repcompare.models import folded
 from repcompare.pgd import Search, attack_objective, pgd
-from repcompare.threat_models import draw_start
+from repcompare.threat_models import L2Ball, LinfBall
 
-BATCH, STEPS, EPSILON = 100, 5, 8 / 255
+BATCH, STEPS, BALL = 100, 5, LinfBall(8 / 255)
 DEVICE = torch.device("cpu")
 SEARCH = Search(STEPS, 2.5)
 
@@ -60,8 +60,8 @@ def speed(precision: str) -> None:
     """Print the table of speeds, one row an architecture."""
     pixels, labels = images(BATCH)
     batch = to_float(pixels)
-    start = draw_start(np.arange(BATCH), pixels.shape[1:], "linf", EPSILON, 0)
-    length = 2.5 * EPSILON / STEPS
+    start = BALL.draw_start(np.arange(BATCH), pixels.shape[1:], 0)
+    length = 2.5 * BALL.epsilon / STEPS
     rows, measured = [], {}
     for name, network in networks().items():
         network.eval()
@@ -69,16 +69,16 @@ def speed(precision: str) -> None:
         # The peers get the network as training leaves it: its parameters still take gradients.
         plain = network.to(memory_format=torch.contiguous_format).requires_grad_(True)
         contiguous = batch.contiguous()
-        torch_attack = torchattacks.PGD(plain, EPSILON, length, STEPS)
+        torch_attack = torchattacks.PGD(plain, BALL.epsilon, length, STEPS)
         fool_attack = foolbox.attacks.LinfPGD(abs_stepsize=length, steps=STEPS)
         wrapped = foolbox.PyTorchModel(plain, bounds=(0, 1), device="cpu")
         objective = attack_objective(ours, batch, labels, SEARCH, precision)
         seconds = medians_apart(
             {
-                "ours": lambda o=objective: pgd(o, start, "linf", EPSILON, SEARCH),
+                "ours": lambda o=objective: pgd(o, start, BALL, SEARCH),
                 "torchattacks": lambda p=torch_attack, x=contiguous: p(x, labels),
                 "foolbox": lambda a=fool_attack, m=wrapped, x=contiguous: a.run(
-                    m, x, labels, epsilon=EPSILON
+                    m, x, labels, epsilon=BALL.epsilon
                 ),
                 "bare": lambda n=ours: bare(n, batch, labels, precision),
                 "evaluation": lambda n=ours: logits_of(n, pixels, BATCH),
@@ -126,8 +126,8 @@ def storage(precision: str) -> None:
     smooth = torch.nn.functional.interpolate(coarse, size=32, mode="bicubic").clamp(0, 1)
     record = {"model": "vgg/seed0", "model_digest": "0" * 64, "data_digest": "0" * 64}
     model = SimpleNamespace(network=network, record=record, device=DEVICE)
-    balls = [Ball("linf", e / 255, f"{e}/255") for e in (2, 4, 8, 16)]
-    balls += [Ball("l2", e, f"{e}") for e in (0.25, 0.5, 1.0, 2.0)]
+    balls = [LinfBall(e / 255, f"{e}/255") for e in (2, 4, 8, 16)]
+    balls += [L2Ball(e, f"{e}") for e in (0.25, 0.5, 1.0, 2.0)]
     search = Search(10, 2.5)
     with TemporaryDirectory() as folder:
         data, path = Path(folder, "dataset.h5"), Path(folder, "adversarial.h5")

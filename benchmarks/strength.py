@@ -20,13 +20,14 @@ from timing import print_table
 from torch.nn.functional import cross_entropy
 
 from repcompare.architectures import build
-from repcompare.attacks import Ball, Computation, Images, search
+from repcompare.attacks import Computation, Images, search
 from repcompare.augmentation import to_float
 from repcompare.config import training_settings, validate
 from repcompare.datasets import write_dataset
 from repcompare.devices import resolve_precision
 from repcompare.models import folded, load_model
 from repcompare.pgd import Search
+from repcompare.threat_models import LinfBall
 from repcompare.training import TrainingSettings, train
 
 STUDY = Path(__file__).parents[1] / "config" / "config.yaml"
@@ -73,8 +74,8 @@ def compared(network: torch.nn.Module, test: Images, epsilon: float, steps: int)
 
     def ours() -> torch.Tensor:
         how = Computation(100, resolve_precision("auto", DEVICE), 0)
-        ball = Ball("linf", epsilon, f"{epsilon:g}")
-        return to_float(search(folded(network), test, settings, [ball], how)[0].images)
+        (found,) = search(folded(network), test, settings, [LinfBall(epsilon)], how)
+        return to_float(found.images)
 
     attacks = {
         "ours, 8 bits": ours,

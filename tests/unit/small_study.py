@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import h5py
 import torch
 
-from repcompare.attacks import Attack, Ball, Computation
+from repcompare.attacks import Attack, Computation
 from repcompare.compare_features import Files
 from repcompare.features import FeatureSettings
 from repcompare.pgd import Search
+from repcompare.threat_models import L2Ball, LinfBall
 from repcompare.training import TrainingSettings
 
 CPU = torch.device("cpu")
@@ -33,7 +34,7 @@ TRAINING = TrainingSettings(
     precision="float32",
     minimum_accuracy=0.0,
 )
-LINF, L2 = Ball("linf", 32 / 255, "32/255"), Ball("l2", 1.0, "1")
+LINF, L2 = LinfBall(32 / 255, "32/255"), L2Ball(1.0, "1")
 SEARCH = Search(steps=5, step_size=2.5)
 ATTACKS = [Attack("pgd", SEARCH, (LINF, L2)), Attack("noise", None, (LINF,))]
 FEATURES = FeatureSettings(

@@ -9,12 +9,12 @@ import torch
 from torch.nn.functional import cross_entropy
 from unit.small_study import ATTACKS, COMPUTATION, LINF, SEARCH
 
-from repcompare import threat_models
 from repcompare.adversarial import attack_model
 from repcompare.attacks import Attack
 from repcompare.augmentation import to_float
 from repcompare.inference import margins
 from repcompare.pgd import Search
+from repcompare.threat_models import BALLS
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def test_every_attack_is_stored_with_what_it_was(stored):
             described = {
                 key: group.attrs[key] for key in ("attack", "norm", "epsilon", "epsilon_label")
             }
-            assert tuple(described.values()) == (attack.name, *ball)
+            assert [*described.values()] == [attack.name, ball.norm, ball.epsilon, ball.label]
             clean, images = (torch.from_numpy(x[:]) for x in (stored["clean"], group["images"]))
-            threat_models.verify(clean, images, ball.norm, ball.epsilon)
+            ball.verify(clean, images)
             for key, value in dataclasses.asdict(SEARCH).items():
                 assert (group.attrs.get(f"search_{key}") == value) == (attack.search is not None)
 
@@ -75,7 +75,8 @@ def test_the_path_of_each_search_is_stored_and_noise_has_none(stored):
 
 
 def test_growth_ends_where_no_image_resists(stored):
-    for norm in ("linf", "l2"):
+    assert set(stored["growth"]) == set(BALLS)
+    for norm in BALLS:
         rates = stored[f"growth/{norm}/success_rate"][:]
         assert (np.diff(rates) >= 0).all()
         assert rates[-1] == 1

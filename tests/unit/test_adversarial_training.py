@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from test_checkpoints import CutOffError, Saboteur
-from unit.small_study import COMPUTATION, SEARCH, TRAINING
+from unit.small_study import COMPUTATION, L2, LINF, SEARCH, TRAINING
 
 from repcompare.adversarial_training import perturbation
 from repcompare.architectures import build
-from repcompare.attacks import Ball, Images, search, successes
+from repcompare.attacks import Images, search, successes
 from repcompare.augmentation import to_float
-from repcompare.threat_models import norms, uniform_in_ball
+from repcompare.threat_models import LinfBall
 from repcompare.training import accuracy, train
 
 SECTION = {"norm": "linf", "epsilon": "24/255", "steps": 3, "step_size": 2.5}
@@ -34,33 +34,20 @@ def trained(images, labels, checkpoint=None, **changes):
     return network.requires_grad_(False)
 
 
-@pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.1), ("l2", 1.0)])
-def test_starts_are_uniform_in_the_ball(norm, epsilon):
-    drawn = uniform_in_ball(
-        torch.Size([500, 1, 6, 6]), norm, epsilon, torch.Generator().manual_seed(0)
-    )
-    size = norms(drawn, norm).flatten() / epsilon
-    assert (size <= 1 + 1e-6).all()
-    # The largest of 36 uniform numbers, and the radius of a uniform point: both average 36/37.
-    assert abs(size.mean().item() - 36 / 37) < 0.004
-    assert abs(drawn.mean().item()) < 0.01 * epsilon
-
-
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_a_batch_becomes_its_worst_images_and_the_network_stays_as_it_is(study, dataset, norm):
+@pytest.mark.parametrize("ball", [LINF, L2], ids=str)
+def test_a_batch_becomes_its_worst_images_and_the_network_stays_as_it_is(study, dataset, ball):
     network = copy.deepcopy(study["resnet/seed0"].model.network).requires_grad_(True).train()
     before = copy.deepcopy(network.state_dict())
     images = to_float(torch.from_numpy(dataset["test/images"][:100]))
     labels = torch.from_numpy(dataset["test/labels"][:100])
-    section = SECTION | {"norm": norm, "epsilon": {"linf": "32/255", "l2": 1.0}[norm]}
+    section = SECTION | {"norm": ball.norm, "epsilon": ball.label}
     generator = torch.Generator().manual_seed(0)
     worst = perturbation(section, "float32")(network, images, labels, generator)
     assert network.training
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
     assert not worst.requires_grad
-    bound = {"linf": 32 / 255, "l2": 1.0}[norm]
-    assert norms(worst - images, norm).max() <= bound + 1e-6
+    assert ball.sizes(worst - images).max() <= ball.epsilon + 1e-6
     assert worst.min() >= 0
     assert worst.max() <= 1
     network.eval()
@@ -74,7 +61,7 @@ def test_a_network_trained_on_adversarial_examples_resists_them(digits, dataset)
         dataset["test/ids"][:200],
         torch.from_numpy(dataset["test/labels"][:200]),
     )
-    ball, ten_steps = Ball("linf", 24 / 255, "24/255"), dataclasses.replace(SEARCH, steps=10)
+    ball, ten_steps = LinfBall(24 / 255), dataclasses.replace(SEARCH, steps=10)
     resisting = []
     for adversarial in (None, SECTION):
         network = trained(*digits, adversarial=adversarial)

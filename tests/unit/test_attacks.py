@@ -8,12 +8,13 @@ import torch
 import yaml
 from unit.small_study import COMPUTATION, L2, LINF, SEARCH
 
-from repcompare import attacks, threat_models
-from repcompare.attacks import Ball, Images, growth, noise, planned, search, targets
+from repcompare import attacks
+from repcompare.attacks import Images, growth, noise, planned, search, targets
 from repcompare.config import validate
 from repcompare.inference import logits_of, margins
 from repcompare.models import folded
 from repcompare.pgd import Objective
+from repcompare.threat_models import LinfBall
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_of_several_restarts_an_images_best_is_kept(network, images, target):
     classes = targets(target, images.ids, images.classes, torch.zeros(100, 10), 0)
     images = images._replace(classes=classes)
     few = dataclasses.replace(SEARCH, steps=2, target=target)
-    ball = Ball("linf", 12 / 255, "12/255")
+    ball = LinfBall(12 / 255, "12/255")
     of = {
         restarts: search(
             network, images, dataclasses.replace(few, restarts=restarts), [ball], COMPUTATION
@@ -121,7 +122,7 @@ def test_batch_size_does_not_change_an_example(network, images):
 def test_one_step_without_a_random_start_is_fgsm(study, images):
     network = study["resnet/seed0"].model.network
     fgsm = dataclasses.replace(SEARCH, steps=1, step_size=1.0, random_start=False)
-    small, large = search(network, images, fgsm, [Ball("linf", 4 / 255, ""), LINF], COMPUTATION)
+    small, large = search(network, images, fgsm, [LinfBall(4 / 255), LINF], COMPUTATION)
     leaf = (images.clean.float() / 255).requires_grad_()
     loss = torch.nn.functional.cross_entropy(network(leaf), images.classes, reduction="sum")
     sign = torch.autograd.grad(loss, leaf)[0].sign().int()
@@ -145,7 +146,7 @@ def test_noise_is_on_the_surface_and_far_weaker(network, images):
     control = noise(network, images, balls, COMPUTATION)
     attacked = search(network, images, SEARCH, balls, COMPUTATION)
     for ball, drawn, found in zip(balls, control, attacked, strict=True):
-        threat_models.verify(images.clean, drawn.images, ball.norm, ball.epsilon)
+        ball.verify(images.clean, drawn.images)
         rates = [
             attacks.successes(examples, images.classes, targeted=False).mean()
             for examples in (drawn, found)
@@ -156,7 +157,7 @@ def test_noise_is_on_the_surface_and_far_weaker(network, images):
 def test_in_the_largest_ball_no_image_resists(network, images):
     correct = logits_of(network, images.clean, 50).argmax(1) == images.classes
     images = images.chosen(np.flatnonzero(correct))
-    ball = Ball("linf", 2 / 255, "2/255")
+    ball = LinfBall(2 / 255, "2/255")
     (found,) = search(network, images, SEARCH, [ball], COMPUTATION)
     fooled = attacks.successes(found, images.classes, targeted=False)
     curve = growth(network, images, SEARCH, [(ball, fooled)], COMPUTATION)
@@ -181,7 +182,7 @@ def test_a_network_that_hides_its_gradient_does_not_reach_everything(network, im
     correct = logits_of(network, images.clean, 50).argmax(1) == images.classes
     images = images.chosen(np.flatnonzero(correct))
     fixed = dataclasses.replace(SEARCH, random_start=False)
-    nothing = [(Ball("linf", 16 / 255, ""), np.zeros(len(images.ids), bool))]
+    nothing = [(LinfBall(16 / 255), np.zeros(len(images.ids), bool))]
     curve = growth(Masked(), images, fixed, nothing, COMPUTATION)
     assert curve[-1] == (1.0, 0.0)
     (found,) = search(Masked(), images, fixed, [LINF], COMPUTATION)

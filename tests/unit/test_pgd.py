@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from unit.small_study import SEARCH
+from unit.small_study import L2, LINF, SEARCH
 
-from repcompare import threat_models
 from repcompare.augmentation import to_float
 from repcompare.inference import margins
 from repcompare.input_diversity import draw_diversity
 from repcompare.pgd import attack_objective, pgd
+from repcompare.threat_models import BALLS, L2Ball, LinfBall
 
-BALLS = [("linf", 32 / 255), ("l2", 1.0)]
 SHAPE = (1, 6, 6)
 
 
@@ -31,15 +30,11 @@ class Linear(torch.nn.Module):
         return images.flatten(1) @ self.weight.T.to(images.dtype)
 
 
-def found(network, images, classes, norm, epsilon, start=None, diversity=None, **changes):
+def found(network, images, classes, ball, start=None, diversity=None, **changes):
     """The perturbations of a search whose settings are those of the tests but for `changes`."""
     search = dataclasses.replace(SEARCH, **changes)
     objective = attack_objective(network, images, classes, search, "float32", diversity)
-    return pgd(objective, start, norm, epsilon, search).perturbation
-
-
-def starts(ids, shape, norm, epsilon, restart=0):
-    return threat_models.draw_start(np.asarray(ids), tuple(shape), norm, epsilon, 0, restart)
+    return pgd(objective, start, ball, search).perturbation
 
 
 @pytest.fixture
@@ -53,42 +48,42 @@ def network(study):
     return study["resnet/seed0"].model.network
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("kind", BALLS.values(), ids=BALLS)
 @pytest.mark.parametrize(
     "changes",
     [{}, {"objective": "margin"}, {"momentum": 1.0}, {"target": "next_class"}, {"steps": 1}],
     ids=str,
 )
-def test_on_a_linear_model_it_finds_the_worst_perturbation(norm, changes):
+def test_on_a_linear_model_it_finds_the_worst_perturbation(kind, changes):
     model, images, labels = Linear(), torch.full((4, *SHAPE), 0.5), torch.tensor([0, 0, 1, 1])
     classes = 1 - labels if "target" in changes else labels
     settings = {"steps": 50, "step_size": 20.0 if changes != {"steps": 1} else 1.0, **changes}
-    change = found(model, images, classes, norm, 0.05, **settings)
+    change = found(model, images, classes, kind(0.05), **settings)
     away = (model.weight[1] - model.weight[0]).view(1, *SHAPE)
     away = torch.where(labels.view(4, 1, 1, 1) == 0, away, -away)
-    worst = 0.05 * threat_models.ascent_direction(away, norm)
+    worst = 0.05 * kind.direction(away)
     torch.testing.assert_close(change, worst, atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize(("norm", "epsilon"), BALLS)
-def test_the_box_of_pixel_values_is_respected_at_its_edges(norm, epsilon):
+@pytest.mark.parametrize("ball", [LINF, L2], ids=str)
+def test_the_box_of_pixel_values_is_respected_at_its_edges(ball):
     images = torch.cat([torch.zeros(2, *SHAPE), torch.ones(2, *SHAPE)])
     labels = torch.tensor([0, 1, 0, 1])
-    start = starts(range(4), SHAPE, norm, epsilon)
-    perturbed = images + found(Linear(), images, labels, norm, epsilon, start)
+    start = ball.draw_start(np.arange(4), SHAPE, 0)
+    perturbed = images + found(Linear(), images, labels, ball, start)
     assert perturbed.min() >= 0
     assert perturbed.max() <= 1
 
 
 @pytest.mark.parametrize("objective", ["cross_entropy", "margin"])
-@pytest.mark.parametrize(("norm", "epsilon"), BALLS)
-def test_more_steps_climb_higher(network, digits, norm, epsilon, objective):
+@pytest.mark.parametrize("ball", [LINF, L2], ids=str)
+def test_more_steps_climb_higher(network, digits, ball, objective):
     images, labels, ids = digits
-    start = starts(ids, images.shape[1:], norm, epsilon)
+    start = ball.draw_start(ids, images.shape[1:], 0)
     heights = []
     for steps in (1, 5, 20):
         changes = {"steps": steps, "objective": objective}
-        logits = network(images + found(network, images, labels, norm, epsilon, start, **changes))
+        logits = network(images + found(network, images, labels, ball, start, **changes))
         loss, margin = cross_entropy(logits, labels), -margins(logits, labels).mean()
         heights.append((loss if objective == "cross_entropy" else margin).item())
     assert heights[0] < heights[1] < heights[2]
@@ -97,7 +92,7 @@ def test_more_steps_climb_higher(network, digits, norm, epsilon, objective):
 def test_what_a_search_met_on_its_way_is_told(network, digits):
     images, labels, _ = digits
     objective = attack_objective(network, images, labels, SEARCH, "float32")
-    path = pgd(objective, None, "linf", 8 / 255, SEARCH)
+    path = pgd(objective, None, LinfBall(8 / 255), SEARCH)
     clean = cross_entropy(network(images), labels, reduction="none")
     torch.testing.assert_close(path.objectives[:, 0], clean, rtol=1e-4, atol=1e-5)
     assert path.objectives.shape == path.zero_gradients.shape == (100, SEARCH.steps)
@@ -113,18 +108,11 @@ def test_a_saturated_cross_entropy_is_blind_and_the_margin_is_not():
     for kind in ("cross_entropy", "margin"):
         search = dataclasses.replace(SEARCH, objective=kind)
         objective = attack_objective(model, images, labels, search, "float32")
-        paths.append(pgd(objective, None, "l2", 0.1, search))
+        paths.append(pgd(objective, None, L2Ball(0.1), search))
     blind, sighted = paths
     assert blind.zero_gradients.all()
     assert not blind.perturbation.any()
     assert not sighted.zero_gradients.any()
-
-
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_a_gradient_however_small_gives_a_whole_step(norm):
-    gradient = torch.randn(3, *SHAPE, generator=torch.Generator().manual_seed(0))
-    step = threat_models.ascent_direction(gradient * 1e-30, norm)
-    torch.testing.assert_close(step, threat_models.ascent_direction(gradient, norm))
 
 
 def test_momentum_adds_up_gradients_of_equal_length(network, digits):
@@ -137,13 +125,13 @@ def test_momentum_adds_up_gradients_of_equal_length(network, digits):
         velocity = 0.7 * velocity + gradient / gradient.abs().sum((1, 2, 3), keepdim=True)
         change = (change + 2.5 * 0.1 / 3 * velocity.sign()).clamp(-0.1, 0.1)
         change = (images + change).clamp(0, 1) - images
-    torch.testing.assert_close(pgd(objective, None, "linf", 0.1, search).perturbation, change)
+    torch.testing.assert_close(pgd(objective, None, LinfBall(0.1), search).perturbation, change)
 
 
 def test_a_targeted_search_ends_in_its_class(network, digits):
     images, labels, _ = digits
     targets = (labels + 1) % 10
-    change = found(network, images, targets, "linf", 0.3, target="next_class", steps=20)
+    change = found(network, images, targets, LinfBall(0.3), target="next_class", steps=20)
     predicted = network(images + change).argmax(1)
     assert (predicted == targets).float().mean() > 0.8
 
@@ -153,8 +141,8 @@ def test_a_targeted_search_ends_in_its_class(network, digits):
     [{}, {"momentum": 1.0}, {"objective": "margin"}, {"input_diversity": 0.7}],
     ids=str,
 )
-@pytest.mark.parametrize(("norm", "epsilon"), BALLS)
-def test_an_example_does_not_depend_on_its_batch(study, digits, norm, epsilon, changes):
+@pytest.mark.parametrize("ball", [LINF, L2], ids=str)
+def test_an_example_does_not_depend_on_its_batch(study, digits, ball, changes):
     # In float64, for convolutions round differently in batches of another size.
     network = copy.deepcopy(study["resnet/seed0"].model.network).double()
     images, labels, ids = digits
@@ -162,10 +150,8 @@ def test_an_example_does_not_depend_on_its_batch(study, digits, norm, epsilon, c
 
     def of(chosen):
         diversity = draw_diversity(ids[chosen], SEARCH.steps, 0, 0)
-        start = starts(ids[chosen], images.shape[1:], norm, epsilon).double()
-        return found(
-            network, images[chosen], labels[chosen], norm, epsilon, start, diversity, **changes
-        )
+        start = ball.draw_start(ids[chosen], images.shape[1:], 0).double()
+        return found(network, images[chosen], labels[chosen], ball, start, diversity, **changes)
 
     whole = of(np.arange(20))
     order = np.array([3, 17, 0, 11, 5])
@@ -178,12 +164,12 @@ def test_it_is_as_strong_as_an_independent_implementation(network, dataset):
 
     images = to_float(torch.from_numpy(dataset["test/images"][:]))
     labels = torch.from_numpy(dataset["test/labels"][:])
-    epsilon = 16 / 255
+    ball = LinfBall(16 / 255)
     robust = {"ours": [], "theirs": []}
-    peer = torchattacks.PGD(network, eps=epsilon, alpha=2.5 * epsilon / 20, steps=20)
+    peer = torchattacks.PGD(network, eps=ball.epsilon, alpha=2.5 * ball.epsilon / 20, steps=20)
     for seed in range(3):
-        start = threat_models.draw_start(dataset["test/ids"], (1, 8, 8), "linf", epsilon, seed)
-        ours = images + found(network, images, labels, "linf", epsilon, start, steps=20)
+        start = ball.draw_start(dataset["test/ids"], (1, 8, 8), seed)
+        ours = images + found(network, images, labels, ball, start, steps=20)
         torch.manual_seed(seed)
         theirs = peer(images.contiguous(), labels)
         for name, perturbed in (("ours", ours), ("theirs", theirs)):
@@ -198,9 +184,10 @@ def test_it_comes_close_to_an_adaptive_attack(network, dataset):
 
     images = to_float(torch.from_numpy(dataset["test/images"][:200]))
     labels = torch.from_numpy(dataset["test/labels"][:200])
-    start = threat_models.draw_start(dataset["test/ids"][:200], (1, 8, 8), "linf", 16 / 255, 0)
-    ours = images + found(network, images, labels, "linf", 16 / 255, start, steps=100)
-    peer = torchattacks.APGD(network, eps=16 / 255, steps=100, loss="ce", seed=0)
+    ball = LinfBall(16 / 255)
+    start = ball.draw_start(dataset["test/ids"][:200], (1, 8, 8), 0)
+    ours = images + found(network, images, labels, ball, start, steps=100)
+    peer = torchattacks.APGD(network, eps=ball.epsilon, steps=100, loss="ce", seed=0)
     theirs = peer(images.contiguous(), labels)
     robust = [(network(x).argmax(1) == labels).float().mean().item() for x in (ours, theirs)]
     assert robust[0] <= robust[1] + 0.03

@@ -1,4 +1,6 @@
-"""Perturbations stay in their ball, as floats and as stored 8-bit images."""
+"""What is true of every ball, as floats and as stored 8-bit images."""
+
+import math
 
 import numpy as np
 import pytest
@@ -6,11 +8,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repcompare import threat_models as tm
+from repcompare.threat_models import BALLS, LinfBall, parse_ball
 
 SHAPE = (3, 6, 6)
-EPSILONS = {"linf": (2 / 255, 8 / 255, 0.1), "l2": (0.25, 0.5, 2.0)}
-CASES = [(norm, epsilon) for norm, values in EPSILONS.items() for epsilon in values]
+SIZE = math.prod(SHAPE)
+IDS = np.arange(400)
+# As shares of the diameter, from less than one step of an 8-bit pixel to nearly all images.
+SHARES = (0.003, 0.03, 0.3, 0.9)
+
+balls = pytest.mark.parametrize(
+    "ball",
+    [kind(share * kind.diameter(SHAPE)) for kind in BALLS.values() for share in SHARES],
+    ids=str,
+)
+kinds = pytest.mark.parametrize("kind", BALLS.values(), ids=BALLS)
 
 
 def images(n: int, seed: int = 0) -> torch.Tensor:
@@ -18,77 +29,129 @@ def images(n: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(drawn)
 
 
-def perturbation(n: int, scale: float) -> torch.Tensor:
+def noise(n: int, scale: float = 1.0) -> torch.Tensor:
     return torch.randn(n, *SHAPE, generator=torch.Generator().manual_seed(0)) * scale
 
 
-@pytest.mark.parametrize(("norm", "epsilon"), CASES)
-def test_projection_goes_to_the_nearest_point_of_the_ball(norm, epsilon):
-    outside, inside = perturbation(20, 10 * epsilon), perturbation(20, 1e-3 * epsilon)
-    torch.testing.assert_close(
-        tm.norms(tm.project(outside, norm, epsilon), norm).flatten(), torch.full((20,), epsilon)
-    )
-    torch.testing.assert_close(tm.project(inside, norm, epsilon), inside)
+def inner(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    return (one * other).sum(dim=(1, 2, 3))
 
 
-@pytest.mark.parametrize("norm", tm.NORMS)
-def test_the_step_ascends_fastest_among_steps_of_its_norm(norm):
-    gradient = perturbation(10, 1.0)
-    best = (tm.ascent_direction(gradient, norm) * gradient).sum(dim=(1, 2, 3))
+def batch(ball, n: int, seed: int = 0) -> torch.Tensor:
+    return ball.draw_batch(torch.Size((n, *SHAPE)), torch.Generator().manual_seed(seed))
+
+
+@balls
+def test_projection_goes_to_the_nearest_point_of_the_ball(ball):
+    outside, inside = noise(20, 10 * ball.epsilon), ball.draw_start(np.arange(20), SHAPE, 0)
+    projected = ball.project(outside)
+    torch.testing.assert_close(ball.sizes(projected), torch.full((20,), ball.epsilon))
+    torch.testing.assert_close(ball.project(projected), projected)
+    torch.testing.assert_close(ball.project(inside), inside)
+    # No point of a convex set is nearer exactly if none lies beyond the plane through this one.
+    way = outside - projected
+    for other in (inside, ball.draw_noise(np.arange(20), SHAPE, 0), -projected):
+        assert (inner(way, other - projected) <= 1e-5 * inner(way, way)).all()
+
+
+@balls
+def test_the_direction_of_a_gradient_rises_most_of_all_points_of_the_ball(ball):
+    gradient = noise(10)
+    direction = ball.direction(gradient)
+    torch.testing.assert_close(ball.sizes(direction), torch.ones(10))
+    highest = ball.epsilon * inner(direction, gradient)
     for seed in range(20):
-        other = tm.draw_noise(np.arange(10), SHAPE, norm, 1.0, seed)
-        assert ((other * gradient).sum(dim=(1, 2, 3)) <= best).all()
-    assert not tm.ascent_direction(torch.zeros(1, *SHAPE), norm).any()
+        other = ball.draw_noise(np.arange(10), SHAPE, seed)
+        assert (inner(other, gradient) <= highest * (1 + 1e-5)).all()
+    torch.testing.assert_close(ball.direction(gradient * 1e-30), direction)
+    assert not ball.direction(torch.zeros(1, *SHAPE)).any()
 
 
-@pytest.mark.parametrize(("norm", "epsilon"), CASES)
-def test_starts_fill_the_ball_and_noise_lies_on_its_surface(norm, epsilon):
-    ids = np.arange(400)
-    start = tm.norms(tm.draw_start(ids, SHAPE, norm, epsilon, 0), norm).flatten() / epsilon
-    noise = tm.norms(tm.draw_noise(ids, SHAPE, norm, epsilon, 0), norm).flatten() / epsilon
-    assert (start <= 1 + 1e-6).all()
-    # The largest of D uniform numbers, and the radius of a uniform point: both have mean D/(D+1).
-    size = np.prod(SHAPE)
-    assert abs(start.mean().item() - size / (size + 1)) < 0.002
-    torch.testing.assert_close(noise, torch.ones(400))
+@balls
+def test_what_is_confined_is_in_the_ball_and_leaves_images_in_zero_to_one(ball):
+    clean = torch.cat([torch.zeros(1, *SHAPE), torch.ones(1, *SHAPE), images(8) / 255])
+    limits = ball.limits(clean)
+    for scale in (0.1, 1, 10):
+        found = ball.confine(noise(10, scale * ball.epsilon), *limits)
+        assert (ball.sizes(found) <= ball.epsilon * (1 + 1e-6)).all()
+        assert (clean + found).min() >= 0
+        assert (clean + found).max() <= 1
+        torch.testing.assert_close(ball.confine(found, *limits), found)
 
 
-@pytest.mark.parametrize("draw", [tm.draw_start, tm.draw_noise])
-@pytest.mark.parametrize("norm", tm.NORMS)
-def test_an_images_draw_depends_on_its_id_and_the_seed_alone(draw, norm):
-    whole = draw(np.arange(10), SHAPE, norm, 0.1, 7)
-    torch.testing.assert_close(draw(np.array([8, 3]), SHAPE, norm, 0.1, 7), whole[[8, 3]])
-    assert not torch.equal(draw(np.arange(10), SHAPE, norm, 0.1, 8), whole)
-    assert not torch.equal(whole[0], whole[1])
+@balls
+def test_starts_are_uniform_in_the_ball_and_noise_is_on_its_surface(ball):
+    for start in (ball.draw_start(IDS, SHAPE, 0), batch(ball, len(IDS))):
+        share = (ball.sizes(start) / ball.epsilon).double()
+        assert (share <= 1 + 1e-6).all()
+        # A ball of half the volume holds half of the points, whatever its norm.
+        for volume in (0.25, 0.5, 0.75):
+            inside = (share**SIZE <= volume).double().mean().item()
+            assert inside == pytest.approx(volume, abs=4 * math.sqrt(0.25 / len(IDS)))
+        assert abs(start.mean().item()) < 0.01 * ball.epsilon
+    drawn = ball.draw_noise(IDS, SHAPE, 0)
+    torch.testing.assert_close(ball.sizes(drawn), torch.full((len(IDS),), ball.epsilon))
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
-@given(st.sampled_from(CASES), st.integers(0, 1000), st.floats(0.1, 3))
-def test_a_stored_image_is_inside_its_ball(case, seed, scale):
-    norm, epsilon = case
+@kinds
+def test_an_images_draw_depends_on_its_id_and_the_seed_alone(kind):
+    for draw in (kind(0.1).draw_start, kind(0.1).draw_noise):
+        whole = draw(np.arange(10), SHAPE, 7)
+        assert torch.equal(draw(np.array([8, 3]), SHAPE, 7), whole[[8, 3]])
+        assert not torch.equal(draw(np.arange(10), SHAPE, 8), whole)
+        assert not torch.equal(whole[0], whole[1])
+    first, again = (kind(0.1).draw_start(IDS[:10], SHAPE, 7, restart) for restart in (0, 1))
+    assert not torch.equal(first, again)
+    scaled = 0.1 * kind(0.1).unit.draw_start(IDS[:10], SHAPE, 7)
+    torch.testing.assert_close(scaled, first)
+
+
+@kinds
+def test_the_diameter_is_the_distance_of_opposite_corners(kind):
+    corner = images(50).gt(127).float()
+    diameter = kind.diameter(SHAPE)
+    torch.testing.assert_close(kind.sizes(1 - 2 * corner), torch.full((50,), diameter))
+    assert (kind.sizes(images(50) / 255.0 - corner) <= diameter).all()
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(
+    st.sampled_from(list(BALLS.values())),
+    st.floats(0.002, 1),
+    st.integers(0, 1000),
+    st.floats(0.1, 3),
+)
+def test_a_quantised_image_verifies(kind, share, seed, scale):
+    ball = kind(share * kind.diameter(SHAPE))
     clean = images(8, seed)
-    start = tm.draw_noise(np.arange(8) + seed, SHAPE, norm, scale * epsilon, seed)
-    stored = tm.quantise(clean, tm.project(start, norm, epsilon), norm, epsilon)
-    tm.verify(clean, stored, norm, epsilon)
-    change = (stored.double() - clean.double()) / 255
-    limit = epsilon * (1 + 1e-5)
-    assert (tm.norms(change, norm) <= limit).all()
+    change = scale * ball.draw_noise(np.arange(8) + seed, SHAPE, seed)
+    stored = ball.quantise(clean, ball.project(change))
+    ball.verify(clean, stored)
+    assert (ball.sizes((stored.double() - clean) / 255) <= ball.epsilon * (1 + 1e-5)).all()
 
 
-def test_rounding_is_to_the_nearest_value_and_not_down():
+@kinds
+def test_rounding_is_to_the_nearest_value_and_not_down(kind):
     clean = torch.full((1, 1, 1, 2), 100, dtype=torch.uint8)
     change = torch.tensor([[[[2.6, -2.6]]]]) / 255
-    assert tm.quantise(clean, change, "linf", 8 / 255).flatten().tolist() == [103, 97]
+    assert kind(8 / 255).quantise(clean, change).flatten().tolist() == [103, 97]
 
 
-def test_an_image_outside_its_ball_is_refused():
+@kinds
+def test_one_step_outside_its_ball_an_image_is_refused(kind):
     clean = torch.full((2, *SHAPE), 100, dtype=torch.uint8)
     stored = clean.clone()
     stored[1, 0, 0, 0] += 9
-    tm.verify(clean, stored, "linf", 9 / 255)
-    tm.verify(clean, stored, "l2", 9 / 255)
-    for norm in tm.NORMS:
-        with pytest.raises(ValueError, match=r"1 stored images leave .* the first is number 1"):
-            tm.verify(clean, stored, norm, 8 / 255)
+    kind(9 / 255).verify(clean, stored)
+    for nearly in (8 / 255, 8.99 / 255):
+        with pytest.raises(
+            ValueError, match=rf"1 stored images leave the {kind.norm} .* the first is number 1"
+        ):
+            kind(nearly).verify(clean, stored)
     with pytest.raises(ValueError, match="not uint8"):
-        tm.verify(clean, stored.float(), "linf", 1.0)
+        kind(1.0).verify(clean, stored.float())
+
+
+def test_a_ball_is_read_as_a_config_has_it():
+    assert parse_ball("linf", "8 / 255") == LinfBall(8 / 255, "8/255")
+    assert parse_ball("l2", 1) != parse_ball("linf", 1)

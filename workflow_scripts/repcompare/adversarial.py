@@ -9,11 +9,9 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from repcompare import threat_models
 from repcompare.attacks import (
     MAIN,
     Attack,
-    Ball,
     Computation,
     Examples,
     Images,
@@ -27,6 +25,7 @@ from repcompare.inference import logits_of, margins
 from repcompare.models import TrainedModel, folded
 from repcompare.pgd import Search
 from repcompare.storage import new_hdf5
+from repcompare.threat_models import Ball
 
 
 def attack_model(
@@ -73,7 +72,7 @@ def attack_model(
                 images = Images(clean, ids, classes)
                 found = search(network, images, attack.search, attack.balls, of_model)
             for ball, examples in zip(attack.balls, found, strict=True):
-                threat_models.verify(clean, examples.images, ball.norm, ball.epsilon)
+                ball.verify(clean, examples.images)
                 group = file.create_group(f"attacks/{attack.group(ball)}")
                 _store(group, examples, labels, images.classes, attack, ball)
             if attack.name == MAIN and (prediction == labels).any():

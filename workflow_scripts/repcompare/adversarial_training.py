@@ -5,9 +5,8 @@ from typing import Any
 
 import torch
 
-from repcompare.epsilon import parse_epsilon
 from repcompare.pgd import Search, attack_objective, pgd
-from repcompare.threat_models import uniform_in_ball
+from repcompare.threat_models import parse_ball
 
 Perturbation = Callable[
     [torch.nn.Module, torch.Tensor, torch.Tensor, torch.Generator], torch.Tensor
@@ -28,15 +27,15 @@ def perturbation(section: Mapping[str, Any], precision: str) -> Perturbation:
         A function of the network, images float32 (N, C, H, W) in [0, 1], labels int64 (N,) and the
         CPU generator of the starts, that returns images.
     """
-    norm, (_, epsilon) = section["norm"], parse_epsilon(section["epsilon"])
+    ball = parse_ball(section["norm"], section["epsilon"])
     search = Search(section["steps"], section["step_size"])
 
     def perturbed(network, images, labels, generator):
         was_training = network.training
         network.eval()
-        start = uniform_in_ball(images.shape, norm, epsilon, generator).to(images.device)
+        start = ball.draw_batch(images.shape, generator).to(images.device)
         objective = attack_objective(network, images, labels, search, precision)
-        found = pgd(objective, start, norm, epsilon, search)
+        found = pgd(objective, start, ball, search)
         network.train(was_training)
         return images + found.perturbation
 

@@ -1,6 +1,6 @@
 """The attacks of a study and their control: searches that end in 8-bit images."""
 
-import math
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -8,23 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from repcompare import threat_models
 from repcompare.augmentation import to_float
-from repcompare.epsilon import parse_epsilon
 from repcompare.example_streams import TARGET, example_streams
 from repcompare.inference import logits_of, margins
 from repcompare.input_diversity import draw_diversity
 from repcompare.pgd import Search, attack_objective, pgd
+from repcompare.threat_models import Ball, parse_ball
 
 MAIN, CONTROL = "pgd", "noise"
-
-
-class Ball(NamedTuple):
-    """The perturbations that are allowed."""
-
-    norm: str
-    epsilon: float
-    label: str
 
 
 @dataclass(frozen=True)
@@ -90,17 +81,15 @@ def planned(settings: Mapping[str, Any]) -> list[Attack]:
         for name, changes in {MAIN: {}, **settings["variants"]}.items()
     ]
     balls = dict.fromkeys(ball for attack in attacks for ball in attack.balls)
-    return [*attacks, Attack(CONTROL, None, tuple(sorted(balls, key=lambda ball: ball[:2])))]
+    ascending = sorted(balls, key=lambda ball: (ball.norm, ball.epsilon))
+    return [*attacks, Attack(CONTROL, None, tuple(ascending))]
 
 
 def _attack(name: str, settings: Mapping[str, Any]) -> Attack:
     search = Search(**{key: settings[key] for key in Search.__dataclass_fields__})
-    balls = [
-        Ball(norm, epsilon, label)
-        for norm, values in settings["epsilons"].items()
-        for label, epsilon in map(parse_epsilon, values)
-    ]
-    return Attack(name, search, tuple(balls))
+    epsilons = settings["epsilons"].items()
+    balls = tuple(parse_ball(norm, epsilon) for norm, values in epsilons for epsilon in values)
+    return Attack(name, search, balls)
 
 
 def targets(
@@ -171,10 +160,9 @@ def _search_batch(
         for place, ball in enumerate(balls):
             start = None
             if settings.random_start:
-                start = (units[ball.norm] * ball.epsilon).to(device)
-            trajectory = pgd(objective, start, ball.norm, ball.epsilon, settings)
-            perturbation = trajectory.perturbation.cpu()
-            stored = threat_models.quantise(batch.clean, perturbation, ball.norm, ball.epsilon)
+                start = (units[ball.unit] * ball.epsilon).to(device)
+            trajectory = pgd(objective, start, ball, settings)
+            stored = ball.quantise(batch.clean, trajectory.perturbation.cpu())
             examples = Examples(
                 stored,
                 logits_of(network, stored, computation.batch_size),
@@ -188,11 +176,11 @@ def _search_batch(
 
 def _unit_starts(
     batch: Images, balls: Sequence[Ball], restart: int, computation: Computation
-) -> dict[str, torch.Tensor]:
+) -> dict[Ball, torch.Tensor]:
     shape = batch.clean.shape[1:]
     return {
-        norm: threat_models.draw_start(batch.ids, shape, norm, 1.0, computation.seed, restart)
-        for norm in {ball.norm for ball in balls}
+        unit: unit.draw_start(batch.ids, shape, computation.seed, restart)
+        for unit in {ball.unit for ball in balls}
     }
 
 
@@ -216,10 +204,9 @@ def noise(
 ) -> list[Examples]:
     """Random noise on the surface of each ball: what an attack must be compared with."""
     nothing, examples = torch.empty(len(images.ids), 0), []
-    for norm, epsilon, _ in balls:
-        shape, seed = images.clean.shape[1:], computation.seed
-        drawn = threat_models.draw_noise(images.ids, shape, norm, epsilon, seed)
-        stored = threat_models.quantise(images.clean, drawn, norm, epsilon)
+    for ball in balls:
+        drawn = ball.draw_noise(images.ids, images.clean.shape[1:], computation.seed)
+        stored = ball.quantise(images.clean, drawn)
         logits = logits_of(network, stored, computation.batch_size)
         examples.append(Examples(stored, logits, nothing, nothing.bool()))
     return examples
@@ -252,13 +239,12 @@ def growth(
     for ball, there in fooled:
         ever |= there
         curve.append((ball.epsilon, float(ever.mean())))
-    size = math.prod(images.clean.shape[1:])
-    epsilon, furthest = ball.epsilon, {"linf": 1.0, "l2": math.sqrt(size)}[ball.norm]
-    while not ever.all() and epsilon < furthest:
-        epsilon = min(2 * epsilon, furthest)
+    furthest = ball.diameter(images.clean.shape[1:])
+    while not ever.all() and ball.epsilon < furthest:
+        epsilon = min(2 * ball.epsilon, furthest)
+        ball = dataclasses.replace(ball, epsilon=epsilon, label=f"{epsilon:g}")
         resisting = images.chosen(np.flatnonzero(~ever))
-        larger = [Ball(ball.norm, epsilon, f"{epsilon:g}")]
-        (examples,) = search(network, resisting, settings, larger, computation)
+        (examples,) = search(network, resisting, settings, [ball], computation)
         ever[~ever] = successes(examples, resisting.classes, settings.targeted)
-        curve.append((epsilon, float(ever.mean())))
+        curve.append((ball.epsilon, float(ever.mean())))
     return curve

@@ -1,12 +1,12 @@
 """Images that a network represents like given ones, found from other images (Mahendran and Vedaldi 2015)."""
 
-import math
 from typing import NamedTuple
 
 import torch
 
 from repcompare.models import folded
 from repcompare.pgd import Objective, Search, pgd
+from repcompare.threat_models import L2Ball
 
 # Of directions, as in `Search`: it leaves three quarters of the distance that plain steps leave.
 MOMENTUM = 0.75
@@ -67,7 +67,7 @@ def invert(
     objective = Objective(
         network, starts, lambda found: -relative_distance(found, aimed), precision
     )
-    furthest = math.sqrt(starts[0].numel())
-    images = starts + pgd(objective, None, "l2", furthest, search, shortening=True).perturbation
+    whole = L2Ball(L2Ball.diameter(starts.shape[1:]))
+    images = starts + pgd(objective, None, whole, search, shortening=True).perturbation
     with torch.inference_mode():
         return Inversions(images, relative_distance(network(images), aimed))

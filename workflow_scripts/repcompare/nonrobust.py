@@ -13,13 +13,12 @@ from typing import Any
 import h5py
 import torch
 
-from repcompare.attacks import Ball, Computation, Images, search, successes, targets
-from repcompare.epsilon import parse_epsilon
+from repcompare.attacks import Computation, Images, search, successes, targets
 from repcompare.inference import logits_of
 from repcompare.models import TrainedModel, folded
 from repcompare.pgd import Search
 from repcompare.storage import new_hdf5
-from repcompare.threat_models import verify
+from repcompare.threat_models import parse_ball
 
 BATCH = 500
 
@@ -45,14 +44,13 @@ def write_nonrobust(
     train = dataset["train"]
     clean, labels = (torch.from_numpy(train[key][:]) for key in ("images", "labels"))
     network = folded(model.network)
-    label, epsilon = parse_epsilon(section["epsilon"])
-    ball = Ball(section["norm"], epsilon, label)
+    ball = parse_ball(section["norm"], section["epsilon"])
     settings = Search(section["steps"], section["step_size"], target="random")
     ids = train["ids"][:]
     aims = targets("random", ids, labels, logits_of(network, clean, BATCH), seed)
     computation = Computation(BATCH, precision, seed)
     (found,) = search(network, Images(clean, ids, aims), settings, [ball], computation)
-    verify(clean, found.images, ball.norm, ball.epsilon)
+    ball.verify(clean, found.images)
     attributes = {
         **{key: model.record[key] for key in ("model", "model_digest", "data_digest")},
         "success": successes(found, aims, targeted=True).mean(),

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import torch
 from torch.nn.functional import cross_entropy
 
-from repcompare import threat_models
 from repcompare.devices import autocast
 from repcompare.inference import margins
 from repcompare.input_diversity import diversify
+from repcompare.threat_models import Ball, normalised, norms
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,7 @@ class Trajectory(NamedTuple):
 def pgd(
     objective: Objective,
     start: torch.Tensor | None,
-    norm: str,
-    epsilon: float,
+    ball: Ball,
     search: Search,
     shortening: bool = False,
 ) -> Trajectory:
@@ -148,8 +147,7 @@ def pgd(
     Args:
         objective: with the batch.
         start: the first perturbation, float32 (N, C, H, W), inside the ball; None: none.
-        norm: `linf` or `l2`.
-        epsilon: the radius of the ball.
+        ball: where to search.
         search: its steps, their size and momentum.
         shortening: whether the steps shorten in a straight line, to end at an optimum.
 
@@ -158,26 +156,20 @@ def pgd(
         [0, 1].
     """
     images = objective.images
-    length = search.step_size * epsilon / search.steps
-    lowest, highest = -images, 1 - images
-    if norm == "linf":
-        # Both constraints are boxes, so one clamp projects on their intersection.
-        lowest, highest = lowest.clamp_min(-epsilon), highest.clamp_max(epsilon)
-    perturbation = torch.zeros_like(images) if start is None else start.clamp(lowest, highest)
+    length = search.step_size * ball.epsilon / search.steps
+    limits = ball.limits(images)
+    perturbation = torch.zeros_like(images) if start is None else start.clamp(*limits)
     velocity: torch.Tensor | float = 0.0
     objectives, zero_gradients = [], []
     for step in range(search.steps):
         known = start is None and step == 0
         values, gradient = objective.at_clean if known else objective.at(perturbation, step)
         objectives.append(values)
-        zero_gradients.append(threat_models.norms(gradient, "linf").flatten() == 0)
+        zero_gradients.append(norms(gradient, torch.inf).flatten() == 0)
         if search.momentum:
-            velocity = search.momentum * velocity + threat_models.normalised(gradient, "l1")
+            velocity = search.momentum * velocity + normalised(gradient, 1)
             gradient = velocity
-        direction = threat_models.ascent_direction(gradient, norm)
         share = 1 - step / search.steps if shortening else 1
-        perturbation = perturbation.add(direction, alpha=share * length)
-        if norm == "l2":
-            perturbation = threat_models.project(perturbation, norm, epsilon)
-        perturbation = perturbation.clamp(lowest, highest)
+        perturbation = perturbation.add(ball.direction(gradient), alpha=share * length)
+        perturbation = ball.confine(perturbation, *limits)
     return Trajectory(perturbation, torch.stack(objectives, 1), torch.stack(zero_gradients, 1))
