@@ -9,7 +9,7 @@ import yaml
 from unit.small_study import COMPUTATION, L2, LINF, SEARCH
 
 from repcompare import attacks
-from repcompare.attacks import Images, growth, noise, planned, search, targets
+from repcompare.attacks import TARGETS, Images, growth, noise, planned, search, targets
 from repcompare.config import validate
 from repcompare.inference import logits_of, margins
 from repcompare.models import folded
@@ -70,10 +70,7 @@ def test_targets_are_other_classes_chosen_by_their_rule():
     labels = torch.arange(4).repeat(50)
     ids = np.arange(200)
     logits = torch.randn(200, 4, generator=torch.Generator().manual_seed(0))
-    chosen = {
-        rule: targets(rule, ids, labels, logits, seed=0)
-        for rule in ("none", "random", "least_likely", "next_class")
-    }
+    chosen = {rule: targets(rule, ids, labels, logits, seed=0) for rule in TARGETS}
     assert torch.equal(chosen.pop("none"), labels)
     for classes in chosen.values():
         assert not (classes == labels).any()

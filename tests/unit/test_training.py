@@ -9,7 +9,7 @@ from unit.small_study import TRAINING
 
 from repcompare.architectures import build
 from repcompare.augmentation import Augmentation, to_float
-from repcompare.training import TrainingError, accuracy, learning_rate_schedule, train
+from repcompare.training import SCHEDULES, TrainingError, accuracy, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -79,10 +79,14 @@ def test_fewer_images_than_a_batch_are_one_batch(digits):
     assert len(trained(few, batch_size=64)[1]) == 1
 
 
-@pytest.mark.parametrize(("schedule", "peak"), [("one_cycle", 20), ("linear", 0)])
-def test_a_schedule_reaches_its_rate_once_and_ends_near_zero(schedule, peak):
+PEAKS = {"one_cycle": 20, "linear": 0}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_schedule_reaches_its_rate_once_and_ends_near_zero(schedule):
+    peak = PEAKS[schedule]
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.3)
-    steps = learning_rate_schedule(optimizer, schedule, 100, 0.3)
+    steps = SCHEDULES[schedule](optimizer, 100)
     rates = []
     for _ in range(100):
         rates.append(steps.get_last_lr()[0])

@@ -1,7 +1,7 @@
 """The attacks of a study and their control: searches that end in 8-bit images."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from repcompare.example_streams import TARGET, example_streams
 from repcompare.inference import logits_of, margins
 from repcompare.input_diversity import draw_diversity
 from repcompare.pgd import Search, attack_objective, pgd
+from repcompare.registry import known
 from repcompare.threat_models import Ball, parse_ball
 
 MAIN, CONTROL = "pgd", "noise"
@@ -98,23 +99,34 @@ def targets(
     """The class each image is driven to, or with the rule `none` away from, int64 (n,).
 
     Args:
-        rule: `none` (its label), `random` (any other class, of the seed and its id), `least_likely`
-            (of the others; Kurakin et al. 2017) or `next_class` (the label plus one).
+        rule: a name in `TARGETS`.
         ids: int64 (n,).
         labels: int64 (n,).
         logits: of the clean images, float32 (n, K).
         seed: of the random classes.
     """
+    return known(TARGETS, rule, "attack.target")(ids, labels, logits, seed)
+
+
+def _random(ids: np.ndarray, labels: torch.Tensor, logits: torch.Tensor, seed: int) -> torch.Tensor:
     classes = logits.shape[1]
-    if rule == "none":
-        return labels
-    if rule == "least_likely":
-        return logits.scatter(1, labels[:, None], torch.inf).argmin(1)
-    if rule == "next_class":
-        return (labels + 1) % classes
     streams = example_streams(ids, seed, TARGET)
     steps = torch.tensor([int(stream.integers(1, classes)) for stream in streams])
     return (labels + steps) % classes
+
+
+TARGETS: dict[str, Callable[[np.ndarray, torch.Tensor, torch.Tensor, int], torch.Tensor]] = {
+    # The label.
+    "none": lambda ids, labels, logits, seed: labels,
+    # Any other class, of the seed and the image's id.
+    "random": _random,
+    # Of the other classes (Kurakin et al. 2017).
+    "least_likely": lambda ids, labels, logits, seed: logits.scatter(
+        1, labels[:, None], torch.inf
+    ).argmin(1),
+    # The label plus one.
+    "next_class": lambda ids, labels, logits, seed: (labels + 1) % logits.shape[1],
+}
 
 
 def search(

@@ -3,10 +3,12 @@
 import contextlib
 import ctypes
 import platform
+from collections.abc import Callable
 
 import torch
 
 from repcompare.gpu_leases import lease, visible_gpus
+from repcompare.registry import known
 
 # Of mallopt, from glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -19,21 +21,38 @@ def resolve_device(name: str) -> torch.device:
     its number is not part of the answer, as results do not say which of several GPUs made them.
 
     Raises:
-        ValueError: `cuda` was asked for and there is none.
+        ValueError: a name without a row in `DEVICES`, or `cuda` where there is none.
     """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
+    return known(DEVICES, name, "device")()
+
+
+def _cpu() -> torch.device:
+    return torch.device("cpu")
+
+
+def _gpu() -> torch.device:
+    if not torch.cuda.is_available():
         raise ValueError("device: 'cuda' was asked for, but torch finds no CUDA device here")
-    if name == "cuda":
-        torch.cuda.set_device(lease(visible_gpus(torch.cuda.device_count())))
-    return torch.device(name)
+    torch.cuda.set_device(lease(visible_gpus(torch.cuda.device_count())))
+    return torch.device("cuda")
+
+
+DEVICES: dict[str, Callable[[], torch.device]] = {
+    "auto": lambda: _gpu() if torch.cuda.is_available() else _cpu(),
+    "cpu": _cpu,
+    "cuda": _gpu,
+}
 
 
 def resolve_precision(name: str, device: torch.device) -> str:
-    """`auto` is `bfloat16` where the hardware multiplies it natively, else `float32`."""
-    if name != "auto":
-        return name
+    """`auto` is `bfloat16` where the hardware multiplies it natively, else `float32`.
+
+    Raises ValueError for a name without a row in `PRECISIONS`.
+    """
+    return known(PRECISIONS, name, "precision")(device)
+
+
+def _native(device: torch.device) -> str:
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -42,9 +61,21 @@ def resolve_precision(name: str, device: torch.device) -> str:
     return "bfloat16" if native else "float32"
 
 
+PRECISIONS: dict[str, Callable[[torch.device], str]] = {
+    "auto": _native,
+    "float32": lambda device: "float32",
+    "bfloat16": lambda device: "bfloat16",
+}
+# Resolved precisions, and whether they need what torch calls autocasting.
+AUTOCAST = {"float32": False, "bfloat16": True}
+
+
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
-    """The context in which convolutions and linear layers compute in `precision`."""
-    enabled = precision == "bfloat16"
+    """The context, to be entered as often as need be, of layers that compute in `precision`.
+
+    Convolutions and linear layers do, in a precision that is resolved; ValueError for another.
+    """
+    enabled = known(AUTOCAST, precision, "precision")
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled, cache_enabled=False)
 
 

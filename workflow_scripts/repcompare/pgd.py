@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from repcompare.devices import autocast
 from repcompare.inference import margins
 from repcompare.input_diversity import diversify
+from repcompare.registry import known
 from repcompare.threat_models import Ball, normalised, norms
 
 
@@ -69,13 +70,13 @@ class Objective:
             view: how the network is shown the images at a step; None: as they are.
         """
         self.network, self.images, self.values = network, images, values
-        self.precision, self.view = precision, view
+        self.arithmetic, self.view = autocast(images.device, precision), view
 
     def at(self, perturbation: torch.Tensor, step: int) -> Ascent:
         """The values and their gradient with respect to the perturbation, as `step` sees them."""
         candidate = (self.images + perturbation).requires_grad_()
         seen = self.view(candidate, step) if self.view else candidate
-        with autocast(self.images.device, self.precision):
+        with self.arithmetic:
             outputs = self.network(seen)
         values = self.values(outputs.float())
         (gradient,) = torch.autograd.grad(values.sum(), candidate)
@@ -85,6 +86,18 @@ class Objective:
     def at_clean(self) -> Ascent:
         """The first step's without a random start, whatever the ball: computed once."""
         return self.at(torch.zeros_like(self.images), 0)
+
+
+def shortfall(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """By how much the best other class exceeds the class, shape (N,): minus the margin."""
+    return -margins(logits, classes)
+
+
+# Of logits (N, K) and classes (N,): how far an image, (N,), is from its class.
+OBJECTIVES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "cross_entropy": partial(cross_entropy, reduction="none"),
+    "margin": shortfall,
+}
 
 
 def attack_objective(
@@ -105,12 +118,10 @@ def attack_objective(
         precision: of the network.
         diversity: the draws of `draw_diversity`, where the search has input diversity.
     """
+    distance = known(OBJECTIVES, search.objective, "attack.objective")
 
     def values(logits: torch.Tensor) -> torch.Tensor:
-        if search.objective == "margin":
-            away = -margins(logits, classes)
-        else:
-            away = cross_entropy(logits, classes, reduction="none")
+        away = distance(logits, classes)
         return -away if search.targeted else away
 
     def view(candidate: torch.Tensor, step: int) -> torch.Tensor:

@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from repcompare.augmentation import Augmentation, to_float
 from repcompare.checkpoints import Checkpoint
 from repcompare.devices import autocast, with_recorded_step
 from repcompare.inference import logits_of
+from repcompare.registry import known
 
 EVALUATION_BATCH = 500
 ADVERSARIAL_TRAINING = "repcompare.adversarial_training"
@@ -56,15 +58,29 @@ class Epoch:
     seconds: float
 
 
-def learning_rate_schedule(
-    optimizer: torch.optim.Optimizer, schedule: str, steps: int, learning_rate: float
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """`one_cycle` (Smith and Topin 2018: up for a fifth, then cosine to ~0) or `linear` (to 0)."""
-    if schedule == "one_cycle":
-        return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, learning_rate, total_steps=steps, pct_start=0.2, cycle_momentum=False
-        )
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / steps))
+def one_cycle(optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
+    """From near 0 up to the optimizer's rate for a fifth of the steps, then a cosine to ~0.
+
+    Smith and Topin 2018, arXiv:1708.07120.
+    """
+    return OneCycleLR(
+        optimizer,
+        optimizer.defaults["lr"],
+        total_steps=steps,
+        pct_start=0.2,
+        cycle_momentum=False,
+    )
+
+
+def linear(optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
+    """From the optimizer's rate to 0 in a straight line."""
+    return LambdaLR(optimizer, lambda step: max(0.0, 1 - step / steps))
+
+
+SCHEDULES: dict[str, Callable[[torch.optim.Optimizer, int], LRScheduler]] = {
+    "one_cycle": one_cycle,
+    "linear": linear,
+}
 
 
 class Run:
@@ -80,13 +96,9 @@ class Run:
         seed: int,
     ) -> None:
         """As `train`, whose arguments these are."""
-        self.network, self.labels, self.settings, self.precision = (
-            network,
-            labels,
-            settings,
-            precision,
-        )
+        self.network, self.labels, self.settings = network, labels, settings
         self.device = images.device
+        self.arithmetic = autocast(self.device, precision)
         self.generator = torch.Generator().manual_seed(seed)
         self.augmented = Augmentation(
             images, settings.crop_padding, settings.horizontal_flip, self.generator
@@ -107,12 +119,8 @@ class Run:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        self.schedule = learning_rate_schedule(
-            self.optimizer,
-            settings.schedule,
-            settings.epochs * self.batches,
-            settings.learning_rate,
-        )
+        schedule = known(SCHEDULES, settings.schedule, "training.schedule")
+        self.schedule = schedule(self.optimizer, settings.epochs * self.batches)
         self.history: list[Epoch] = []
         self.begin_epoch()
 
@@ -129,7 +137,7 @@ class Run:
         batch, target = self.augmented(index), self.labels[index.to(self.device)]
         if self.perturbed:
             batch = self.perturbed(self.network, batch, target, self.generator)
-        with autocast(self.device, self.precision):
+        with self.arithmetic:
             logits = self.network(batch)
         smoothing = self.settings.label_smoothing
         loss = cross_entropy(logits.float(), target, label_smoothing=smoothing)

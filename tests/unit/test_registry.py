@@ -1,0 +1,84 @@
+"""A name that a table does not have is refused, and the refusal says which names there are."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from unit.small_study import CPU, SEARCH, TRAINING
+
+from repcompare.attacks import TARGETS, targets
+from repcompare.devices import (
+    AUTOCAST,
+    DEVICES,
+    PRECISIONS,
+    autocast,
+    resolve_device,
+    resolve_precision,
+)
+from repcompare.pgd import OBJECTIVES, attack_objective
+from repcompare.threat_models import BALLS, parse_ball
+from repcompare.training import SCHEDULES, train
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "config" / "schema.json").read_text())
+NETWORK = torch.nn.Linear(1, 2)
+
+
+def scheduled(name: str) -> None:
+    settings = dataclasses.replace(TRAINING, schedule=name)
+    images, labels = torch.zeros(2, 1, 8, 8, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)
+    train(NETWORK, images, labels, settings, "float32", 0)
+
+
+def ascended(name: str) -> None:
+    search = dataclasses.replace(SEARCH, objective=name)
+    attack_objective(NETWORK, torch.zeros(1, 1), torch.zeros(1), search, "float32")
+
+
+# By the words of the refusal: a table, and what looks a name up in it.
+TABLES: dict[str, tuple[Collection[str], Callable[[str], object]]] = {
+    "norm": (BALLS, lambda name: parse_ball(name, 1)),
+    "training.schedule": (SCHEDULES, scheduled),
+    "attack.objective": (OBJECTIVES, ascended),
+    "attack.target": (
+        TARGETS,
+        lambda name: targets(name, np.zeros(1), torch.zeros(1), torch.zeros(1, 2), 0),
+    ),
+    "device": (DEVICES, resolve_device),
+    "precision": (PRECISIONS, lambda name: resolve_precision(name, CPU)),
+    "precision, resolved": (AUTOCAST, lambda name: autocast(CPU, name)),
+}
+
+
+@pytest.mark.parametrize("key", TABLES)
+def test_an_unknown_name_is_refused_with_the_names_there_are(key):
+    table, look_up = TABLES[key]
+    for unknown in ("", next(iter(table)).capitalize(), f"{next(iter(table))} "):
+        with pytest.raises(ValueError) as refusal:  # noqa: PT011
+            look_up(unknown)
+        assert str(refusal.value) == (
+            f"{key.split(',')[0]}: {unknown!r} is not one of {', '.join(table)}"
+        )
+
+
+def options(*path: str) -> list[str]:
+    """What config/schema.json allows."""
+    part = SCHEMA
+    for step in path:
+        part = part[step]
+    return part["enum"]
+
+
+def test_the_schema_allows_the_names_of_the_tables():
+    sections = {name: part.get("properties") for name, part in SCHEMA["properties"].items()}
+    norms = options("$defs", "adversarial", "properties", "norm")
+    assert norms == list(BALLS) == list(sections["attack"]["epsilons"]["properties"])
+    assert options("properties", "device") == list(DEVICES)
+    assert sections["training"]["schedule"]["enum"] == list(SCHEDULES)
+    assert sections["attack"]["objective"]["enum"] == list(OBJECTIVES)
+    assert sections["attack"]["target"]["enum"] == list(TARGETS)
+    for section in ("training", "attack", "features"):
+        assert sections[section]["precision"]["enum"] == list(PRECISIONS)
