@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from unit.study_configs import BASE, PAIRS, config, merged
 
 from repcompare import config as study
-from repcompare import datasets, geometry, maps, schema
+from repcompare import datasets, schema
 from repcompare.config import validate
 from repcompare.consistency import DATA_SETS
 
@@ -183,15 +183,6 @@ def test_the_readme_describes_every_key():
         for key in part.get("properties", {}):
             assert f"`{section}.{key}`" in readme
         assert f"`{section}" in readme
-
-
-def test_the_schema_names_what_the_library_has():
-    properties = {name: part["properties"] for name, part in SCHEMA["properties"].items()
-                  if "properties" in part}  # fmt: skip
-    measures = properties["geometry"]["measures"]["items"]["enum"]
-    assert sorted(measures) == sorted(geometry.MEASURES)
-    assert sorted(properties["maps"]["families"]["items"]["enum"]) == sorted(maps.FAMILIES)
-    assert properties["data"]["name"]["enum"] == list(datasets.LOADERS) == list(DATA_SETS)
 
 
 def test_the_digits_are_as_large_as_the_config_believes():

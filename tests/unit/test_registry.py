@@ -10,7 +10,9 @@ import pytest
 import torch
 from unit.small_study import CPU, SEARCH, TRAINING
 
+from repcompare import datasets, geometry, maps
 from repcompare.attacks import TARGETS, targets
+from repcompare.consistency import DATA_SETS
 from repcompare.devices import (
     AUTOCAST,
     DEVICES,
@@ -22,6 +24,7 @@ from repcompare.devices import (
 from repcompare.pgd import OBJECTIVES, attack_objective
 from repcompare.threat_models import BALLS, parse_ball
 from repcompare.training import SCHEDULES, train
+from repcompare.transfer_rates import DENOMINATORS, rates
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "config" / "schema.json").read_text())
 NETWORK = torch.nn.Linear(1, 2)
@@ -49,6 +52,20 @@ TABLES: dict[str, tuple[Collection[str], Callable[[str], object]]] = {
     ),
     "device": (DEVICES, resolve_device),
     "precision": (PRECISIONS, lambda name: resolve_precision(name, CPU)),
+    "data.name": (datasets.LOADERS, lambda name: datasets.load(name, None)),
+    "maps.families": (
+        maps.FAMILIES,
+        lambda name: maps.fit_maps(None, None, None, [name], None, None),
+    ),
+    "geometry.measures": (
+        geometry.MEASURES,
+        lambda name: geometry.compare_geometry(None, [name]),
+    ),
+    "geometry.measures, convergence": (
+        geometry.MEASURES,
+        lambda name: geometry.convergence(None, [name]),
+    ),
+    "denominator": (DENOMINATORS, lambda name: rates(None, name)),
     "precision, resolved": (AUTOCAST, lambda name: autocast(CPU, name)),
 }
 
@@ -82,3 +99,6 @@ def test_the_schema_allows_the_names_of_the_tables():
     assert sections["attack"]["target"]["enum"] == list(TARGETS)
     for section in ("training", "attack", "features"):
         assert sections[section]["precision"]["enum"] == list(PRECISIONS)
+    assert sections["geometry"]["measures"]["items"]["enum"] == list(geometry.MEASURES)
+    assert sections["maps"]["families"]["items"]["enum"] == list(maps.FAMILIES)
+    assert sections["data"]["name"]["enum"] == list(datasets.LOADERS) == list(DATA_SETS)

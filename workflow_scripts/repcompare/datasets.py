@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from repcompare.registry import known
 from repcompare.storage import new_hdf5
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -46,11 +47,10 @@ def load(name: str, root: str | None) -> RawDataset:
     """Load data set `name`; `root` is the folder with its files, None the usual places.
 
     Raises:
-        DataError: unknown name, or files that are missing and cannot be downloaded.
+        ValueError: a name without a row in `LOADERS`.
+        DataError: files that are missing and cannot be downloaded.
     """
-    if name not in LOADERS:
-        raise DataError(f"data.name: {name!r} is not one of {', '.join(LOADERS)}")
-    return LOADERS[name](None if root is None else Path(root))
+    return known(LOADERS, name, "data.name")(None if root is None else Path(root))
 
 
 def split_training(train: Images, fit_samples: int, train_samples: int | None) -> dict[str, Images]:

@@ -17,6 +17,7 @@ from repcompare import jackknife, measures
 from repcompare.jackknife import FEWEST_SAMPLES
 from repcompare.measures import Result
 from repcompare.pairs import Pair
+from repcompare.registry import known
 from repcompare.representations import GROUPS
 
 # Shares of the samples at which `convergence` computes a measure.
@@ -241,9 +242,9 @@ def compare_geometry(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
     Raises ValueError for an unknown measure.
     """
     tasks = [
-        Task(MEASURES[name], backward)
-        for name in known(chosen)
-        for backward in ((False, True) if MEASURES[name].directed else (False,))
+        Task(measure, backward)
+        for measure in measures_named(chosen)
+        for backward in ((False, True) if measure.directed else (False,))
     ]
     undefined = unreadable(pair)
     defined = [t for t in tasks if not undefined or t.measure.needs == "predictions"]
@@ -320,7 +321,7 @@ def convergence(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
     Values alone, without intervals and nulls; of a directed measure, from a to b. None below
     `FEWEST_SAMPLES`.
     """
-    rows_of = [MEASURES[name] for name in known(chosen)]
+    rows_of = measures_named(chosen)
     if pair.n < FEWEST_SAMPLES or unreadable(pair):
         return []
     rows = []
@@ -347,10 +348,6 @@ def undefined_row(pair: Pair, task: Task, note: str) -> GeometryRow:
     )
 
 
-def known(chosen: Iterable[str]) -> list[str]:
-    """The names as a list. Raises ValueError if `MEASURES` lacks one."""
-    chosen = list(chosen)
-    unknown = [name for name in chosen if name not in MEASURES]
-    if unknown:
-        raise ValueError(f"unknown measures {unknown}; known are {sorted(MEASURES)}")
-    return chosen
+def measures_named(chosen: Iterable[str]) -> list[Measure]:
+    """The measures of these names. Raises ValueError if `MEASURES` lacks one."""
+    return [known(MEASURES, name, "geometry.measures") for name in chosen]

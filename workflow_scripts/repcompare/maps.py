@@ -20,6 +20,7 @@ from repcompare.factorisation import (
     principal_components,
     row_chunks,
 )
+from repcompare.registry import known
 
 # The penalties that ridge chooses from, as multiples of the mean eigenvalue of the source's scatter
 # (over the components kept, so that dead units do not move it).
@@ -263,10 +264,7 @@ def fit_maps(
     A constant source is mapped to the target's mean. Raises ValueError for an unknown family or
     shapes that do not match.
     """
-    families = list(families)
-    unknown = [name for name in families if name not in FAMILIES]
-    if unknown:
-        raise ValueError(f"unknown map families {unknown}; known are {sorted(FAMILIES)}")
+    fits = {name: known(FAMILIES, name, "maps.families") for name in families}
     for name, array, expected in (
         ("source rows", source_x, (source.n, source.width)),
         ("target rows", target_x, (source.n, target.width)),
@@ -278,8 +276,8 @@ def fit_maps(
     if source.rank == 0:
         nothing = np.zeros(cross.shape)
         note = "constant source representation"
-        return {name: problem.affine(name, nothing, 0, note=note) for name in families}
-    return {name: FAMILIES[name](problem) for name in families}
+        return {name: problem.affine(name, nothing, 0, note=note) for name in fits}
+    return {name: fit(problem) for name, fit in fits.items()}
 
 
 def fit_maps_both_ways(

@@ -267,7 +267,7 @@ def denominators(transfer: pd.DataFrame, attack: Attack) -> Table:
         ["n", "fooled", "same_mistake", "other_mistake", "margin_drop"]
     ].mean()
     means = means.reset_index()
-    means["denominator"] = means["denominator"].map(lambda name: DENOMINATORS.get(name, name))
+    means["denominator"] = [DENOMINATORS[name].images for name in means["denominator"]]
     columns = [
         Column("denominator", "images counted"),
         Column("n", "images a pair", "count"),

@@ -1,16 +1,14 @@
 """Rates of adversarial transfer, each over a denominator with a name."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from repcompare.registry import known
+
 PRIMARY = "both_correct"
-DENOMINATORS = {
-    "both_correct": "images that source and target both classify correctly",
-    "target_correct": "images that the target classifies correctly",
-    "source_fooled": "images that both classify correctly and on which the source is fooled",
-    "all_correct": "images that every model of the study classifies correctly",
-}
 
 
 @dataclass(frozen=True)
@@ -29,19 +27,42 @@ class PairAnswers:
     target_margin_clean: np.ndarray
     target_margin_perturbed: np.ndarray
 
-    def counted(self, denominator: str) -> np.ndarray:
-        """Which images a denominator counts, bool (n,)."""
-        source = self.source_clean == self.labels
-        target = self.target_clean == self.labels
-        if denominator == "both_correct":
-            return source & target
-        if denominator == "target_correct":
-            return target
-        if denominator == "source_fooled":
-            return source & target & (self.source_perturbed != self.labels)
-        if denominator == "all_correct":
-            return self.all_correct
-        raise ValueError(f"{denominator!r} is not one of {', '.join(DENOMINATORS)}")
+    @property
+    def target_correct(self) -> np.ndarray:
+        """Which images the target classifies correctly, bool (n,)."""
+        return self.target_clean == self.labels
+
+    @property
+    def both_correct(self) -> np.ndarray:
+        """Which images source and target both classify correctly, bool (n,)."""
+        return (self.source_clean == self.labels) & self.target_correct
+
+
+class Denominator(NamedTuple):
+    """Which images a rate is over: in words, and as bool (n,) of a pair's answers."""
+
+    images: str
+    counted: Callable[[PairAnswers], np.ndarray]
+
+
+DENOMINATORS = {
+    "both_correct": Denominator(
+        "images that source and target both classify correctly",
+        lambda pair: pair.both_correct,
+    ),
+    "target_correct": Denominator(
+        "images that the target classifies correctly",
+        lambda pair: pair.target_correct,
+    ),
+    "source_fooled": Denominator(
+        "images that both classify correctly and on which the source is fooled",
+        lambda pair: pair.both_correct & (pair.source_perturbed != pair.labels),
+    ),
+    "all_correct": Denominator(
+        "images that every model of the study classifies correctly",
+        lambda pair: pair.all_correct,
+    ),
+}
 
 
 def rates(answers: PairAnswers, denominator: str) -> dict:
@@ -52,11 +73,12 @@ def rates(answers: PairAnswers, denominator: str) -> dict:
         + `other_mistake`; and `margin_drop`, the mean fall of the target's margin. NaN with a
         reason in `note` where n is 0.
     """
-    counted = answers.counted(denominator)
+    images, of_pair = known(DENOMINATORS, denominator, "denominator")
+    counted = of_pair(answers)
     n = int(counted.sum())
     if n == 0:
         nothing = dict.fromkeys(("fooled", "same_mistake", "other_mistake", "margin_drop"), np.nan)
-        return {"n": 0, **nothing, "note": f"there are no {DENOMINATORS[denominator]}"}
+        return {"n": 0, **nothing, "note": f"there are no {images}"}
     fooled = counted & (answers.target_perturbed != answers.labels)
     same = fooled & (answers.target_perturbed == answers.source_perturbed)
     drop = (answers.target_margin_clean - answers.target_margin_perturbed)[counted]
