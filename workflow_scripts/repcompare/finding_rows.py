@@ -1,6 +1,7 @@
 """The rows of findings.csv: one a finding and version of its test, the measure or family it is of."""
 
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -24,9 +25,21 @@ class Resampling(NamedTuple):
         return np.random.default_rng([self.seed, purpose])
 
 
+class Need(StrEnum):
+    """What a row needs to answer: enough of the first three, or a number that it can compute."""
+
+    ARCHITECTURES = "architectures"
+    SEEDS = "seeds"
+    PERMUTATIONS = "permutations"
+    VALUE = "value"
+    INTERVAL = "interval"
+
+
 class Row(NamedTuple):
     """One test. `effect` has the interval `low` to `high`; NaN with a reason in `note`.
 
+    `lacks` is the `Need` for want of which the row cannot answer, empty if it can. Verdicts go by
+    it; `note` is for the reader alone, and nothing may depend on it.
     `architecture` names the one that a row is of; `n_pairs` are ordered pairs for the findings on
     maps and transfer, else unordered. `verdict` stands in the row that decides a finding.
     """
@@ -44,17 +57,17 @@ class Row(NamedTuple):
     n_models: int = 0
     resamples: int = 0
     seed: int = 0
+    lacks: str = ""
     note: str = ""
 
-    def noted(self, *notes: str) -> "Row":
-        """The row with further notes."""
-        parts = [part for note in (self.note, *notes) for part in note.split("; ") if part]
+    def noted(self, note: str) -> "Row":
+        """The row with a further note."""
+        parts = [part for text in (self.note, note) for part in text.split("; ") if part]
         return self._replace(note="; ".join(dict.fromkeys(parts)))
 
-    @property
-    def too_few_permutations(self) -> bool:
-        """Whether its note says that no p below 0.05 was possible."""
-        return "distinct permutations" in self.note
+    def lacking(self, need: str, note: str = "") -> "Row":
+        """The row with a further need unmet, of which the first counts; none if `need` is empty."""
+        return self._replace(lacks=self.lacks or need).noted(note)
 
     @property
     def above(self) -> bool:

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from repcompare.finding_rows import MEASURE, WITHIN_CLASSES, Resampling, Row, chosen, left_out
+from repcompare.finding_rows import (
+    MEASURE,
+    WITHIN_CLASSES,
+    Need,
+    Resampling,
+    Row,
+    chosen,
+    left_out,
+)
 from repcompare.node_permutations import FEWEST_DISTINCT, groupings, of_models
 from repcompare.pair_matrices import Models, alone, by_measure
 from repcompare.self_similarity import (
@@ -51,11 +59,13 @@ def geometry_rows(
                 resamples=resampling.permutations,
                 seed=resampling.seed,
             )
-            retraining.append(mean_row(row, kept, x, found).noted(note, too_few(kept)))
+            retraining.append(mean_row(row, kept, x, found).noted(note).lacking(*too_few(kept)))
             if version == "plain":
                 retraining.append(rest_row(retraining[-1], found))
             exception += [
-                architecture_row(row, kept, x, found, place).noted(note, too_few(kept))
+                architecture_row(row, kept, x, found, place)
+                .noted(note)
+                .lacking(*too_few(kept, place))
                 for place in range(len(kept.architectures))
             ]
     return retraining, exception
@@ -103,17 +113,22 @@ def matched_widths(models: Models) -> np.ndarray:
     return np.maximum(wide[:, None], wide) <= WIDTH_RATIO * np.minimum(wide[:, None], wide)
 
 
-def too_few(models: Models) -> str:
-    """The note where the design cannot answer: no p below 0.05, or no seeds to be consistent."""
+def too_few(models: Models, place: int | None = None) -> tuple[str, str]:
+    """What the design, or that of one architecture, has too few of, and a note; empty if none."""
     if len(models.architectures) < 2:
-        return "needs 2 architectures, there is 1"
-    enough = int((models.seeds >= FEWEST_SEEDS).sum())
-    if not enough:
-        return f"needs {FEWEST_SEEDS} seeds, no architecture has more than {models.seeds.max()}"
-    if groupings(models.architecture) < FEWEST_DISTINCT:
-        ways = groupings(models.architecture)
-        return f"only {ways} ways to label the models, {FEWEST_DISTINCT} are needed for p < 0.05"
-    return ""
+        return Need.ARCHITECTURES, "needs 2 architectures, there is 1"
+    most = models.seeds.max()
+    if most < FEWEST_SEEDS:
+        return Need.SEEDS, f"needs {FEWEST_SEEDS} seeds, no architecture has more than {most}"
+    ways = groupings(models.architecture)
+    if ways < FEWEST_DISTINCT:
+        return (
+            Need.PERMUTATIONS,
+            f"only {ways} ways to label the models, {FEWEST_DISTINCT} are needed for p < 0.05",
+        )
+    if place is not None and models.seeds[place] < FEWEST_SEEDS:
+        return Need.SEEDS, f"needs {FEWEST_SEEDS} seeds, has {models.seeds[place]}"
+    return "", ""
 
 
 def mean_row(row: Row, models: Models, x: np.ndarray, found: Differences) -> Row:
@@ -126,7 +141,7 @@ def mean_row(row: Row, models: Models, x: np.ndarray, found: Differences) -> Row
         n_pairs=int(np.isfinite(x[np.triu_indices(len(x), 1)]).sum()),
         n_models=len(models),
     )
-    return row.noted("" if np.isfinite(found.mean) else undefined(models, row.version))
+    return row if np.isfinite(found.mean) else row.lacking(*undefined(models, row.version))
 
 
 def rest_row(mean: Row, found: Differences) -> Row:
@@ -155,21 +170,24 @@ def architecture_row(
         n_pairs=int(np.isfinite(x[np.ix_(own, own)][np.triu_indices(own.sum(), 1)]).sum()),
         n_models=len(models),
     )
-    return row.noted("" if np.isfinite(row.effect) else undefined(models, row.version, place))
+    return row if np.isfinite(row.effect) else row.lacking(*undefined(models, row.version, place))
 
 
-def undefined(models: Models, version: str, place: int | None = None) -> str:
-    """Why a Δ has no value."""
+def undefined(models: Models, version: str, place: int | None = None) -> tuple[str, str]:
+    """What a Δ lacks to have a value, and a note."""
     seeds = models.seeds if place is None else models.seeds[[place]]
     if len(models.architectures) < 2:
-        return "no other architecture"
+        return Need.ARCHITECTURES, "no other architecture"
     if (seeds < 2).all():
-        return "one seed: no pair of its own"
+        return Need.SEEDS, "one seed: no pair of its own"
     if version == "width_matched":
-        return f"no other architecture within a factor {WIDTH_RATIO:g} of its width"
+        return (
+            Need.ARCHITECTURES,
+            f"no other architecture within a factor {WIDTH_RATIO:g} of its width",
+        )
     if version == "model_effects_removed":
-        return "too few architectures or seeds to tell a model's own effect apart"
-    return "no pair with a value"
+        return Need.VALUE, "too few architectures or seeds to tell a model's own effect apart"
+    return Need.VALUE, "no pair with a value"
 
 
 def spread_of_pairs(models: Models, x: np.ndarray) -> float:

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from repcompare.bootstrap import crossed_means, interval, model_weights
-from repcompare.finding_rows import Resampling, Row
-from repcompare.mrqap import joined
+from repcompare.finding_rows import Need, Resampling, Row
 from repcompare.pair_matrices import Models, standard_errors
 
 # Two representations count as linearly related if a map explains more than this of the variance.
@@ -73,18 +72,18 @@ def mean_row(
     count = int(used.sum())
     row = row._replace(n_pairs=count, n_models=int((used.any(0) | used.any(1)).sum()))
     missing = int((~models.same).sum()) - count
-    note = f"{missing} ordered pairs have no value" if missing else ""
+    row = row.noted(f"{missing} ordered pairs have no value" if missing else "")
     architectures = len(models.architectures)
     if architectures < 3:
-        note = joined(note, f"needs 3 architectures, there are {architectures}")
+        row = row.lacking(Need.ARCHITECTURES, f"needs 3 architectures, there are {architectures}")
     if not count:
-        return row.noted(note or "no pair of different architectures")
+        return row.lacking(Need.VALUE)
     mean = float(values[used].mean())
     centred = crossed_means(values - hypothesis, used, architectures, weights)
     replicates = centred + image_errors
     found = interval(mean - hypothesis, replicates, architectures)
-    if np.isnan(found.p):
-        note = joined(note, "no interval or p")
+    if np.isnan(found.low):
+        row = row.lacking(Need.INTERVAL)
     return row._replace(
         effect=mean, low=found.low + hypothesis, high=found.high + hypothesis, p=found.p
-    ).noted(note)
+    ).noted("no interval or p" if np.isnan(found.p) else "")

@@ -33,7 +33,6 @@ def findings_table(
     retraining, exception = geometry_rows(models, geometry, resampling)
     matrices = by_measure(models, geometry)
     deviations = {name: spread_of_pairs(models, x) for name, x in matrices.items()}
-    seeds = dict(zip(models.architectures, models.seeds.tolist(), strict=True))
     transferred = []
     if attack is not None and len(geometry):
         transferred = transfer_rows(
@@ -44,7 +43,7 @@ def findings_table(
             outcomes(attack, models.names),
             resampling,
         )
-    retraining, exception = geometry_verdicts(retraining, exception, deviations, seeds)
+    retraining, exception = geometry_verdicts(retraining, exception, deviations)
     return as_table(
         [*linear_verdict(linear), *retraining, *exception, *transfer_verdict(transferred)]
     )

@@ -10,13 +10,13 @@ import pandas as pd
 from repcompare.storage import replacing
 
 # Columns that may look like numbers and are not: an epsilon of "1", notes that are all empty.
-TEXT = {"epsilon_label": str, "condition": str, "note": str, "flag": str}
+TEXT = {"epsilon_label": str, "condition": str, "lacks": str, "note": str, "flag": str}
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a table; only an empty cell is missing, so that an architecture may be called NA."""
     table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=TEXT)
-    for column in table.columns.intersection(["note", "flag", "condition"]):
+    for column in table.columns.intersection(["lacks", "note", "flag", "condition"]):
         table[column] = table[column].fillna("")
     return table
 

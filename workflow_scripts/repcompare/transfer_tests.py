@@ -5,7 +5,15 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from repcompare.bootstrap import image_weights, interval, model_weights, weighted_slopes
-from repcompare.finding_rows import MEASURE, WITHIN_CLASSES, Resampling, Row, chosen, left_out
+from repcompare.finding_rows import (
+    MEASURE,
+    WITHIN_CLASSES,
+    Need,
+    Resampling,
+    Row,
+    chosen,
+    left_out,
+)
 from repcompare.findings import Attack
 from repcompare.image_outcomes import ImageOutcomes
 from repcompare.mrqap import Fit, mantel, mrqap
@@ -115,7 +123,7 @@ def block_terms(models: Models) -> np.ndarray:
 
 
 def slope_row(row: Row, fit: Fit, permutations: np.ndarray, distinct: int) -> Row:
-    """A row of a fit, with a note where the permutations are too few."""
+    """A row of a fit, which cannot answer where the permutations are too few."""
     row = row._replace(
         effect=fit.slope,
         low=fit.low,
@@ -126,11 +134,14 @@ def slope_row(row: Row, fit: Fit, permutations: np.ndarray, distinct: int) -> Ro
     ).noted(fit.note)
     if distinct < FEWEST_DISTINCT:
         kind = "seeds" if row.version in ("seeds", "same_architecture") else "architectures"
-        row = row.noted(
+        row = row.lacking(
+            Need.PERMUTATIONS,
             f"only {distinct} distinct permutations of {kind}, {FEWEST_DISTINCT} are needed for "
-            "p < 0.05"
+            "p < 0.05",
         )
-    if np.isfinite(row.effect) and not np.isfinite(row.low + row.high):
+    if not np.isfinite(row.effect):
+        return row.lacking(Need.VALUE)
+    if not np.isfinite(row.low + row.high):
         row = row._replace(low=np.nan, high=np.nan).noted("no bounded interval")
     return row
 
@@ -165,7 +176,14 @@ def bootstrap_row(
         slopes[part] = weighted_slopes(moved, y, used, same, weights[part])
     found = interval(row.effect, slopes, len(models.architectures))
     reason = "" if np.isfinite(found.p) else "no slope in too many resampled studies"
-    return row._replace(low=found.low, high=found.high, p=found.p, note=reason)
+    # It permutes nothing, so permutations that `row` lacks are none of its own.
+    return row._replace(
+        low=found.low,
+        high=found.high,
+        p=found.p,
+        lacks="" if np.isfinite(found.low) else Need.INTERVAL,
+        note=reason,
+    )
 
 
 def correlation_rows(
@@ -191,6 +209,7 @@ def correlation_rows(
                 n_models=len(models),
                 resamples=resampling.permutations,
                 seed=resampling.seed,
+                lacks="" if np.isfinite(r) else Need.VALUE,
                 note="no interval: source and target effects are left in it"
                 if np.isfinite(r)
                 else "fewer than 3 pairs, or no variation",

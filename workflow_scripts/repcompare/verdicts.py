@@ -1,14 +1,14 @@
 """A verdict on each of the four findings, by a rule that is fixed before any number is seen.
 
-Every rule reads rows of findings.csv, marks the row that decides, and says in its note why a
-finding is inconclusive.
+Every rule reads what rows of findings.csv found and what they lack, never their notes. It marks
+the row that decides, and says in its note why a finding is inconclusive.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from repcompare.finding_rows import FAMILY, MEASURE, WITHIN_CLASSES, Row, chosen
+from repcompare.finding_rows import FAMILY, MEASURE, WITHIN_CLASSES, Need, Row, chosen
 from repcompare.geometry_tests import FEWEST_SEEDS, WIDTH_RATIO
 from repcompare.linear_tests import MOST_OF_THE_VARIANCE
 from repcompare.mrqap import LEVEL
@@ -97,29 +97,26 @@ def linear_verdict(rows: list[Row]) -> list[Row]:
         low=decided.low - MOST_OF_THE_VARIANCE, high=decided.high - MOST_OF_THE_VARIANCE
     )
     conditions = [level, *(row for row in own if "_above_" in row.version)]
-    undefined = [row for row in conditions if not np.isfinite(row.low)]
+    if silent := next((row for row in conditions if row.lacks), None):
+        return marked(rows, decided, INCONCLUSIVE, silent.note, p=np.nan, lacks=silent.lacks)
     failed = [row.version for row in conditions if not row.above]
     verdict, note = SUPPORTED, ""
-    if undefined:
-        verdict, note = INCONCLUSIVE, undefined[0].note
-    elif below := [row.version for row in conditions if row.below]:
+    if below := [row.version for row in conditions if row.below]:
         verdict, note = CONTRADICTED, f"below what it must exceed: {', '.join(below)}"
     elif failed:
         verdict, note = (
             INCONCLUSIVE,
             f"interval includes what must be exceeded: {', '.join(failed)}",
         )
-    largest = np.nan if undefined else max(row.p for row in conditions)
-    return marked(rows, decided, verdict, note, p=largest)
+    return marked(rows, decided, verdict, note, p=max(row.p for row in conditions))
 
 
 def geometry_verdicts(
-    retraining: list[Row], exception: list[Row], deviations: dict[str, float], seeds: dict[str, int]
+    retraining: list[Row], exception: list[Row], deviations: dict[str, float]
 ) -> tuple[list[Row], list[Row]]:
     """Findings 2 and 3: the rows of `geometry_tests.geometry_rows`, the deciding ones marked.
 
-    `deviations` has the standard deviation over pairs of different architectures by measure,
-    `seeds` the number of models by architecture.
+    `deviations` has the standard deviation over pairs of different architectures by measure.
     """
     if not retraining:
         reason = "no pair of models with a similarity"
@@ -127,24 +124,16 @@ def geometry_verdicts(
     measure = chosen((row.measure for row in retraining), MEASURE)
     negligible = NEGLIGIBLE * deviations[measure]
     of_measure = [row for row in exception if row.measure == measure]
-    judged = [
-        row
-        for row in of_measure
-        if row.version == "plain"
-        and seeds[row.architecture] >= FEWEST_SEEDS
-        and np.isfinite(row.effect)
-    ]
+    judged = [row for row in of_measure if row.version == "plain" and not row.lacks]
     unlike = [row for row in judged if row.high < negligible]
     alike = [row for row in judged if survives(row) and row not in unlike]
     mean = next(row for row in retraining if row.measure == measure and row.version == "plain")
-    lacking = mean.note or ("" if np.isfinite(negligible) else "too few pairs to judge Δ by")
-    if len(judged) < 2 and not lacking:
-        lacking = f"needs 2 architectures with {FEWEST_SEEDS} seeds, there is {len(judged)}"
+    lacks, why = lacking(mean, negligible, len(judged))
     rest = next(row for row in retraining if row.measure == measure and row.version == "rest")
     verdict = INCONCLUSIVE
-    if not lacking and (len(alike) > len(judged) / 2 or rest.low > negligible):
+    if not lacks and (len(alike) > len(judged) / 2 or rest.low > negligible):
         verdict = CONTRADICTED
-    elif not lacking and not rest.high >= negligible:
+    elif not lacks and not rest.high >= negligible:
         verdict = SUPPORTED
     counts = f"{len(alike)} of {len(judged)} architectures are more similar to themselves"
     if np.isfinite(rest.effect):
@@ -152,8 +141,19 @@ def geometry_verdicts(
             f", the mean Δ of the rest is {rest.effect:.4f}, interval {rest.low:.4f} to "
             f"{rest.high:.4f}, where up to {negligible:.4f} is negligible"
         )
-    marked_mean = marked(retraining, mean, verdict, lacking or counts)
-    return marked_mean, exception_verdict(exception, measure, judged, alike, unlike, lacking)
+    marked_mean = marked(retraining, mean, verdict, why if lacks else counts, lacks=lacks)
+    return marked_mean, exception_verdict(exception, measure, judged, alike, unlike, lacks, why)
+
+
+def lacking(mean: Row, negligible: float, judged: int) -> tuple[str, str]:
+    """What findings 2 and 3 lack to be judged, and a note; empty if nothing."""
+    if mean.lacks:
+        return mean.lacks, mean.note
+    if not np.isfinite(negligible):
+        return Need.VALUE, "too few pairs to judge Δ by"
+    if judged < 2:
+        return Need.SEEDS, f"needs 2 architectures with {FEWEST_SEEDS} seeds, there is {judged}"
+    return "", ""
 
 
 def exception_verdict(
@@ -162,7 +162,8 @@ def exception_verdict(
     judged: list[Row],
     alike: list[Row],
     unlike: list[Row],
-    lacking: str,
+    lacks: str,
+    why: str,
 ) -> list[Row]:
     """Finding 3, given how every judged architecture fares."""
     plain = [row for row in rows if row.measure == measure and row.version == "plain"]
@@ -170,8 +171,8 @@ def exception_verdict(
     qualified = [row for row in alike if not failures[row.architecture]]
     candidates = qualified or alike or judged or plain
     decided = max(candidates, key=lambda row: row.effect if np.isfinite(row.effect) else -np.inf)
-    if lacking:
-        return marked(rows, decided, INCONCLUSIVE, lacking)
+    if lacks:
+        return marked(rows, decided, INCONCLUSIVE, why, lacks=lacks)
     if qualified:
         names = ", ".join(row.architecture for row in qualified)
         note = f"{len(qualified)} of {len(judged)} architectures qualify: {names}"
@@ -217,10 +218,10 @@ def transfer_verdict(rows: list[Row]) -> list[Row]:
     measure = chosen((row.measure for row in rows), MEASURE)
     own = {row.version: row for row in rows if row.measure == measure}
     permuted, decided = own[PERMUTED], own[RESAMPLED]
-    if not np.isfinite(permuted.p) or permuted.too_few_permutations:
-        return marked(rows, decided, INCONCLUSIVE, permuted.note, p=permuted.p)
+    if lacks := permuted.lacks:
+        return marked(rows, decided, INCONCLUSIVE, permuted.note, p=permuted.p, lacks=lacks)
     basis = f"tested by {permuted.resamples} permutations of whole architectures"
-    if not np.isfinite(decided.low):
+    if decided.lacks:
         return marked(rows, decided, INCONCLUSIVE, basis, p=permuted.p)
     verdict = INCONCLUSIVE
     if permuted.p > LEVEL:
@@ -233,7 +234,7 @@ def transfer_verdict(rows: list[Row]) -> list[Row]:
 
 
 def marked(
-    rows: list[Row], decided: Row, verdict: str, note: str = "", **changes: float
+    rows: list[Row], decided: Row, verdict: str, note: str = "", **changes: float | str
 ) -> list[Row]:
     """The rows with the verdict in the one that decides, which comes first."""
     others = [row for row in rows if row is not decided]
@@ -242,4 +243,4 @@ def marked(
 
 def nothing(finding: str, reason: str) -> Row:
     """The row of a finding on which the study has no pair."""
-    return Row(finding, "", "", verdict=INCONCLUSIVE, note=reason)
+    return Row(finding, "", "", verdict=INCONCLUSIVE, lacks=Need.VALUE, note=reason)
