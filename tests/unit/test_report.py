@@ -166,6 +166,16 @@ def test_every_verdict_stands_at_the_top_with_effect_p_n_rule_and_a_link_to_its_
     assert "180 ordered pairs, 15 models; 100 resampled studies" in shown["linear"].basis
 
 
+def test_a_verdict_that_a_study_cannot_give_tells_why():
+    shown = {one.id: one for one in report_verdicts.verdicts(findings(tables(2, 3)))}
+    assert {one.verdict for one in shown.values()} == {"inconclusive"}
+    assert shown["linear"].note == "needs 3 architectures, there are 2; no interval or p"
+    labels = "only 10 ways to label the models, 21 are needed for p < 0.05"
+    assert shown["retraining"].note == shown["exception"].note == labels
+    orders = "only 2 distinct permutations of architectures, 21 are needed for p < 0.05"
+    assert orders in shown["transfer"].note
+
+
 def test_the_page_opens_with_the_verdicts_and_their_rules(whole_page):
     top = whole_page[whole_page.index('<ol class="verdicts">') : whole_page.index("<article")]
     assert re.findall(r'<li id="verdict-(\w+)">', top) == list(RULES)
