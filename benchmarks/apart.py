@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 import torch
 from timing import medians
 
-from repcompare.devices import prepare_process
+from repcompare.networks.devices import prepare_process
 
 
 def medians_apart(

@@ -18,14 +18,14 @@ from timing import print_table
 from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
-from repcompare.adversarial import attack_model
-from repcompare.attacks import Attack, Computation
-from repcompare.augmentation import to_float
-from repcompare.devices import resolve_precision
-from repcompare.inference import logits_of
-from repcompare.models import folded
-from repcompare.pgd import Search, attack_objective, pgd
-from repcompare.threat_models import L2Ball, LinfBall
+from repcompare.attacks.balls import L2Ball, LinfBall
+from repcompare.attacks.craft import Attack, Computation
+from repcompare.attacks.pgd import Search, attack_objective, pgd
+from repcompare.networks.augmentation import to_float
+from repcompare.networks.devices import resolve_precision
+from repcompare.networks.inference import logits_of
+from repcompare.networks.models import folded
+from repcompare.stages.attack import attack_model
 
 BATCH, STEPS, BALL = 100, 5, LinfBall(8 / 255)
 DEVICE = torch.device("cpu")

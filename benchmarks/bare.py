@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from repcompare.devices import autocast
+from repcompare.networks.devices import autocast
 
 
 def bare_passes(

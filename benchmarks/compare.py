@@ -20,11 +20,11 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 from timing import medians, print_table
 
-from repcompare.factorisation import cross_covariance, factorise
-from repcompare.geometry import MEASURES, compare_geometry
-from repcompare.maps import RIDGE_GRID, fit_maps_both_ways
-from repcompare.pairs import Pair
-from repcompare.representations import NEIGHBOURS, SUBSAMPLE, Representation
+from repcompare.geometry.similarity import MEASURES, compare_geometry
+from repcompare.maps.families import RIDGE_GRID, fit_maps_both_ways
+from repcompare.representations.moments import cross_covariance, factorise
+from repcompare.representations.pair import Pair
+from repcompare.representations.representation import NEIGHBOURS, SUBSAMPLE, Representation
 
 CLASSES, MODELS = 10, 20
 MOMENTS = [name for name, measure in MEASURES.items() if measure.needs in ("moments", "classes")]

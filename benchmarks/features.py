@@ -14,10 +14,10 @@ from stir.attack.losses import LPNormLossSingleModel
 from stir.helper import DummyArgs
 from timing import print_table
 
-from repcompare.augmentation import to_float
-from repcompare.devices import resolve_precision
-from repcompare.features import noise_starts
-from repcompare.inversion import invert, relative_distance, representing
+from repcompare.features.inversion import invert, relative_distance, representing
+from repcompare.networks.augmentation import to_float
+from repcompare.networks.devices import resolve_precision
+from repcompare.stages.extract_features import noise_starts
 
 SAMPLES, STEPS, STEP_SIZE = 100, 20, 10.0
 DEVICE = torch.device("cpu")

@@ -6,7 +6,7 @@ import torch
 import yaml
 
 from repcompare.architectures import build
-from repcompare.config import validate
+from repcompare.study.config import validate
 
 STUDY = Path(__file__).parents[1] / "config" / "studies" / "fashion_mnist.yaml"
 

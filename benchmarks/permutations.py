@@ -5,9 +5,9 @@ import time
 import numpy as np
 from timing import medians, print_table
 
-from repcompare.mrqap import mrqap
-from repcompare.node_permutations import of_architectures, of_models, of_seeds
-from repcompare.self_similarity import architecture_differences
+from repcompare.statistics.mrqap import mrqap
+from repcompare.statistics.permutations import of_architectures, of_models, of_seeds
+from repcompare.statistics.self_similarity import architecture_differences
 
 PERMUTATIONS, LOOPED, SEEDS = 10_000, 20, 3
 

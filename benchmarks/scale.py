@@ -20,7 +20,7 @@ from typing import NamedTuple
 import yaml
 from timing import print_table
 
-from repcompare.jobs import read_jobs
+from repcompare.planning.jobs import read_jobs
 
 ROOT = Path(__file__).parents[1]
 ARCHITECTURES, SEEDS = (2, 10, 20, 40), 5

@@ -20,15 +20,15 @@ from timing import print_table
 from torch.nn.functional import cross_entropy
 
 from repcompare.architectures import build
-from repcompare.attacks import Computation, Images, search
-from repcompare.augmentation import to_float
-from repcompare.config import training_settings, validate
-from repcompare.datasets import write_dataset
-from repcompare.devices import resolve_precision
-from repcompare.models import folded, load_model
-from repcompare.pgd import Search
-from repcompare.threat_models import LinfBall
-from repcompare.training import TrainingSettings, train
+from repcompare.attacks.balls import LinfBall
+from repcompare.attacks.craft import Computation, Images, search
+from repcompare.attacks.pgd import Search
+from repcompare.data.loaders import write_dataset
+from repcompare.networks.augmentation import to_float
+from repcompare.networks.devices import resolve_precision
+from repcompare.networks.models import folded, load_model
+from repcompare.networks.training import TrainingSettings, train
+from repcompare.study.config import training_settings, validate
 
 STUDY = Path(__file__).parents[1] / "config" / "config.yaml"
 SAMPLES, STEPS = 500, (10, 100)

@@ -12,9 +12,9 @@ from timing import print_table
 from torch.nn.functional import cross_entropy
 from torchvision import transforms
 
-from repcompare.augmentation import to_float
-from repcompare.devices import autocast, resolve_precision
-from repcompare.training import Run, TrainingSettings, train
+from repcompare.networks.augmentation import to_float
+from repcompare.networks.devices import autocast, resolve_precision
+from repcompare.networks.training import Run, TrainingSettings, train
 
 BATCH, BATCHES = 128, 8
 DEVICE = torch.device("cpu")

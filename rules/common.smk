@@ -7,8 +7,9 @@ SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
-from repcompare import config as study_config
-from repcompare.code_digest import code_digest, files_digest
+from repcompare.study import config as study_config
+from repcompare.study.code_digest import code_digest
+from repcompare.study.code_digest import files_digest
 
 try:
     STUDY = study_config.validate(config)
@@ -113,7 +114,7 @@ def training_of(script, architecture, seed=None, **changes):
         network["seed"] = seed
     modules = [f"repcompare.architectures.{network['factory']}"]
     if settings["adversarial"]:
-        modules.append("repcompare.adversarial_training")
+        modules.append("repcompare.attacks.adversarial_training")
     return stage_settings(script, *modules, training=settings, **network)
 
 

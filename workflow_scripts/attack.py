@@ -4,11 +4,11 @@ import json
 
 import h5py
 
-from repcompare.adversarial import attack_model
-from repcompare.attacks import Computation, planned
-from repcompare.devices import prepare_process, resolve_device, resolve_precision
-from repcompare.logs import logging_to
-from repcompare.models import load_model
+from repcompare.attacks.craft import Computation, planned
+from repcompare.networks.devices import prepare_process, resolve_device, resolve_precision
+from repcompare.networks.models import load_model
+from repcompare.stages.attack import attack_model
+from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:

@@ -2,8 +2,8 @@
 
 import json
 
-from repcompare.compare import Outputs, compare_block
-from repcompare.logs import logging_to
+from repcompare.stages.compare import Outputs, compare_block
+from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:

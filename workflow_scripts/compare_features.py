@@ -5,10 +5,10 @@ import json
 
 import h5py
 
-from repcompare.compare_features import Files, compare_features
-from repcompare.devices import prepare_process, resolve_device
-from repcompare.logs import logging_to
-from repcompare.models import load_model
+from repcompare.networks.devices import prepare_process, resolve_device
+from repcompare.networks.models import load_model
+from repcompare.stages.compare_features import Files, compare_features
+from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:

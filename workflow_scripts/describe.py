@@ -2,8 +2,8 @@
 
 import json
 
-from repcompare.description import describe_model
-from repcompare.logs import logging_to
+from repcompare.stages.describe import describe_model
+from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:

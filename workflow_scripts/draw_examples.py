@@ -4,11 +4,11 @@ import json
 
 import h5py
 
-from repcompare.findings import reference_attack
-from repcompare.gallery import adversarial_examples, read_examples
-from repcompare.logs import logging_to
-from repcompare.plot_style import save
-from repcompare.tables import read_table
+from repcompare.figures.adversarial_examples import adversarial_examples, read_examples
+from repcompare.figures.style import save
+from repcompare.findings.descriptive import reference_attack
+from repcompare.storage.logs import logging_to
+from repcompare.storage.tables import read_table
 
 
 def main(snakemake) -> None:

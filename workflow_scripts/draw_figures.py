@@ -2,19 +2,16 @@
 
 from pathlib import Path
 
-from repcompare import (
-    attack_figures,
-    feature_figures,
-    figures,
-    geometry_figures,
-    heatmaps,
-    map_figures,
-    model_map,
-)
-from repcompare.logs import logging_to
-from repcompare.plot_style import save
-from repcompare.similarity import similarities
-from repcompare.tables import read_table
+from repcompare.figures import attacks as attack_figures
+from repcompare.figures import features as feature_figures
+from repcompare.figures import geometry as geometry_figures
+from repcompare.figures import geometry_against_transfer as figures
+from repcompare.figures import heatmaps, model_map
+from repcompare.figures import maps as map_figures
+from repcompare.figures.style import save
+from repcompare.storage.logs import logging_to
+from repcompare.storage.tables import read_table
+from repcompare.tables.geometry import similarities
 
 # What draws each figure, and from which tables.
 DRAWN = {

@@ -4,9 +4,9 @@ import json
 
 import h5py
 
-from repcompare.feature_gallery import feature_gallery, read_features
-from repcompare.logs import logging_to
-from repcompare.plot_style import save
+from repcompare.figures.feature_gallery import feature_gallery, read_features
+from repcompare.figures.style import save
+from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:

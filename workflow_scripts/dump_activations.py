@@ -4,10 +4,10 @@ import json
 
 import h5py
 
-from repcompare.activations import dump_activations
-from repcompare.devices import prepare_process, resolve_device
-from repcompare.logs import logging_to
-from repcompare.models import load_model, untrained
+from repcompare.networks.devices import prepare_process, resolve_device
+from repcompare.networks.models import load_model, untrained
+from repcompare.stages.dump_activations import dump_activations
+from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:

@@ -4,11 +4,11 @@ import json
 
 import h5py
 
-from repcompare.blocks import ordered_pairs
-from repcompare.devices import prepare_process, resolve_device
-from repcompare.logs import logging_to
-from repcompare.models import load_model
-from repcompare.transfer import evaluate_transfer
+from repcompare.networks.devices import prepare_process, resolve_device
+from repcompare.networks.models import load_model
+from repcompare.stages.evaluate_transfer import evaluate_transfer
+from repcompare.storage.logs import logging_to
+from repcompare.study.blocks import ordered_pairs
 
 
 def main(snakemake) -> None:

@@ -4,10 +4,10 @@ import json
 
 import h5py
 
-from repcompare.devices import prepare_process, resolve_device, resolve_precision
-from repcompare.logs import logging_to
-from repcompare.models import load_model
-from repcompare.nonrobust import write_nonrobust
+from repcompare.networks.devices import prepare_process, resolve_device, resolve_precision
+from repcompare.networks.models import load_model
+from repcompare.stages.make_nonrobust import write_nonrobust
+from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:

@@ -15,14 +15,15 @@ from pathlib import Path
 import torch
 import yaml
 
-from repcompare import disk, probe
-from repcompare.config import validate
-from repcompare.devices import resolve_device
-from repcompare.jobs import Job, read_jobs, read_seconds
-from repcompare.plan import Timed, by_stage, duration, estimate, needs_timing, table
+from repcompare.networks.devices import resolve_device
+from repcompare.planning import disk
+from repcompare.planning import timing as probe
+from repcompare.planning.estimate import Timed, by_stage, duration, estimate, needs_timing, table
+from repcompare.planning.jobs import Job, read_jobs, read_seconds
+from repcompare.study.config import validate
 
-NETWORKS = ("repcompare.attacks", "repcompare.models")
-NUMBERS = ("repcompare.compare",)
+NETWORKS = ("repcompare.attacks.craft", "repcompare.networks.models")
+NUMBERS = ("repcompare.stages.compare",)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

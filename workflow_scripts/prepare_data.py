@@ -2,8 +2,8 @@
 
 import json
 
-from repcompare.datasets import write_dataset
-from repcompare.logs import logging_to
+from repcompare.data.loaders import write_dataset
+from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:

@@ -4,9 +4,10 @@ import contextlib
 
 import pandas as pd
 
-from repcompare.attack_tables import attacks_table, growth_table, steps_table
-from repcompare.logs import logging_to
-from repcompare.summary import (
+from repcompare.storage.logs import logging_to
+from repcompare.storage.tables import new_table, read_table, write_parts, write_table
+from repcompare.tables.attacks import attacks_table, growth_table, steps_table
+from repcompare.tables.summary import (
     activation_digests,
     checked_tables,
     class_table,
@@ -18,7 +19,6 @@ from repcompare.summary import (
     transfer_tables,
     with_ceilings,
 )
-from repcompare.tables import new_table, read_table, write_parts, write_table
 
 # The tables of pairs of models, whose rows of a block are joined.
 PAIRED = ("maps", "geometry", "transfer", "features")

@@ -2,12 +2,12 @@
 
 import json
 
-from repcompare.finding_rows import Resampling
-from repcompare.image_outcomes import read_outcomes
-from repcompare.logs import logging_to
-from repcompare.similarity import similarities
-from repcompare.study_tests import findings_table
-from repcompare.tables import read_table, write_table
+from repcompare.findings.rows import Resampling
+from repcompare.findings.table import findings_table
+from repcompare.storage.logs import logging_to
+from repcompare.storage.tables import read_table, write_table
+from repcompare.tables.geometry import similarities
+from repcompare.transfer.outcomes import read_outcomes
 
 TABLES = ("models", "controls", "maps", "geometry", "transfer")
 

@@ -9,12 +9,12 @@ import torch
 from tqdm import tqdm
 
 from repcompare.architectures import build
-from repcompare.checkpoints import Checkpoint
-from repcompare.devices import prepare_process, resolve_device, resolve_precision
-from repcompare.logs import logging_to
-from repcompare.models import save_model
-from repcompare.storage import versions
-from repcompare.training import TrainingError, TrainingSettings, accuracy, train
+from repcompare.networks.checkpoints import Checkpoint
+from repcompare.networks.devices import prepare_process, resolve_device, resolve_precision
+from repcompare.networks.models import save_model
+from repcompare.networks.training import TrainingError, TrainingSettings, accuracy, train
+from repcompare.storage.files import versions
+from repcompare.storage.logs import logging_to
 
 SECONDS_BETWEEN_CHECKPOINTS = 60
 

@@ -6,10 +6,10 @@ import h5py
 import torch
 
 from repcompare.architectures import build
-from repcompare.devices import prepare_process, resolve_device, resolve_precision
-from repcompare.logs import logging_to
-from repcompare.storage import require_equal, versions, write_json
-from repcompare.training import TrainingSettings, accuracy, train
+from repcompare.networks.devices import prepare_process, resolve_device, resolve_precision
+from repcompare.networks.training import TrainingSettings, accuracy, train
+from repcompare.storage.files import require_equal, versions, write_json
+from repcompare.storage.logs import logging_to
 
 
 def main(snakemake, log) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import h5py
 import yaml
 
-from repcompare.logs import logging_to
-from repcompare.report import PAGE, read_figures, render_report
-from repcompare.report_tables import read_costs
-from repcompare.similarity import similarities
-from repcompare.storage import replacing
-from repcompare.tables import read_table
+from repcompare.report.page import PAGE, read_figures, render_report
+from repcompare.report.tables import read_costs
+from repcompare.storage.files import replacing
+from repcompare.storage.logs import logging_to
+from repcompare.storage.tables import read_table
+from repcompare.tables.geometry import similarities
 
 TABLES = (
     "models",

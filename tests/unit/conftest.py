@@ -8,13 +8,13 @@ import pytest
 import torch
 from unit.small_study import ATTACKS, COMPUTATION, CPU, FEATURES, LAYERS, NETWORKS, TRAINING
 
-from repcompare.activations import dump_activations
-from repcompare.adversarial import attack_model
 from repcompare.architectures import build
-from repcompare.datasets import write_dataset
-from repcompare.features import extract_features
-from repcompare.models import load_model, save_model, untrained
-from repcompare.training import accuracy, train
+from repcompare.data.loaders import write_dataset
+from repcompare.networks.models import load_model, save_model, untrained
+from repcompare.networks.training import accuracy, train
+from repcompare.stages.attack import attack_model
+from repcompare.stages.dump_activations import dump_activations
+from repcompare.stages.extract_features import extract_features
 
 torch.set_num_threads(1)
 

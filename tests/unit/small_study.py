@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import h5py
 import torch
 
-from repcompare.attacks import Attack, Computation
-from repcompare.compare_features import Files
-from repcompare.features import FeatureSettings
-from repcompare.pgd import Search
-from repcompare.threat_models import L2Ball, LinfBall
-from repcompare.training import TrainingSettings
+from repcompare.attacks.balls import L2Ball, LinfBall
+from repcompare.attacks.craft import Attack, Computation
+from repcompare.attacks.pgd import Search
+from repcompare.networks.training import TrainingSettings
+from repcompare.stages.compare_features import Files
+from repcompare.stages.extract_features import FeatureSettings
 
 CPU = torch.device("cpu")
 NETWORKS = {

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from repcompare.config import ConfigError, validate
+from repcompare.study.config import ConfigError, validate
 
 PAIRS = "{activations: {layers: [stem]}, geometry: {layer_pairs: "
 

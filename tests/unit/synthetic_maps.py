@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from repcompare.factorisation import cross_covariance, factorise
-from repcompare.maps import FAMILIES, AffineMap, fit_maps
+from repcompare.maps.families import FAMILIES, AffineMap, fit_maps
+from repcompare.representations.moments import cross_covariance, factorise
 
 
 def related(n: int = 90, width_a: int = 6, width_b: int = 4, seed: int = 0, noise: float = 1.0):

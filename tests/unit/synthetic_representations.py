@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from repcompare.geometry import MEASURES, compare_geometry
-from repcompare.pairs import Pair
-from repcompare.representations import Representation
+from repcompare.geometry.similarity import MEASURES, compare_geometry
+from repcompare.representations.pair import Pair
+from repcompare.representations.representation import Representation
 
 ALL = list(MEASURES)
 OF_ROWS = [name for name, measure in MEASURES.items() if measure.needs != "predictions"]

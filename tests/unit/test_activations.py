@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from unit.small_study import LAYERS
 
-from repcompare import activations
 from repcompare.architectures import build
 from repcompare.architectures.classifier import Classifier
-from repcompare.augmentation import to_float
-from repcompare.datasets import write_dataset
-from repcompare.models import TrainedModel, untrained
+from repcompare.data.loaders import write_dataset
+from repcompare.networks.augmentation import to_float
+from repcompare.networks.models import TrainedModel, untrained
+from repcompare.stages import dump_activations as activations
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import torch
 from torch.nn.functional import cross_entropy
 from unit.small_study import ATTACKS, COMPUTATION, LINF, SEARCH
 
-from repcompare.adversarial import attack_model
-from repcompare.attacks import Attack
-from repcompare.augmentation import to_float
-from repcompare.inference import margins
-from repcompare.pgd import Search
-from repcompare.threat_models import BALLS
+from repcompare.attacks.balls import BALLS
+from repcompare.attacks.craft import Attack
+from repcompare.attacks.pgd import Search
+from repcompare.networks.augmentation import to_float
+from repcompare.networks.inference import margins
+from repcompare.stages.attack import attack_model
 
 
 @pytest.fixture

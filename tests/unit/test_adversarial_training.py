@@ -9,12 +9,12 @@ import torch
 from test_checkpoints import CutOffError, Saboteur
 from unit.small_study import COMPUTATION, L2, LINF, SEARCH, TRAINING
 
-from repcompare.adversarial_training import perturbation
 from repcompare.architectures import build
-from repcompare.attacks import Images, search, successes
-from repcompare.augmentation import to_float
-from repcompare.threat_models import LinfBall
-from repcompare.training import accuracy, train
+from repcompare.attacks.adversarial_training import perturbation
+from repcompare.attacks.balls import LinfBall
+from repcompare.attacks.craft import Images, search, successes
+from repcompare.networks.augmentation import to_float
+from repcompare.networks.training import accuracy, train
 
 SECTION = {"norm": "linf", "epsilon": "24/255", "steps": 3, "step_size": 2.5}
 

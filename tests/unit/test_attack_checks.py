@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from unit.synthetic_tables import tables
 
-from repcompare.attack_checks import attack_checks, resisting
+from repcompare.tables.attack_checks import attack_checks, resisting
 
 
 def test_attack_checks_count_the_models_whose_success_grew():

@@ -8,13 +8,13 @@ import torch
 import yaml
 from unit.small_study import COMPUTATION, L2, LINF, SEARCH
 
-from repcompare import attacks
-from repcompare.attacks import TARGETS, Images, growth, noise, planned, search, targets
-from repcompare.config import validate
-from repcompare.inference import logits_of, margins
-from repcompare.models import folded
-from repcompare.pgd import Objective
-from repcompare.threat_models import LinfBall
+from repcompare.attacks import craft as attacks
+from repcompare.attacks.balls import LinfBall
+from repcompare.attacks.craft import TARGETS, Images, growth, noise, planned, search, targets
+from repcompare.attacks.pgd import Objective
+from repcompare.networks.inference import logits_of, margins
+from repcompare.networks.models import folded
+from repcompare.study.config import validate
 
 
 @pytest.fixture

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from unit.simulated_studies import transfer_study
 
-from repcompare.bootstrap import (
+from repcompare.statistics.bootstrap import (
     crossed_means,
     image_weights,
     interval,
     model_weights,
     weighted_slopes,
 )
-from repcompare.mrqap import mrqap
-from repcompare.node_permutations import of_architectures
+from repcompare.statistics.mrqap import mrqap
+from repcompare.statistics.permutations import of_architectures
 
 RESAMPLES = 200
 

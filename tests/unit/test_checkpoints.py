@@ -8,8 +8,8 @@ import torch
 from unit.small_study import TRAINING
 
 from repcompare.architectures import build
-from repcompare.checkpoints import Checkpoint
-from repcompare.training import train
+from repcompare.networks.checkpoints import Checkpoint
+from repcompare.networks.training import train
 
 NETWORKS = {
     "resnet": {"blocks": [1], "width": 4},
@@ -124,7 +124,7 @@ def test_a_checkpoint_of_other_settings_is_refused_with_a_message(tmp_path, capl
 
 def test_a_checkpoint_is_due_when_its_time_has_passed(tmp_path, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr("repcompare.checkpoints.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("repcompare.networks.checkpoints.time.monotonic", lambda: now[0])
     checkpoint = Checkpoint(tmp_path / "file", "key", 60)
     now[0] += 59
     assert not checkpoint.due()

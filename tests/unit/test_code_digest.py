@@ -9,25 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from repcompare.code_digest import normal_form
+from repcompare.study.code_digest import normal_form
 
 SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 DIGEST = """
 import sys
 from pathlib import Path
-from repcompare.code_digest import code_digest
+from repcompare.study.code_digest import code_digest
 print(code_digest(Path(sys.argv[1]), *sys.argv[2:]))
 """
 DIGESTS = """
 import json, sys
 from pathlib import Path
-from repcompare.code_digest import code_digest
+from repcompare.study.code_digest import code_digest
 scripts = sorted(Path(sys.argv[1]).glob("*.py"))
 print(json.dumps({path.name: code_digest(path) for path in scripts}))
 """
 FORMS = """
 import ast, json, sys
-from repcompare.code_digest import normal_form
+from repcompare.study.code_digest import normal_form
 print(json.dumps([normal_form(ast.parse(source)) for source in json.load(sys.stdin)]))
 """
 ENCODING = "import locale; print(locale.getpreferredencoding(False))"
@@ -135,9 +135,9 @@ def test_comments_blank_lines_docstrings_and_place_do_not_count(copy):
     before = digest(SCRIPTS, "train.py")
     library = copy / "repcompare"
     begin = "        network.train()\n"
-    edit(library / "training.py", begin, f"        # A comment.\n\n{begin}")
-    edit(library / "training.py", "Train `network` in place", "Another docstring")
-    edit(library / "training.py", '"""Training one network', '"""Another docstring')
+    edit(library / "networks/training.py", begin, f"        # A comment.\n\n{begin}")
+    edit(library / "networks/training.py", "Train `network` in place", "Another docstring")
+    edit(library / "networks/training.py", '"""Training one network', '"""Another docstring')
     assert digest(copy, "train.py") == before
 
 
@@ -210,22 +210,22 @@ def test_the_locale_and_the_path_of_the_checkout_do_not_count(encoding, tmp_path
 def test_a_statement_changes_the_scripts_that_import_it_and_no_other(copy):
     scripts = ["train.py", "dump_activations.py", "attack.py", "compare.py", "summarise.py"]
     before = {script: digest(copy, script) for script in scripts}
-    edit(copy / "repcompare" / "threat_models.py", "NORM_TOLERANCE = 1e-6", "NORM_TOLERANCE = 2e-6")
+    edit(copy / "repcompare" / "attacks/balls.py", "NORM_TOLERANCE = 1e-6", "NORM_TOLERANCE = 2e-6")
     changed = {script for script in scripts if digest(copy, script) != before[script]}
     assert changed == {"attack.py"}
 
 
 def test_an_import_of_an_import_counts(copy):
     before = digest(copy, "compare.py")
-    edit(copy / "repcompare" / "factorisation.py", "CUTOFF = ", "CUTOFF = 2 * ")
+    edit(copy / "repcompare" / "representations/moments.py", "CUTOFF = ", "CUTOFF = 2 * ")
     assert digest(copy, "compare.py") != before
 
 
 def test_an_import_inside_a_function_counts(copy):
-    module = copy / "repcompare" / "blocks.py"
-    edit(module, "    crossed = ", "    import repcompare.logs\n\n    crossed = ")
+    module = copy / "repcompare" / "study/blocks.py"
+    edit(module, "    crossed = ", "    import repcompare.storage.logs\n\n    crossed = ")
     before = digest(copy, "compare.py")
-    edit(copy / "repcompare" / "logs.py", "logging.INFO", "logging.DEBUG")
+    edit(copy / "repcompare" / "storage/logs.py", "logging.INFO", "logging.DEBUG")
     assert digest(copy, "compare.py") != before
 
 

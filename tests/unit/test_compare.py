@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repcompare import measures
-from repcompare.compare import Outputs, compare_block
-from repcompare.maps import FAMILIES
-from repcompare.pairs import Pair
-from repcompare.representations import Representation
-from repcompare.storage import MismatchError
-from repcompare.tables import read_table
+from repcompare.geometry import measures
+from repcompare.maps.families import FAMILIES
+from repcompare.representations.pair import Pair
+from repcompare.representations.representation import Representation
+from repcompare.stages.compare import Outputs, compare_block
+from repcompare.storage.files import MismatchError
+from repcompare.storage.tables import read_table
 
 ALL = list(FAMILIES)
 # cka_debiased is not among them: layers are compared crosswise by it all the same.

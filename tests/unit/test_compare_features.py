@@ -10,13 +10,13 @@ import pytest
 import torch
 from unit.small_study import FEATURES, block_files
 
-from repcompare.activations import dump_activations
-from repcompare.compare_features import compare_features
-from repcompare.feature_measures import similarity
-from repcompare.features import extract_features, margin_gradients
-from repcompare.models import TrainedModel, untrained
-from repcompare.storage import MismatchError
-from repcompare.tables import read_table
+from repcompare.features.measures import similarity
+from repcompare.networks.models import TrainedModel, untrained
+from repcompare.stages.compare_features import compare_features
+from repcompare.stages.dump_activations import dump_activations
+from repcompare.stages.extract_features import extract_features, margin_gradients
+from repcompare.storage.files import MismatchError
+from repcompare.storage.tables import read_table
 
 KEYS = ["model_a", "model_b", "measure", "condition"]
 

@@ -9,10 +9,11 @@ import yaml
 from jsonschema import Draft202012Validator
 from unit.study_configs import BASE, PAIRS, config, merged
 
-from repcompare import config as study
-from repcompare import datasets, schema
-from repcompare.config import validate
-from repcompare.consistency import DATA_SETS
+from repcompare.data import loaders as datasets
+from repcompare.study import config as study
+from repcompare.study import schema
+from repcompare.study.config import validate
+from repcompare.study.consistency import DATA_SETS
 
 ROOT = Path(__file__).parents[2]
 STUDIES = [ROOT / "config" / "config.yaml", *sorted((ROOT / "config" / "studies").glob("*.yaml"))]
@@ -193,7 +194,7 @@ def test_the_digits_are_as_large_as_the_config_believes():
 
 def test_reading_a_config_imports_neither_torch_nor_numpy_nor_pandas():
     code = (
-        "import sys, yaml; from repcompare.config import validate;"
+        "import sys, yaml; from repcompare.study.config import validate;"
         "validate(yaml.safe_load(sys.stdin));"
         "print(sorted({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
     )

@@ -3,8 +3,9 @@
 import pytest
 from unit.study_configs import PAIRS, config, problems
 
-from repcompare import architectures, geometry
-from repcompare.config import validate
+from repcompare import architectures
+from repcompare.geometry import similarity as geometry
+from repcompare.study.config import validate
 
 EMPTY = "empty, allowed: one entry or more"
 NAMES = "letters and digits, in parts joined by a single '-', '_' or '.' (at most 64 characters)"

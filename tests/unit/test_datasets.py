@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from repcompare.datasets import (
+from repcompare.data.loaders import (
     DEBIAN_FASHION_MNIST,
     DataError,
     Images,

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from unit.small_study import LAYERS
 
-from repcompare.compare import Outputs, compare_block
-from repcompare.description import Pixels, describe_model
-from repcompare.maps import FAMILIES
-from repcompare.storage import MismatchError
-from repcompare.tables import read_table
+from repcompare.maps.families import FAMILIES
+from repcompare.stages.compare import Outputs, compare_block
+from repcompare.stages.describe import Pixels, describe_model
+from repcompare.storage.files import MismatchError
+from repcompare.storage.tables import read_table
 
 ALL = list(FAMILIES)
 

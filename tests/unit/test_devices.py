@@ -10,8 +10,8 @@ import torch
 from unit.small_study import TRAINING
 
 from repcompare.architectures import build
-from repcompare.devices import resolve_device, resolve_precision, with_recorded_step
-from repcompare.training import train
+from repcompare.networks.devices import resolve_device, resolve_precision, with_recorded_step
+from repcompare.networks.training import train
 
 CPU = torch.device("cpu")
 SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
@@ -42,7 +42,7 @@ def test_a_recorded_step_trains_as_a_plain_one_does(dataset, monkeypatch, precis
     )
     losses = []
     for record in (with_recorded_step, lambda network, batch, precision: network):
-        monkeypatch.setattr("repcompare.training.with_recorded_step", record)
+        monkeypatch.setattr("repcompare.networks.training.with_recorded_step", record)
         network = build("resnet", {"blocks": [1, 1], "width": 8}, 1, 10, seed=0)
         network.to("cuda", memory_format=torch.channels_last)
         history = train(network, images, labels, TRAINING, precision, 0)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from repcompare.geometry import MEASURES
-from repcompare.maps import FAMILIES
+from repcompare.geometry.similarity import MEASURES
+from repcompare.maps.families import FAMILIES
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8")
 WORDS = {

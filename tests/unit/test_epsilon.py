@@ -2,7 +2,7 @@
 
 import pytest
 
-from repcompare.epsilon import parse_epsilon
+from repcompare.study.epsilon import parse_epsilon
 
 
 @pytest.mark.parametrize(

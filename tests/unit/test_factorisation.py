@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from repcompare.factorisation import (
+from repcompare.representations.moments import (
     CUTOFF,
     cross_covariance,
     diagonalise,

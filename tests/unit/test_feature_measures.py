@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from repcompare.feature_measures import (
+from repcompare.features.measures import (
     alignment,
     correlations,
     mistake_agreement,
     similarity,
     unit_matching,
 )
-from repcompare.pairs import Pair
-from repcompare.representations import Representation
+from repcompare.representations.pair import Pair
+from repcompare.representations.representation import Representation
 
 N = 160
 LABELS = np.arange(N) % 10

@@ -9,22 +9,18 @@ from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
 from unit.synthetic_tables import tables
 
-from repcompare import (
-    attack_figures,
-    feature_figures,
-    feature_gallery,
-    feature_tables,
-    figures,
-    gallery,
-    geometry_figures,
-    heatmaps,
-    map_figures,
-    model_map,
-    plot_style,
-)
-from repcompare.findings import Attack
-from repcompare.plot_style import architecture_of, ordered_models, save
-from repcompare.storage import MismatchError
+from repcompare.figures import adversarial_examples as gallery
+from repcompare.figures import attacks as attack_figures
+from repcompare.figures import feature_gallery, heatmaps, model_map
+from repcompare.figures import features as feature_figures
+from repcompare.figures import geometry as geometry_figures
+from repcompare.figures import geometry_against_transfer as figures
+from repcompare.figures import maps as map_figures
+from repcompare.figures import style as plot_style
+from repcompare.figures.style import architecture_of, ordered_models, save
+from repcompare.findings.descriptive import Attack
+from repcompare.storage.files import MismatchError
+from repcompare.tables import features as feature_tables
 
 FIGURES = {
     "accuracies": lambda study: figures.accuracies(study["models"]),

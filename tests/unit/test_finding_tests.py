@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from unit.synthetic_tables import findings, outcomes, tables
 
-from repcompare.finding_rows import Resampling, Row
-from repcompare.findings import reference_attack, transfer_numbers
-from repcompare.linear_tests import linear_rows
-from repcompare.mrqap import mrqap
-from repcompare.node_permutations import of_architectures, of_seeds
-from repcompare.pair_matrices import Models, by_measure, pair_logits
-from repcompare.transfer_tests import block_terms, bootstrap_row, transfer_rows
-from repcompare.verdicts import transfer_verdict
+from repcompare.findings.descriptive import reference_attack, transfer_numbers
+from repcompare.findings.linear import linear_rows
+from repcompare.findings.model_matrices import Models, by_measure, pair_logits
+from repcompare.findings.rows import Resampling, Row
+from repcompare.findings.transfer import block_terms, bootstrap_row, transfer_rows
+from repcompare.findings.verdicts import transfer_verdict
+from repcompare.statistics.mrqap import mrqap
+from repcompare.statistics.permutations import of_architectures, of_seeds
 
 FEW = Resampling(permutations=199, bootstraps=200, seed=0)
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from unit.synthetic_tables import tables
 
-from repcompare import findings
-from repcompare.findings import Attack
+from repcompare.findings import descriptive as findings
+from repcompare.findings.descriptive import Attack
 
 EIGHT = Attack("linf", 8 / 255, "8/255")
 

@@ -20,9 +20,9 @@ from unit.synthetic_representations import (
     values,
 )
 
-from repcompare import factorisation
-from repcompare.geometry import MEASURES, compare_geometry
-from repcompare.pairs import Pair, shuffled_order
+from repcompare.geometry.similarity import MEASURES, compare_geometry
+from repcompare.representations import moments as factorisation
+from repcompare.representations.pair import Pair, shuffled_order
 
 TRANSFORMS = {
     "translation": lambda x: x + np.linspace(-20, 30, x.shape[1]),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from repcompare.gpu_leases import lease, visible_gpus
+from repcompare.networks.gpu_leases import lease, visible_gpus
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow_scripts"
 # A job: it takes a GPU, says which, and holds it until its standard input ends.

@@ -7,11 +7,11 @@ import pytest
 from unit.synthetic_tables import outcomes, tables
 from unit.test_summary import files
 
-from repcompare.findings import Attack
-from repcompare.image_outcomes import ImageOutcomes, read_outcomes
-from repcompare.pair_matrices import Models, pair_logits
-from repcompare.storage import MismatchError
-from repcompare.summary import transfer_tables
+from repcompare.findings.descriptive import Attack
+from repcompare.findings.model_matrices import Models, pair_logits
+from repcompare.storage.files import MismatchError
+from repcompare.tables.summary import transfer_tables
+from repcompare.transfer.outcomes import ImageOutcomes, read_outcomes
 
 LINF = Attack("linf", 32 / 255, "32/255")
 EIGHT = Attack("linf", 8 / 255, "8/255")

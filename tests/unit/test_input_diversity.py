@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from repcompare.input_diversity import SMALLEST, diversify, draw_diversity
+from repcompare.attacks.input_diversity import SMALLEST, diversify, draw_diversity
 
 IMAGES = torch.rand(6, 3, 10, 12, generator=torch.Generator().manual_seed(0))
 

@@ -8,10 +8,10 @@ import scipy.stats
 from scipy.spatial.distance import pdist
 from unit.synthetic_representations import ALL, answers_to, labels_of, pair_of, related, rows_of
 
-from repcompare.geometry import FRACTIONS, MEASURES, compare_geometry, convergence
-from repcompare.jackknife import interval, left_out_constant
-from repcompare.measures import neighbour_overlaps
-from repcompare.representations import GROUPS
+from repcompare.geometry.measures import neighbour_overlaps
+from repcompare.geometry.replicates import interval, left_out_constant
+from repcompare.geometry.similarity import FRACTIONS, MEASURES, compare_geometry, convergence
+from repcompare.representations.representation import GROUPS
 
 SHORT = [name for name, measure in MEASURES.items() if measure.replicates]
 

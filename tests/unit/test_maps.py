@@ -12,8 +12,7 @@ import scipy.optimize
 from sklearn.linear_model import LinearRegression, Ridge, RidgeCV
 from unit.synthetic_maps import fitted, related
 
-from repcompare.factorisation import Factorisation, cross_covariance, factorise
-from repcompare.maps import (
+from repcompare.maps.families import (
     FAMILIES,
     RIDGE_GRID,
     MapProblem,
@@ -22,6 +21,7 @@ from repcompare.maps import (
     leave_one_out_errors,
     validation_gains,
 )
+from repcompare.representations.moments import Factorisation, cross_covariance, factorise
 
 ALL = list(FAMILIES)
 every_family = pytest.mark.parametrize("family", ALL)

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import binomtest
 from unit.synthetic_tables import tables
 
-from repcompare import matrices
-from repcompare.report_cells import heatmap_cells
+from repcompare.report.cells import heatmap_cells
+from repcompare.tables import matrices
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from unit.synthetic_representations import (
     values,
 )
 
-from repcompare.geometry import MEASURES
+from repcompare.geometry.similarity import MEASURES
 
 
 @pytest.mark.parametrize("measure", ALL)

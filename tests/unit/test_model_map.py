@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from unit.synthetic_tables import tables
 
-from repcompare.model_map import classical_scaling, model_map
+from repcompare.figures.model_map import classical_scaling, model_map
 
 
 def distances(points):

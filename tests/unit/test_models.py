@@ -8,9 +8,9 @@ import torch
 from unit.small_study import CPU
 
 from repcompare.architectures import build
-from repcompare.augmentation import to_float
-from repcompare.models import folded, load_model, untrained
-from repcompare.storage import MismatchError
+from repcompare.networks.augmentation import to_float
+from repcompare.networks.models import folded, load_model, untrained
+from repcompare.storage.files import MismatchError
 
 SMALL = {
     "densenet": {"blocks": [2, 2], "growth_rate": 4},

@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import t as student
 from unit.simulated_studies import transfer_study, within_monte_carlo_error
 
-from repcompare.mrqap import PairDesign, mantel, mrqap, permuted_products
-from repcompare.node_permutations import of_architectures, of_models, of_seeds
-from repcompare.transfer_tests import ranks
+from repcompare.findings.transfer import ranks
+from repcompare.statistics.mrqap import PairDesign, mantel, mrqap, permuted_products
+from repcompare.statistics.permutations import of_architectures, of_models, of_seeds
 
 STUDIES = 600
 

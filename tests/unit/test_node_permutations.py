@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from repcompare.node_permutations import (
+from repcompare.statistics.permutations import (
     groupings,
     of_architectures,
     of_models,

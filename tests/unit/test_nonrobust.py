@@ -7,10 +7,10 @@ import torch
 from unit.small_study import TRAINING
 
 from repcompare.architectures import build
-from repcompare.inference import logits_of
-from repcompare.models import folded
-from repcompare.nonrobust import write_nonrobust
-from repcompare.training import accuracy, train
+from repcompare.networks.inference import logits_of
+from repcompare.networks.models import folded
+from repcompare.networks.training import accuracy, train
+from repcompare.stages.make_nonrobust import write_nonrobust
 
 SECTION = {"norm": "l2", "epsilon": "1.5", "steps": 10, "step_size": 2.5}
 

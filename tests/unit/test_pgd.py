@@ -9,10 +9,10 @@ import torch
 from torch.nn.functional import cross_entropy
 from unit.small_study import L2, LINF, SEARCH
 
-from repcompare.augmentation import to_float
-from repcompare.input_diversity import draw_diversity
-from repcompare.pgd import OBJECTIVES, attack_objective, pgd
-from repcompare.threat_models import BALLS, L2Ball, LinfBall
+from repcompare.attacks.balls import BALLS, L2Ball, LinfBall
+from repcompare.attacks.input_diversity import draw_diversity
+from repcompare.attacks.pgd import OBJECTIVES, attack_objective, pgd
+from repcompare.networks.augmentation import to_float
 
 SHAPE = (1, 6, 6)
 

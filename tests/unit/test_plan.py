@@ -5,12 +5,11 @@ import pytest
 import torch
 from unit.study_configs import config
 
-from repcompare import attacks, pgd, workload
 from repcompare.architectures import build
-from repcompare.blocks import ordered_pairs, unordered_pairs
-from repcompare.config import blocks, seeds, validate
-from repcompare.jobs import Job, read_jobs, read_seconds
-from repcompare.plan import (
+from repcompare.attacks import craft as attacks
+from repcompare.attacks import pgd
+from repcompare.planning import workload
+from repcompare.planning.estimate import (
     HERE,
     LAST,
     PROBE,
@@ -22,7 +21,10 @@ from repcompare.plan import (
     needs_timing,
     table,
 )
-from repcompare.workload import Numbers, Passes
+from repcompare.planning.jobs import Job, read_jobs, read_seconds
+from repcompare.planning.workload import Numbers, Passes
+from repcompare.study.blocks import ordered_pairs, unordered_pairs
+from repcompare.study.config import blocks, seeds, validate
 
 SUMMARY = """output_file\tdate\trule\tlog-file(s)\tstatus\tplan
 results/s/models/18/seed2/weights.safetensors\t-\ttrain\t-\tmissing\tupdate pending

@@ -10,10 +10,13 @@ import pytest
 import torch
 from unit.small_study import CPU, SEARCH, TRAINING
 
-from repcompare import datasets, geometry, maps
-from repcompare.attacks import TARGETS, targets
-from repcompare.consistency import DATA_SETS
-from repcompare.devices import (
+from repcompare.attacks.balls import BALLS, parse_ball
+from repcompare.attacks.craft import TARGETS, targets
+from repcompare.attacks.pgd import OBJECTIVES, attack_objective
+from repcompare.data import loaders as datasets
+from repcompare.geometry import similarity as geometry
+from repcompare.maps import families as maps
+from repcompare.networks.devices import (
     AUTOCAST,
     DEVICES,
     PRECISIONS,
@@ -21,12 +24,13 @@ from repcompare.devices import (
     resolve_device,
     resolve_precision,
 )
-from repcompare.pgd import OBJECTIVES, attack_objective
-from repcompare.threat_models import BALLS, parse_ball
-from repcompare.training import SCHEDULES, train
-from repcompare.transfer_rates import DENOMINATORS, rates
+from repcompare.networks.training import SCHEDULES, train
+from repcompare.study.consistency import DATA_SETS
+from repcompare.transfer.rates import DENOMINATORS, rates
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "config" / "schema.json").read_text())
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "config" / "schema.json").read_text(encoding="utf-8")
+)
 NETWORK = torch.nn.Linear(1, 2)
 
 

@@ -10,9 +10,10 @@ import pytest
 from unit.synthetic_tables import findings, tables
 from unit.test_figures import FIGURES
 
-from repcompare import report, report_verdicts
-from repcompare.plot_style import save
-from repcompare.verdicts import RULES
+from repcompare.figures.style import save
+from repcompare.findings.verdicts import RULES
+from repcompare.report import page as report
+from repcompare.report import verdicts as report_verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "report" / "template.html.j2"

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from unit.synthetic_tables import tables
 
-from repcompare import report_tables
-from repcompare.findings import Attack
-from repcompare.report_tables import Column
+from repcompare.findings.descriptive import Attack
+from repcompare.report import tables as report_tables
+from repcompare.report.tables import Column
 
 
 @pytest.fixture

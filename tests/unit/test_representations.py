@@ -13,9 +13,15 @@ from unit.synthetic_representations import (
     related,
 )
 
-from repcompare.geometry import MEASURES, Task, convergence
-from repcompare.pairs import Pair
-from repcompare.representations import GROUPS, Representation, by_group, evenly_spaced, mean_ranks
+from repcompare.geometry.similarity import MEASURES, Task, convergence
+from repcompare.representations.pair import Pair
+from repcompare.representations.representation import (
+    GROUPS,
+    Representation,
+    by_group,
+    evenly_spaced,
+    mean_ranks,
+)
 
 EVERYTHING = np.ones(GROUPS, bool)
 KEPT = {

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from unit.simulated_studies import geometry_study, within_monte_carlo_error
 
-from repcompare.node_permutations import of_models
-from repcompare.self_similarity import architecture_differences, interaction_differences
+from repcompare.statistics.permutations import of_models
+from repcompare.statistics.self_similarity import architecture_differences, interaction_differences
 
 STUDIES = 400
 

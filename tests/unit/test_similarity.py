@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repcompare.similarity import at_representation, ordered_pairs_of, similarities, undirected
+from repcompare.tables.geometry import at_representation, ordered_pairs_of, similarities, undirected
 
 COLUMNS = ["model_a", "model_b", "layer_a", "layer_b", "measure", "value"]
 

@@ -10,11 +10,8 @@ from scipy import stats
 from sklearn.metrics import r2_score
 from unit.synthetic_maps import fitted, related
 
-from repcompare.factorisation import cross_covariance, moments
-from repcompare.maps import FAMILIES, AffineMap
-from repcompare.pairs import Pair
-from repcompare.representations import GROUPS, Representation
-from repcompare.stitching import (
+from repcompare.maps.families import FAMILIES, AffineMap
+from repcompare.maps.scores import (
     MapScores,
     PairMoments,
     TargetClassifier,
@@ -23,6 +20,9 @@ from repcompare.stitching import (
     score_map,
     stitched_predictions,
 )
+from repcompare.representations.moments import cross_covariance, moments
+from repcompare.representations.pair import Pair
+from repcompare.representations.representation import GROUPS, Representation
 
 ALL = list(FAMILIES)
 every_family = pytest.mark.parametrize("family", ALL)

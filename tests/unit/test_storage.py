@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from repcompare.storage import (
+from repcompare.storage.files import (
     MismatchError,
     content_digest,
     new_hdf5,

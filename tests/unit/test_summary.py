@@ -11,15 +11,16 @@ import pytest
 import summarise
 from unit.small_study import ATTACKS, LAYERS, SEARCH, block_files
 
-from repcompare import attack_tables, summary
-from repcompare.blocks import ordered_pairs
-from repcompare.compare import Outputs, compare_block
-from repcompare.compare_features import compare_features
-from repcompare.description import describe_model
-from repcompare.storage import MismatchError
-from repcompare.tables import read_table, write_parts, write_table
-from repcompare.transfer import evaluate_transfer
-from repcompare.transfer_rates import DENOMINATORS
+from repcompare.stages.compare import Outputs, compare_block
+from repcompare.stages.compare_features import compare_features
+from repcompare.stages.describe import describe_model
+from repcompare.stages.evaluate_transfer import evaluate_transfer
+from repcompare.storage.files import MismatchError
+from repcompare.storage.tables import read_table, write_parts, write_table
+from repcompare.study.blocks import ordered_pairs
+from repcompare.tables import attacks as attack_tables
+from repcompare.tables import summary
+from repcompare.transfer.rates import DENOMINATORS
 
 BLOCKS = [["resnet/seed0", "resnet/seed1"], ["resnet/seed0", "resnet/seed1", "vgg/seed0"]]
 FAMILIES = ["least_squares", "ridge"]

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repcompare.threat_models import BALLS, LinfBall, parse_ball
+from repcompare.attacks.balls import BALLS, LinfBall, parse_ball
 
 SHAPE = (3, 6, 6)
 SIZE = math.prod(SHAPE)

@@ -8,8 +8,8 @@ import torch
 from unit.small_study import TRAINING
 
 from repcompare.architectures import build
-from repcompare.augmentation import Augmentation, to_float
-from repcompare.training import SCHEDULES, TrainingError, accuracy, train
+from repcompare.networks.augmentation import Augmentation, to_float
+from repcompare.networks.training import SCHEDULES, TrainingError, accuracy, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

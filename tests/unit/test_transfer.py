@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from repcompare.augmentation import to_float
-from repcompare.blocks import ordered_pairs, unordered_pairs
-from repcompare.inference import margins
-from repcompare.storage import MismatchError
-from repcompare.transfer import evaluate_transfer
-from repcompare.transfer_rates import DENOMINATORS, PairAnswers, rates
+from repcompare.networks.augmentation import to_float
+from repcompare.networks.inference import margins
+from repcompare.stages.evaluate_transfer import evaluate_transfer
+from repcompare.storage.files import MismatchError
+from repcompare.study.blocks import ordered_pairs, unordered_pairs
+from repcompare.transfer.rates import DENOMINATORS, PairAnswers, rates
 
 
 def evaluate(path, study, names, adversarial=None):

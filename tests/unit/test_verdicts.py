@@ -7,17 +7,18 @@ from unit.simulated_studies import geometry_study
 from unit.synthetic_tables import NAMES, findings, tables
 from unit.test_figures import FIGURES
 
-from repcompare import study_tests, verdicts
-from repcompare.finding_rows import Resampling, Row
-from repcompare.geometry_tests import (
+from repcompare.findings import table as study_tests
+from repcompare.findings import verdicts
+from repcompare.findings.model_matrices import Models, alone, by_measure
+from repcompare.findings.retraining import (
     accuracy_adjusted,
     geometry_rows,
     matched_widths,
     spread_of_pairs,
 )
-from repcompare.pair_matrices import Models, alone, by_measure
-from repcompare.storage import write_csv
-from repcompare.tables import read_table, write_table
+from repcompare.findings.rows import Resampling, Row
+from repcompare.storage.files import write_csv
+from repcompare.storage.tables import read_table, write_table
 
 MANY = {"permutations": 999, "bootstraps": 200}
 MODELS = [f"{name}/seed{seed}" for name in NAMES for seed in range(3)]

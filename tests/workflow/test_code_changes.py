@@ -37,29 +37,29 @@ def test_another_locale_reruns_nothing(study):
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        ("storage", ["prepare_data"]),
-        ("datasets", ["prepare_data"]),
-        ("training", ["train"]),
-        ("threat_models", ["attack", "extract_features"]),
-        ("pgd", ["attack", "extract_features", "compare_features"]),
-        ("inversion", ["extract_features", "compare_features"]),
-        ("feature_measures", ["compare_features", "draw_figures", "summarise", "write_report"]),
-        ("feature_figures", ["draw_figures"]),
-        ("feature_gallery", ["draw_gallery"]),
-        ("adversarial_training", []),
-        ("geometry", ["compare", "compare_features", "draw_gallery"]),
-        ("maps", ["compare", "describe", "compare_features", "draw_gallery"]),
-        ("description", ["describe"]),
-        ("transfer", ["evaluate_transfer"]),
-        ("blocks", ["compare", "evaluate_transfer", "compare_features"]),
-        ("summary", ["summarise"]),
-        ("mrqap", ["test_findings"]),
-        ("figures", ["draw_figures"]),
-        ("gallery", ["draw_examples", "draw_gallery"]),
-        ("report", ["write_report"]),
-        ("geometry_figures", ["draw_figures"]),
-        ("config", []),
-        ("consistency", []),
+        ("storage/files", ["prepare_data"]),
+        ("data/loaders", ["prepare_data"]),
+        ("networks/training", ["train"]),
+        ("attacks/balls", ["attack", "extract_features"]),
+        ("attacks/pgd", ["attack", "extract_features", "compare_features"]),
+        ("features/inversion", ["extract_features", "compare_features"]),
+        ("features/measures", ["compare_features", "draw_figures", "summarise", "write_report"]),
+        ("figures/features", ["draw_figures"]),
+        ("figures/feature_gallery", ["draw_gallery"]),
+        ("attacks/adversarial_training", []),
+        ("geometry/similarity", ["compare", "compare_features", "draw_gallery"]),
+        ("maps/families", ["compare", "describe", "compare_features", "draw_gallery"]),
+        ("stages/describe", ["describe"]),
+        ("stages/evaluate_transfer", ["evaluate_transfer"]),
+        ("study/blocks", ["compare", "evaluate_transfer", "compare_features"]),
+        ("tables/summary", ["summarise"]),
+        ("statistics/mrqap", ["test_findings"]),
+        ("figures/geometry_against_transfer", ["draw_figures"]),
+        ("figures/adversarial_examples", ["draw_examples", "draw_gallery"]),
+        ("report/page", ["write_report"]),
+        ("figures/geometry", ["draw_figures"]),
+        ("study/config", []),
+        ("study/consistency", []),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -82,7 +82,7 @@ def test_how_attacks_are_coded_is_part_of_the_training_of_a_robust_network_alone
     study.set(architectures__vgg__training={"adversarial": {"epsilon": "8/255"}})
     study.run(*(f"results/tiny/models/vgg/seed{seed}/record.json" for seed in (0, 1)))
     assert not study.due() & jobs("train")
-    study.edit(f"{SCRIPTS}/repcompare/pgd.py", add_statement)
+    study.edit(f"{SCRIPTS}/repcompare/attacks/pgd.py", add_statement)
     assert study.due() & jobs("train") == {"train vgg 0", "train vgg 1"}
 
 

@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
-from repcompare import disk, probe
-from repcompare.config import validate
-from repcompare.jobs import read_jobs
+from repcompare.planning import disk
+from repcompare.planning import timing as probe
+from repcompare.planning.jobs import read_jobs
+from repcompare.study.config import validate
 
 # Fixed, for a study of several architectures; these are of two.
 DRAWN = {"draw_figures", "draw_examples", "draw_gallery", "write_report"}

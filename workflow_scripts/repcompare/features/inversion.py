@@ -1,0 +1,73 @@
+"""Images that a network represents like given ones, found from other images (Mahendran and Vedaldi 2015)."""
+
+from typing import NamedTuple
+
+import torch
+
+from repcompare.attacks.balls import L2Ball
+from repcompare.attacks.pgd import Objective, Search, pgd
+from repcompare.networks.models import folded
+
+# Of directions, as in `Search`: it leaves three quarters of the distance that plain steps leave.
+MOMENTUM = 0.75
+
+
+class Representing(torch.nn.Module):
+    """A classifier's way from images to its representation, as a network of its own."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        """Share the classifier's weights."""
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Representations (N, d) of images (N, C, H, W)."""
+        return self.network.represent(images)
+
+
+class Inversions(NamedTuple):
+    """Inverted images float32 (N, C, H, W) in [0, 1] and the relative distance that is left (N,)."""
+
+    images: torch.Tensor
+    residuals: torch.Tensor
+
+
+def representing(network: torch.nn.Module) -> torch.nn.Module:
+    """`network` up to its representation, batch normalisation folded into convolutions."""
+    return folded(Representing(network))
+
+
+def relative_distance(found: torch.Tensor, aimed: torch.Tensor) -> torch.Tensor:
+    """‖m(x′) − m(x)‖ / ‖m(x)‖ of representations (N, d), shape (N,)."""
+    return (found - aimed).norm(dim=1) / aimed.norm(dim=1).clamp_min(torch.finfo(aimed.dtype).tiny)
+
+
+def invert(
+    network: torch.nn.Module,
+    aimed: torch.Tensor,
+    starts: torch.Tensor,
+    steps: int,
+    step_size: float,
+    precision: str,
+) -> Inversions:
+    """Images x′ whose representations are near `aimed`, each found from its start.
+
+    Normalised gradient descent with momentum on the relative distance, the steps shortening to
+    nothing; there is no bound but that of the pixels.
+
+    Args:
+        network: from `representing`, to representations (N, d).
+        aimed: float32 (N, d), m(x).
+        starts: float32 (N, C, H, W) in [0, 1].
+        steps: gradient steps.
+        step_size: the first step is this multiple of the furthest distance of two images / steps.
+        precision: of the network in the search; distances that are returned are in float32.
+    """
+    search = Search(steps, step_size, random_start=False, momentum=MOMENTUM)
+    objective = Objective(
+        network, starts, lambda found: -relative_distance(found, aimed), precision
+    )
+    whole = L2Ball(L2Ball.diameter(starts.shape[1:]))
+    images = starts + pgd(objective, None, whole, search, shortening=True).perturbation
+    with torch.inference_mode():
+        return Inversions(images, relative_distance(network(images), aimed))

@@ -1,0 +1,171 @@
+"""Adversarial examples as images."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from repcompare.figures.style import DIVERGING, NORMS, SAME, explanation, styled
+from repcompare.findings.descriptive import Attack
+from repcompare.storage.files import MismatchError
+
+# Inches: the side of an image, between images, of the label above it, of the headings, the border.
+TILE, GAP, LABEL, HEADING, MARGIN = 0.78, 0.06, 0.19, 0.48, 0.08
+TILE_TITLE = {"fontsize": 6.5, "fontweight": "normal", "loc": "center", "pad": 2.5}
+
+
+class Examples(NamedTuple):
+    """One model's adversarial images, uint8 (n, C, H, W), and its predictions on them, int (n,)."""
+
+    images: np.ndarray
+    predictions: np.ndarray
+
+
+def read_examples(
+    paths: Sequence[str | Path], attack: Attack | None, count: int
+) -> tuple[np.ndarray, np.ndarray, dict[str, Examples]]:
+    """Clean images uint8 (n, C, H, W), labels int (n,), and each model's examples of them.
+
+    The first `count` images that every model classifies correctly; none of them without an
+    attack. `paths`: the models' adversarial.h5.
+
+    Raises:
+        MismatchError: the files do not hold the same images.
+    """
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(h5py.File(path)) for path in paths]
+        labels, chosen = first_correct(files, "clean_prediction", count if attack else 0)
+        examples = {}
+        for file in files:
+            for group in file["attacks"].values() if attack else ():
+                kind = group.attrs["attack"], group.attrs["norm"]
+                if kind == ("pgd", attack.norm) and np.isclose(
+                    group.attrs["epsilon"], attack.epsilon
+                ):
+                    examples[str(file.attrs["model"])] = Examples(
+                        group["images"][chosen], group["prediction"][chosen]
+                    )
+        return files[0]["clean"][chosen], labels[chosen], examples
+
+
+def first_correct(
+    files: Sequence[h5py.File], prediction: str, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """All labels (n,), and the places of the first `count` images that every model gets right.
+
+    `prediction`: the name of each model's answers in its file.
+
+    Raises:
+        MismatchError: the files do not hold the same images.
+    """
+    for file in files[1:]:
+        if not np.array_equal(file["ids"], files[0]["ids"]):
+            raise MismatchError(f"{file.filename} and {files[0].filename} hold other images")
+    labels = files[0]["labels"][:]
+    correct = np.all([file[prediction][:] == labels for file in files], axis=0)
+    return labels, np.flatnonzero(correct)[:count]
+
+
+@styled
+def adversarial_examples(
+    clean: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    examples: Mapping[str, Examples],
+    attack: Attack | None,
+) -> Figure:
+    """Clean images, and for each model the adversarial image and the magnified perturbation.
+
+    Args:
+        clean: uint8 (n, C, H, W) with C = 1 or 3; one row of the figure each.
+        labels: int (n,), the true classes, as positions in `class_names`.
+        examples: by model name, over the same images in the same order; two columns each, so
+            about five models fill a page's width.
+
+    Raises:
+        ValueError: a model's images have another shape than the clean ones.
+    """
+    for model, (images, _) in examples.items():
+        if images.shape != clean.shape:
+            raise ValueError(
+                f"{model} has images {images.shape} but the clean ones are {clean.shape}"
+            )
+    if attack is None or not len(clean) or not examples:
+        return explanation("no adversarial examples: none were asked for, or there is one model")
+    figure, grid = tiles(len(clean), 1 + 2 * len(examples))
+    for row, axes in enumerate(grid[:, 0]):
+        show(axes, clean[row])
+        axes.set_title(class_names[labels[row]], **TILE_TITLE)
+    head(grid[0, 0], "clean", 0.5)
+    changes = {model: images.astype(float) - clean for model, (images, _) in examples.items()}
+    largest = max(np.abs(change).max() for change in changes.values()) or 1.0
+    for place, (model, (images, predictions)) in enumerate(examples.items()):
+        pair = grid[:, 1 + 2 * place : 3 + 2 * place]
+        head(pair[0, 0], model, 1 + GAP / TILE / 2)
+        for row, (seen, change) in enumerate(pair):
+            fooled = predictions[row] != labels[row]
+            show(seen, images[row])
+            seen.set_title(class_names[predictions[row]], **TILE_TITLE)
+            if fooled:
+                seen.title.set(fontweight="bold", color=SAME)
+            show_change(change, changes[model][row], largest)
+    strength = f"PGD, {NORMS.get(attack.norm, attack.norm)} ε = {attack.epsilon_label}"
+    figure.suptitle(
+        f"Adversarial examples ({strength}; largest change ±{largest:.0f} of 255 grey levels)",
+        x=0.01,
+        ha="left",
+        fontsize=9.5,
+        fontweight="bold",
+    )
+    return figure
+
+
+def tiles(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
+    """A figure of square axes (rows, columns), exactly `TILE` inches each, under a heading."""
+    width = columns * (TILE + GAP) - GAP + 2 * MARGIN
+    step = TILE + LABEL
+    height = rows * step + HEADING + MARGIN
+    figure = Figure(figsize=(max(width, 5.5), height))
+    across, down = figure.get_size_inches()
+    grid = np.empty((rows, columns), dtype=object)
+    for row in range(rows):
+        for column in range(columns):
+            left, bottom = MARGIN + column * (TILE + GAP), MARGIN + (rows - 1 - row) * step
+            place = (left / across, bottom / down, TILE / across, TILE / down)
+            grid[row, column] = figure.add_axes(place)
+    return figure, grid
+
+
+def head(axes: Axes, text: str, middle: float) -> None:
+    """A column's heading above the first row, centred at `middle` tiles from the left."""
+    axes.text(
+        middle, 1 + LABEL / TILE + 0.06, text, transform=axes.transAxes, ha="center", va="bottom",
+        fontsize=7.5,
+    )  # fmt: skip
+
+
+def show(axes: Axes, image: np.ndarray) -> None:
+    """One uint8 image (C, H, W), its pixels unblurred."""
+    pixels = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_axis_off()
+
+
+def show_change(axes: Axes, change: np.ndarray, largest: float) -> None:
+    """One perturbation (C, H, W) in grey levels, scaled so that ±`largest` is at the extremes.
+
+    One channel: orange darkens and purple brightens. Three: each around mid-grey.
+    """
+    if len(change) == 1:
+        # The outer ends of the colour map are too dark to be told apart.
+        reach = 1.4 * largest
+        axes.imshow(change[0], cmap=DIVERGING, vmin=-reach, vmax=reach, interpolation="nearest")
+    else:
+        pixels = 0.5 + np.moveaxis(change, 0, -1) / (2 * largest)
+        axes.imshow(pixels, interpolation="nearest")
+    axes.set_axis_off()

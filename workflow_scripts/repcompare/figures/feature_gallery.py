@@ -1,0 +1,101 @@
+"""A gallery of input features: images, each network's gradients, and its inversions of them."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from matplotlib.figure import Figure
+
+from repcompare.figures.adversarial_examples import (
+    GAP,
+    TILE,
+    TILE_TITLE,
+    first_correct,
+    head,
+    show,
+    show_change,
+    tiles,
+)
+from repcompare.figures.style import explanation, styled
+
+START = "noise"
+
+
+class Features(NamedTuple):
+    """Of one model: gradients and inversions float (n, C, H, W), residuals (n,)."""
+
+    gradients: np.ndarray
+    inversions: np.ndarray
+    residuals: np.ndarray
+
+
+def read_features(
+    paths: Sequence[str | Path], count: int
+) -> tuple[np.ndarray, np.ndarray, dict[str, Features]]:
+    """Clean images float (n, C, H, W), labels (n,), and each model's features of them.
+
+    The first `count` images that every model classifies correctly. `paths`: the models'
+    features.h5.
+
+    Raises:
+        MismatchError: the files do not hold the same images.
+    """
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(h5py.File(path)) for path in paths]
+        labels, chosen = first_correct(files, "prediction", count)
+        features = {
+            str(file.attrs["model"]): Features(
+                file["gradient"][chosen],
+                file[f"inversion/{START}/images"][chosen],
+                file[f"inversion/{START}/residual"][chosen],
+            )
+            for file in files
+        }
+        return files[0]["clean"][chosen], labels[chosen], features
+
+
+@styled
+def feature_gallery(
+    clean: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    features: Mapping[str, Features],
+) -> Figure:
+    """One row an image: the image, then each model's margin gradient and its inversion from noise.
+
+    Args:
+        clean: float (n, C, H, W) in [0, 1] with C = 1 or 3.
+        labels: int (n,), as positions in `class_names`.
+        features: by model name, over the same images in the same order.
+    """
+    if not len(clean):
+        return explanation("no images: none were asked for, or none is classified correctly")
+    figure, grid = tiles(len(clean), 1 + 2 * len(features))
+    for row, axes in enumerate(grid[:, 0]):
+        show(axes, in_bytes(clean[row]))
+        axes.set_title(class_names[labels[row]], **TILE_TITLE)
+    head(grid[0, 0], "image", 0.5)
+    for place, (model, (gradients, inversions, residuals)) in enumerate(features.items()):
+        pair = grid[:, 1 + 2 * place : 3 + 2 * place]
+        head(pair[0, 0], model, 1 + GAP / TILE / 2)
+        for row, (gradient, inversion) in enumerate(pair):
+            # Each by its own largest: the length of a gradient says how confident the network is.
+            show_change(gradient, gradients[row], np.abs(gradients[row]).max() or 1.0)
+            show(inversion, in_bytes(inversions[row]))
+            inversion.set_title(f"{100 * residuals[row]:.1f} %", **TILE_TITLE)
+    figure.suptitle(
+        "Margin gradients, and inversions from noise (distance of representations left)",
+        x=0.01,
+        ha="left",
+        fontsize=9.5,
+        fontweight="bold",
+    )
+    return figure
+
+
+def in_bytes(image: np.ndarray) -> np.ndarray:
+    """An image in [0, 1] as uint8."""
+    return np.rint(255 * image).astype(np.uint8)

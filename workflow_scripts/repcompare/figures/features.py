@@ -1,0 +1,112 @@
+"""Figures of learned input features other than heatmaps: the study's tables in, a matplotlib figure out."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from repcompare.features.measures import MEASURES
+from repcompare.figures.geometry_against_transfer import print_number, scatter_kinds
+from repcompare.figures.panels import (
+    kind_keys,
+    legend_below,
+    mark_mean,
+    mean_tick,
+    missing_kinds,
+    name_rows,
+    panel_grid,
+    title_figure,
+)
+from repcompare.figures.style import (
+    CROSS,
+    KINDS,
+    NOISE,
+    SAME,
+    explain,
+    explanation,
+    few_ticks,
+    jitter,
+    styled,
+)
+from repcompare.figures.style import MEASURES as GEOMETRY
+from repcompare.findings.descriptive import rank_correlation, reference_attack
+from repcompare.tables.features import at_reference, undirected
+from repcompare.tables.matrices import preferred
+
+PANELS_PER_ROW = 3
+
+
+@styled
+def features_by_kind(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
+    """Each measure of pairs of one architecture, architecture by architecture, and of all others.
+
+    `features` is features.csv and `transfer` transfer.csv; conditions as in
+    `matrices.feature_similarity`; the grey line is the mean null.
+    """
+    table = undirected(at_reference(features, reference_attack(transfer))).dropna(subset="value")
+    measures = [name for name in MEASURES if (table["measure"] == name).any()]
+    if not measures:
+        return explanation("no pair of models has input features in common")
+    same = table["architecture_a"] == table["architecture_b"]
+    names = sorted(table.loc[same, "architecture_a"].unique())
+    rows = [*names, "different"] if (~same).any() else names
+    figure, panels = panel_grid(len(measures), PANELS_PER_ROW, (2.7, 0.9 + 0.26 * len(rows)))
+    for axes, measure in zip(panels, measures, strict=True):
+        chosen = table["measure"] == measure
+        for place, name in enumerate(rows):
+            own = same & (table["architecture_a"] == name) if name != "different" else ~same
+            values = table.loc[chosen & own, "value"].to_numpy(float)
+            colour = CROSS if name == "different" else SAME
+            marker = KINDS[name != "different"][2]
+            axes.scatter(
+                values, place + jitter(len(values), 0.4), s=12, color=colour, marker=marker,
+                alpha=0.7, linewidth=0,
+            )  # fmt: skip
+            if len(values):
+                mark_mean(axes, values.mean(), place, 0.3)
+        axes.axvline(table.loc[chosen, "null"].mean(), color=NOISE, linewidth=0.9, linestyle=":")
+        name_rows(axes, rows)
+        axes.set_title(MEASURES[measure])
+        few_ticks(axes, x=4)
+    title_figure(figure, "Input features of pairs of one architecture and of different ones")
+    null = Line2D([], [], color=NOISE, linestyle=":", linewidth=0.9, label="mean null")
+    legend_below(figure, [*kind_keys(same), mean_tick(), null])
+    return figure
+
+
+@styled
+def features_against_geometry(
+    features: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFrame
+) -> Figure:
+    """Each measure of input features against the similarity of geometry, the kind of pair marked.
+
+    `geometry` as `similarity.similarities` reads it: within classes where that was measured, for
+    the class means alone make all networks alike.
+    """
+    table = undirected(at_reference(features, reference_attack(transfer)))
+    measure = preferred(geometry["measure"], "cka_within_class")
+    of_geometry = geometry.loc[geometry["measure"] == measure, ["model_a", "model_b", "value"]]
+    ordered = np.sort(of_geometry[["model_a", "model_b"]].to_numpy(str), axis=1)
+    of_geometry = of_geometry.assign(model_a=ordered[:, 0], model_b=ordered[:, 1])
+    joined = table.merge(of_geometry, on=["model_a", "model_b"], suffixes=("", "_geometry"))
+    joined = joined.dropna(subset=["value", "value_geometry"])
+    measures = [name for name in MEASURES if (joined["measure"] == name).any()]
+    if not measures:
+        return explanation("no pair of models has input features and a geometry")
+    figure, panels = panel_grid(len(measures), PANELS_PER_ROW, (2.5, 2.3))
+    name = GEOMETRY.get(measure, measure)
+    for axes, each in zip(panels, measures, strict=True):
+        pairs = joined[joined["measure"] == each]
+        same = pairs["architecture_a"] == pairs["architecture_b"]
+        axes.set_title(MEASURES[each], pad=14)
+        axes.set_xlabel(name)
+        if len(pairs) < 2:
+            explain(axes, "one pair")
+            continue
+        scatter_kinds(axes, pairs["value_geometry"], pairs["value"], same)
+        spearman = rank_correlation(pairs["value_geometry"], pairs["value"])
+        print_number(axes, "Spearman", spearman)
+    same = joined["architecture_a"] == joined["architecture_b"]
+    title_figure(figure, "Input features against geometry", missing_kinds(same))
+    legend_below(figure, kind_keys(same))
+    return figure

@@ -1,0 +1,91 @@
+"""Figures of the linear maps other than heatmaps."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from repcompare.figures.panels import (
+    kind_keys,
+    legend_below,
+    mark_mean,
+    mean_tick,
+    missing_kinds,
+    name_rows,
+    panel_grid,
+    title_figure,
+)
+from repcompare.figures.style import FAMILIES, KINDS, explanation, few_ticks, jitter, styled
+
+# Maps to the same targets from what was not trained: name and marker of their means.
+CONTROLS = {
+    "untrained": ("from the untrained network, mean", "^"),
+    "pixels": ("from the pixels, mean", "s"),
+}
+
+
+@styled
+def maps_by_family(maps: pd.DataFrame, controls: pd.DataFrame) -> Figure:
+    """Held-out R² and recovered accuracy of every map, by family, beside those of the controls.
+
+    `maps` is maps.csv and `controls` controls.csv: maps from the untrained network and from pixels.
+    The dashed mark is the floor of R², what a map fitted to unrelated representations of these
+    sizes reaches on its own fit split; chance is 0 and the target's own accuracy 100 % on the
+    scale of recovered accuracy.
+    """
+    families = list(maps["family"].unique())
+    table = maps[maps["source"] != maps["target"]]
+    if table.empty:
+        return explanation("no linear maps: there is no pair of models")
+    same = table["source_architecture"] == table["target_architecture"]
+    figure, panels = panel_grid(2, 2, (3.4, 1.1 + 0.5 * len(families)))
+    scores = (("r2_test", 1, "held-out R²"), ("recovered_accuracy", 100, "recovered accuracy (%)"))
+    for axes, (score, scale, label) in zip(panels, scores, strict=True):
+        for row, family in enumerate(families):
+            for kind in (False, True):
+                values = scale * table.loc[(table["family"] == family) & (same == kind), score]
+                draw_scores(axes, values.dropna().to_numpy(float), row, kind)
+            for control, (_, marker) in CONTROLS.items():
+                chosen = (controls["family"] == family) & (controls["control"] == control)
+                mean = scale * controls.loc[chosen, score].mean()
+                axes.plot(mean, row, marker, color="black", markersize=5.5, mfc="white", zorder=5)
+        name_rows(axes, [FAMILIES.get(family, family) for family in families])
+        axes.set(xlabel=label, title=label[0].upper() + label[1:].removesuffix(" (%)"))
+        few_ticks(axes, x=5)
+        bound_below(axes, scale * table[score], -scale)
+    panels[0].set_xlim(left=min(0.0, panels[0].get_xlim()[0]))
+    for row, family in enumerate(families):
+        floor = table.loc[table["family"] == family, "r2_floor"].mean()
+        panels[0].vlines(floor, row - 0.45, row + 0.45, color="black", linestyle="--", lw=0.9)
+    panels[1].axvline(100, color="#999999", linewidth=0.8, zorder=0)
+    floor_key = Line2D([], [], color="black", linestyle="--", linewidth=0.9, label="floor of R²")
+    title_figure(figure, "Linear maps by family", missing_kinds(same))
+    control_keys = [
+        Line2D([], [], color="black", marker=marker, mfc="white", linestyle="", label=label)
+        for label, marker in CONTROLS.values()
+    ]
+    legend_below(figure, [*kind_keys(same), mean_tick(), floor_key, *control_keys], columns=3)
+    return figure
+
+
+def draw_scores(axes: Axes, values: np.ndarray, row: int, same: bool) -> None:
+    """One lane of one family: points and their mean."""
+    if not values.size:
+        return
+    _, colour, marker = KINDS[same]
+    centre = row + (-0.22 if same else 0.2)
+    axes.scatter(
+        values, centre + jitter(len(values), 0.28), s=9, color=colour, marker=marker, linewidth=0,
+        alpha=0.6 if len(values) < 200 else 0.25,
+    )  # fmt: skip
+    mark_mean(axes, values.mean(), centre, 0.18)
+
+
+def bound_below(axes: Axes, values: pd.Series, limit: float) -> None:
+    """Cut the axis at `limit` (a failed map has R² of −10⁶) and say how many points lie beyond."""
+    beyond = int((values < limit).sum())
+    if beyond:
+        axes.set_xlim(left=limit)
+        text = f"◂ {beyond} beyond"
+        axes.text(0.01, 0.02, text, transform=axes.transAxes, fontsize=7, color="#555555")

@@ -1,0 +1,156 @@
+"""What every figure shares: type, colours, names, explanations of empty panels, and saving."""
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import Collection, QuadMesh
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from repcompare.geometry import similarity as geometry
+from repcompare.maps import families as maps
+from repcompare.storage.files import replacing
+
+# Okabe & Ito (2008): told apart in every common form of colour blindness. Shapes repeat the
+# distinction for print in grey.
+SAME, CROSS, WHITE_BOX, NOISE = "#D55E00", "#0072B2", "#222222", "#7A7A7A"
+KINDS = {True: ("same architecture", SAME, "D"), False: ("different architectures", CROSS, "o")}
+# Their palette without yellow, which is too light for a name on white.
+QUALITATIVE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222")
+UNDEFINED = "#DCDCDC"
+SEQUENTIAL, DIVERGING = "viridis", "PuOr"
+
+# Above this many, a figure's marks are images in it: an SVG of 10⁵ paths stalls a browser.
+VECTOR_MARKS = 10_000
+
+MEASURES = {measure.id: measure.label for measure in geometry.MEASURES.values()}
+FAMILIES = {name: name.replace("_", " ") for name in maps.FAMILIES}
+NORMS = {"linf": "L∞", "l2": "L2"}
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    # Outlines, because the reader's machine may lack the font and would then shift every label.
+    "svg.fonttype": "path",
+}
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Draw under this package's style, whatever the caller's settings are."""
+
+    @functools.wraps(draw)
+    def draw_styled(*args, **kwargs) -> Figure:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(STYLE)
+            return draw(*args, **kwargs)
+
+    return draw_styled
+
+
+def save(figure: Figure, svg: str | os.PathLike, png: str | os.PathLike) -> None:
+    """Write `figure` as SVG and as PNG (200 dpi), byte for byte the same for the same figure."""
+    marks = [artist for axes in figure.axes for artist in (*axes.collections, *axes.lines)]
+    if sum(map(count_marks, marks)) > VECTOR_MARKS:
+        for artist in marks:
+            artist.set_rasterized(True)
+    # The salt seeds the identifiers of clip paths, which are random otherwise.
+    settings = STYLE | {"svg.hashsalt": Path(svg).stem}
+    box = {"bbox_inches": "tight", "pad_inches": 0.05}
+    with matplotlib.rc_context(settings):
+        with replacing(svg) as path:
+            metadata = {"Date": None, "Creator": None}
+            figure.savefig(path, format="svg", dpi=200, metadata=metadata, **box)
+        with replacing(png) as path:
+            figure.savefig(path, format="png", dpi=200, metadata={"Software": None}, **box)
+
+
+def count_marks(artist: Collection | Line2D) -> int:
+    """How many elements an SVG needs for `artist`, about."""
+    if isinstance(artist, Line2D):
+        return len(artist.get_xdata()) if artist.get_marker() not in ("", "None", None) else 1
+    if isinstance(artist, QuadMesh):
+        return artist.get_array().size
+    return max(len(artist.get_offsets()), len(artist.get_paths()))
+
+
+@styled
+def explanation(text: str) -> Figure:
+    """A small figure that only says why there is nothing to show."""
+    figure = Figure(figsize=(4.5, 1.4), layout="constrained")
+    explain(figure.subplots(), text)
+    return figure
+
+
+def explain(axes: Axes, text: str) -> None:
+    """Replace the content of `axes` by `text`."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.grid(False)
+    axes.text(
+        0.5,
+        0.5,
+        text,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color="#666666",
+        wrap=True,
+    )
+
+
+def architecture_of(model: str) -> str:
+    """The architecture in a model's name: `resnext29/seed2` → `resnext29`."""
+    return model.rsplit("/", 1)[0]
+
+
+def ordered_models(models: Iterable[str]) -> list[str]:
+    """The distinct models by architecture (alphabetical), then by seed (numerical)."""
+
+    def key(model: str) -> tuple[str, int, str]:
+        architecture, _, seed = model.rpartition("/")
+        digits = seed.removeprefix("seed")
+        return architecture, int(digits) if digits.isdigit() else 0, seed
+
+    return sorted(set(models), key=key)
+
+
+def ordered_norms(norms: Iterable[str]) -> list[str]:
+    """The distinct norms, those this package names first and in its order."""
+    known = list(NORMS)
+    return sorted(set(norms), key=lambda norm: (known.index(norm) if norm in known else 99, norm))
+
+
+def jitter(count: int, width: float) -> np.ndarray:
+    """`count` offsets within ±`width`/2 that look scattered and are always the same."""
+    return ((np.arange(count) * 0.6180339887) % 1 - 0.5) * width
+
+
+def few_ticks(axes: Axes, x: int | None = None, y: int | None = None) -> None:
+    """At most so many intervals between ticks on the axes named, so that labels never touch."""
+    if x:
+        axes.xaxis.set_major_locator(MaxNLocator(x))
+    if y:
+        axes.yaxis.set_major_locator(MaxNLocator(y))

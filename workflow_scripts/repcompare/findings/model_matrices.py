@@ -1,0 +1,122 @@
+"""The study's tables as matrices of pairs of models, all in one order of the models."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from repcompare.findings.descriptive import Attack, rates_at
+from repcompare.geometry.replicates import CONFIDENCE
+from repcompare.representations.representation import GROUPS
+from repcompare.transfer.rates import PRIMARY
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """The models of a study in the order of every matrix, with what is known of each.
+
+    `architecture` (M,) counts `architectures` from 0; `accuracy` (on the test images) and `width`
+    (of the representation) are (M,).
+    """
+
+    names: list[str]
+    architectures: list[str]
+    architecture: np.ndarray
+    accuracy: np.ndarray
+    width: np.ndarray
+
+    @classmethod
+    def of(cls, models: pd.DataFrame) -> "Models":
+        """From models.csv, by architecture and seed."""
+        table = models.sort_values(["architecture", "seed"])
+        place, names = pd.factorize(table["architecture"])
+        return cls(
+            list(table["model"]),
+            list(names),
+            place,
+            table["test_accuracy"].to_numpy(float),
+            table["representation_width"].to_numpy(float),
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def seeds(self) -> np.ndarray:
+        """The number of models of each architecture."""
+        return np.bincount(self.architecture, minlength=len(self.architectures))
+
+    @cached_property
+    def same(self) -> np.ndarray:
+        """Bool (M, M): pairs of one architecture, each model with itself too."""
+        return self.architecture[:, None] == self.architecture
+
+    def without(self, dropped: np.ndarray) -> "Models":
+        """The models for which `dropped` (M,) is false."""
+        kept = np.flatnonzero(~dropped)
+        place, values = pd.factorize(self.architecture[kept])
+        return Models(
+            [self.names[model] for model in kept],
+            [self.architectures[value] for value in values],
+            place,
+            self.accuracy[kept],
+            self.width[kept],
+        )
+
+    def matrix(self, table: pd.DataFrame, value: str) -> np.ndarray:
+        """(M, M) from a table of ordered pairs, `source` and `target`; NaN where it has no row."""
+        places = {name: place for place, name in enumerate(self.names)}
+        rows, columns = (table[end].map(places).to_numpy(float) for end in ("source", "target"))
+        known = np.isfinite(rows) & np.isfinite(columns)
+        matrix = np.full((len(self), len(self)), np.nan)
+        chosen = rows[known].astype(int), columns[known].astype(int)
+        matrix[chosen] = table[value].to_numpy(float)[known]
+        return matrix
+
+    def symmetric(self, table: pd.DataFrame, value: str) -> np.ndarray:
+        """(M, M) from a table of unordered pairs, `model_a` and `model_b`."""
+        there = table.rename(columns={"model_a": "source", "model_b": "target"})
+        back = table.rename(columns={"model_b": "source", "model_a": "target"})
+        columns = ["source", "target", value]
+        return self.matrix(pd.concat([there[columns], back[columns]]), value)
+
+    def differences(self, values: np.ndarray) -> np.ndarray:
+        """(M, M): how far apart two models are in `values` (M,)."""
+        return np.abs(values[:, None] - values)
+
+
+def pair_logits(models: Models, transfer: pd.DataFrame, attack: Attack) -> np.ndarray:
+    """(M, M): the empirical logit of the primary rate of transfer at one strength."""
+    table = rates_at(transfer, attack, PRIMARY).dropna(subset="fooled")
+    return models.matrix(
+        table.assign(logit=empirical_logit(table["n"] * table["fooled"], table["n"])), "logit"
+    )
+
+
+def empirical_logit(count: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """log((k + ½) / (n − k + ½)) of k of n, finite at 0 and n (Cox 1970)."""
+    return np.log((count + 0.5) / (n - count + 0.5))
+
+
+def standard_errors(table: pd.DataFrame, low: str = "low", high: str = "high") -> pd.Series:
+    """The standard errors behind jackknife intervals; 0 where a value has no interval."""
+    half = (table[high] - table[low]) / 2
+    return (half / stdtrit(GROUPS - 1, (1 + CONFIDENCE) / 2)).fillna(0.0)
+
+
+def by_measure(models: Models, geometry: pd.DataFrame) -> Mapping[str, np.ndarray]:
+    """The similarity matrix (M, M) of every measure of `similarity.similarities`."""
+    return {
+        measure: models.symmetric(rows, "value")
+        for measure, rows in geometry.groupby("measure", sort=False)
+    }
+
+
+def alone(matrices: list[np.ndarray]) -> np.ndarray:
+    """Bool (M,): models without a single pair that has a value in all `matrices`."""
+    known = np.logical_and.reduce([np.isfinite(matrix) for matrix in matrices])
+    known &= ~np.eye(len(known), dtype=bool)
+    return ~(known.any(axis=0) | known.any(axis=1))

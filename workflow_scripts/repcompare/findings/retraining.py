@@ -1,0 +1,196 @@
+"""Findings 2 and 3 tested: is an architecture more similar to itself than to others?"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from repcompare.findings.model_matrices import Models, alone, by_measure
+from repcompare.findings.rows import (
+    MEASURE,
+    WITHIN_CLASSES,
+    Need,
+    Resampling,
+    Row,
+    chosen,
+    left_out,
+)
+from repcompare.statistics.permutations import FEWEST_DISTINCT, groupings, of_models
+from repcompare.statistics.self_similarity import (
+    Differences,
+    architecture_differences,
+    interaction_differences,
+)
+
+# Two architectures are compared in the width-matched version if neither is wider by more than this.
+WIDTH_RATIO = 1.5
+
+FEWEST_SEEDS = 3
+
+VERSIONS = ("plain", "model_effects_removed", "accuracy_adjusted", "width_matched")
+
+
+def geometry_rows(
+    models: Models, geometry: pd.DataFrame, resampling: Resampling
+) -> tuple[list[Row], list[Row]]:
+    """The rows of retraining (means over architectures) and of exception (one an architecture).
+
+    Every measure of `geometry` (as `similarity.similarities` reads it) in its plain version, the
+    deciding one and CKA within classes in all `VERSIONS`. In retraining `rest` is the plain mean
+    over the architectures that are not found to be more similar to themselves.
+    """
+    retraining, exception = [], []
+    matrices = by_measure(models, geometry)
+    decided_by = {chosen(matrices, MEASURE), WITHIN_CLASSES}
+    for measure, x in matrices.items():
+        dropped = alone([x])
+        kept = models.without(dropped)
+        if not len(kept.names):
+            continue
+        x = x[np.ix_(~dropped, ~dropped)]
+        note = left_out(name for name, out in zip(models.names, dropped, strict=True) if out)
+        generator = resampling.generator(2)
+        permutations = of_models(len(kept), resampling.permutations, generator)
+        for version, found in versions(kept, x, permutations, full=measure in decided_by):
+            row = Row(
+                "retraining",
+                version,
+                measure,
+                resamples=resampling.permutations,
+                seed=resampling.seed,
+            )
+            retraining.append(mean_row(row, kept, x, found).noted(note).lacking(*too_few(kept)))
+            if version == "plain":
+                retraining.append(rest_row(retraining[-1], found))
+            exception += [
+                architecture_row(row, kept, x, found, place)
+                .noted(note)
+                .lacking(*too_few(kept, place))
+                for place in range(len(kept.architectures))
+            ]
+    return retraining, exception
+
+
+def versions(
+    models: Models, x: np.ndarray, permutations: np.ndarray, *, full: bool
+) -> Iterator[tuple[str, Differences]]:
+    """The Δ of every version that applies; all `VERSIONS` if `full`, else the plain one."""
+    yield "plain", architecture_differences(x, models.architecture, permutations)
+    if not full:
+        return
+    yield (
+        "model_effects_removed",
+        interaction_differences(x, models.architecture, permutations),
+    )
+    adjusted = accuracy_adjusted(models, x)
+    yield (
+        "accuracy_adjusted",
+        architecture_differences(adjusted, models.architecture, permutations),
+    )
+    yield (
+        "width_matched",
+        architecture_differences(x, models.architecture, permutations, matched_widths(models)),
+    )
+
+
+def accuracy_adjusted(models: Models, x: np.ndarray) -> np.ndarray:
+    """x less its regression on two accuracies' sum and their distance, at the mean of x."""
+    accuracy = models.accuracy
+    known = np.isfinite(x) & ~np.eye(len(x), dtype=bool)
+    terms = [np.ones_like(x), accuracy[:, None] + accuracy, models.differences(accuracy)]
+    design = np.stack([term[known] for term in terms], axis=1)
+    design[:, 1:] -= design[:, 1:].mean(axis=0)
+    effects = np.linalg.lstsq(design, x[known], rcond=1e-10)[0]
+    adjusted = np.full_like(x, np.nan)
+    adjusted[known] = x[known] - design[:, 1:] @ effects[1:]
+    return adjusted
+
+
+def matched_widths(models: Models) -> np.ndarray:
+    """Bool (A, A): architectures whose representations are about as wide."""
+    first = [int(np.flatnonzero(models.architecture == a)[0]) for a in range(len(models.seeds))]
+    wide = models.width[first]
+    return np.maximum(wide[:, None], wide) <= WIDTH_RATIO * np.minimum(wide[:, None], wide)
+
+
+def too_few(models: Models, place: int | None = None) -> tuple[str, str]:
+    """What the design, or that of one architecture, has too few of, and a note; empty if none."""
+    if len(models.architectures) < 2:
+        return Need.ARCHITECTURES, "needs 2 architectures, there is 1"
+    most = models.seeds.max()
+    if most < FEWEST_SEEDS:
+        return Need.SEEDS, f"needs {FEWEST_SEEDS} seeds, no architecture has more than {most}"
+    ways = groupings(models.architecture)
+    if ways < FEWEST_DISTINCT:
+        return (
+            Need.PERMUTATIONS,
+            f"only {ways} ways to label the models, {FEWEST_DISTINCT} are needed for p < 0.05",
+        )
+    if place is not None and models.seeds[place] < FEWEST_SEEDS:
+        return Need.SEEDS, f"needs {FEWEST_SEEDS} seeds, has {models.seeds[place]}"
+    return "", ""
+
+
+def mean_row(row: Row, models: Models, x: np.ndarray, found: Differences) -> Row:
+    """The mean of Δ over architectures."""
+    row = row._replace(
+        effect=found.mean,
+        low=found.mean_low,
+        high=found.mean_high,
+        p=found.p_mean,
+        n_pairs=int(np.isfinite(x[np.triu_indices(len(x), 1)]).sum()),
+        n_models=len(models),
+    )
+    return row if np.isfinite(found.mean) else row.lacking(*undefined(models, row.version))
+
+
+def rest_row(mean: Row, found: Differences) -> Row:
+    """The mean of Δ over the architectures that are not found to be more similar to themselves."""
+    row = mean._replace(
+        version="rest", effect=found.rest, low=found.rest_low, high=found.rest_high, p=np.nan
+    )
+    nothing = np.isfinite(found.mean) and not np.isfinite(found.rest)
+    return row.noted(
+        "every architecture is more similar to itself" if nothing else "no p of its own"
+    )
+
+
+def architecture_row(
+    row: Row, models: Models, x: np.ndarray, found: Differences, place: int
+) -> Row:
+    """Δ of one architecture; p and interval hold for all architectures together."""
+    own = models.architecture == place
+    row = row._replace(
+        finding="exception",
+        architecture=models.architectures[place],
+        effect=found.difference[place],
+        low=found.low[place],
+        high=found.high[place],
+        p=found.p[place],
+        n_pairs=int(np.isfinite(x[np.ix_(own, own)][np.triu_indices(own.sum(), 1)]).sum()),
+        n_models=len(models),
+    )
+    return row if np.isfinite(row.effect) else row.lacking(*undefined(models, row.version, place))
+
+
+def undefined(models: Models, version: str, place: int | None = None) -> tuple[str, str]:
+    """What a Δ lacks to have a value, and a note."""
+    seeds = models.seeds if place is None else models.seeds[[place]]
+    if len(models.architectures) < 2:
+        return Need.ARCHITECTURES, "no other architecture"
+    if (seeds < 2).all():
+        return Need.SEEDS, "one seed: no pair of its own"
+    if version == "width_matched":
+        return (
+            Need.ARCHITECTURES,
+            f"no other architecture within a factor {WIDTH_RATIO:g} of its width",
+        )
+    if version == "model_effects_removed":
+        return Need.VALUE, "too few architectures or seeds to tell a model's own effect apart"
+    return Need.VALUE, "no pair with a value"
+
+
+def spread_of_pairs(models: Models, x: np.ndarray) -> float:
+    """The standard deviation of the similarity over pairs of different architectures."""
+    values = x[~models.same & np.isfinite(x)]
+    return float(values.std()) if len(values) > 2 else np.nan

@@ -1,0 +1,246 @@
+"""A verdict on each of the four findings, by a rule that is fixed before any number is seen.
+
+Every rule reads what rows of findings.csv found and what they lack, never their notes. It marks
+the row that decides, and says in its note why a finding is inconclusive.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from repcompare.findings.linear import MOST_OF_THE_VARIANCE
+from repcompare.findings.retraining import FEWEST_SEEDS, WIDTH_RATIO
+from repcompare.findings.rows import FAMILY, MEASURE, WITHIN_CLASSES, Need, Row, chosen
+from repcompare.findings.transfer import PERMUTED, RESAMPLED
+from repcompare.statistics.mrqap import LEVEL
+from repcompare.statistics.permutations import FEWEST_DISTINCT
+
+SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
+
+# Δ up to this many standard deviations of the pairs of different architectures is no difference to
+# speak of: half of one, a medium effect in Cohen 1988.
+NEGLIGIBLE = 0.5
+
+# What an architecture must show, beside the plain Δ, to be an exception.
+ROBUST = ("accuracy_adjusted", "width_matched", "model_effects_removed")
+
+
+class Rule(NamedTuple):
+    """A finding's claim, the rule of its verdict in words, and the figure that shows it."""
+
+    claim: str
+    rule: str
+    figure: str
+
+
+RULES = {
+    "linear": Rule(
+        "Networks of different architecture have hidden representations related by linear maps.",
+        f"Supported if, for least-squares maps between architectures on the test images, the 95 % "
+        f"interval of the mean R² lies above {MOST_OF_THE_VARIANCE:g}, and the intervals of its "
+        "difference from its floor (what is fitted to unrelated samples) and of the differences "
+        "of R² and of recovered accuracy from the maps out of the untrained network and out of "
+        "the pixels, onto the same target, all lie above 0. Contradicted if one of them lies "
+        "below. Intervals resample architectures, with Student's t, and add the error over the "
+        "images; p is the largest of all these comparisons. Needs three architectures.",
+        "maps_by_family",
+    ),
+    "retraining": Rule(
+        "Retraining an architecture from another initialisation does not generally give a more "
+        "similar geometry than another architecture does.",
+        "Δ is the mean similarity (debiased CKA) of the pairs of an architecture less that of its "
+        "pairs with others. An architecture is more similar to itself if Δ > 0 with p ≤ "
+        f"{LEVEL:g} and its interval does not end below {NEGLIGIBLE:g} standard deviations of the "
+        "pairs of different architectures, which counts as negligible. Contradicted if more than "
+        "half of the architectures are, or if the interval of the mean Δ of the rest lies above "
+        "what is negligible; supported if it ends below. p and intervals of the architectures "
+        "hold for all together (step-down max-T over permuted architecture labels). Needs two "
+        f"architectures with {FEWEST_SEEDS} seeds and {FEWEST_DISTINCT} ways to label the models. "
+        "The effect shown is the mean Δ over all architectures.",
+        "same_and_cross_architecture",
+    ),
+    "exception": Rule(
+        "Some architecture learns a consistently similar geometry from every initialisation.",
+        f"Supported if an architecture with at least {FEWEST_SEEDS} seeds has Δ > 0 with p ≤ "
+        f"{LEVEL:g} (max-T over architectures, permuted labels) by debiased CKA, and also by CKA "
+        "within classes, adjusted for accuracies, against architectures of its width alone "
+        f"(within a factor {WIDTH_RATIO:g}; not asked where there is none), and with what each "
+        "model brings to all of its pairs removed. Contradicted if the intervals of all "
+        f"architectures end below {NEGLIGIBLE:g} standard deviations of the pairs of different "
+        "architectures. The effect shown is the largest Δ of an architecture that qualifies, else "
+        "of any.",
+        "same_and_cross_architecture",
+    ),
+    "transfer": Rule(
+        "Pairs with more similar geometry show higher adversarial transfer.",
+        "β is the slope of the logit of transfer on debiased CKA, in logits per unit, given an "
+        "effect of every source, of every target and of sharing an architecture. Supported if p ≤ "
+        f"{LEVEL:g} and the 95 % interval of β lies above 0, contradicted if it lies below. p is "
+        "MRQAP's (pivotal t) over permutations of whole architectures with equally many seeds; the "
+        "interval resamples architectures and images, with Student's t, and so allows β to differ "
+        f"between architectures. Needs {FEWEST_DISTINCT} distinct permutations: four "
+        "architectures. The other rows permute seeds within architectures, take pairs of "
+        "different architectures alone, and adjust for accuracy and width.",
+        "geometry_against_transfer",
+    ),
+}
+
+
+def linear_verdict(rows: list[Row]) -> list[Row]:
+    """Finding 1: the rows of `linear_tests.linear_rows`, the deciding one marked."""
+    family = chosen((row.measure for row in rows), FAMILY)
+    own = [row for row in rows if row.measure == family]
+    if not own:
+        return [nothing("linear", "no pair of models")]
+    decided = next(row for row in own if row.version == "r2")
+    level = decided._replace(
+        low=decided.low - MOST_OF_THE_VARIANCE, high=decided.high - MOST_OF_THE_VARIANCE
+    )
+    conditions = [level, *(row for row in own if "_above_" in row.version)]
+    if silent := next((row for row in conditions if row.lacks), None):
+        return marked(rows, decided, INCONCLUSIVE, silent.note, p=np.nan, lacks=silent.lacks)
+    failed = [row.version for row in conditions if not row.above]
+    verdict, note = SUPPORTED, ""
+    if below := [row.version for row in conditions if row.below]:
+        verdict, note = CONTRADICTED, f"below what it must exceed: {', '.join(below)}"
+    elif failed:
+        verdict, note = (
+            INCONCLUSIVE,
+            f"interval includes what must be exceeded: {', '.join(failed)}",
+        )
+    return marked(rows, decided, verdict, note, p=max(row.p for row in conditions))
+
+
+def geometry_verdicts(
+    retraining: list[Row], exception: list[Row], deviations: dict[str, float]
+) -> tuple[list[Row], list[Row]]:
+    """Findings 2 and 3: the rows of `geometry_tests.geometry_rows`, the deciding ones marked.
+
+    `deviations` has the standard deviation over pairs of different architectures by measure.
+    """
+    if not retraining:
+        reason = "no pair of models with a similarity"
+        return [nothing("retraining", reason)], [nothing("exception", reason)]
+    measure = chosen((row.measure for row in retraining), MEASURE)
+    negligible = NEGLIGIBLE * deviations[measure]
+    of_measure = [row for row in exception if row.measure == measure]
+    judged = [row for row in of_measure if row.version == "plain" and not row.lacks]
+    unlike = [row for row in judged if row.high < negligible]
+    alike = [row for row in judged if survives(row) and row not in unlike]
+    mean = next(row for row in retraining if row.measure == measure and row.version == "plain")
+    lacks, why = lacking(mean, negligible, len(judged))
+    rest = next(row for row in retraining if row.measure == measure and row.version == "rest")
+    verdict = INCONCLUSIVE
+    if not lacks and (len(alike) > len(judged) / 2 or rest.low > negligible):
+        verdict = CONTRADICTED
+    elif not lacks and not rest.high >= negligible:
+        verdict = SUPPORTED
+    counts = f"{len(alike)} of {len(judged)} architectures are more similar to themselves"
+    if np.isfinite(rest.effect):
+        counts += (
+            f", the mean Δ of the rest is {rest.effect:.4f}, interval {rest.low:.4f} to "
+            f"{rest.high:.4f}, where up to {negligible:.4f} is negligible"
+        )
+    marked_mean = marked(retraining, mean, verdict, why if lacks else counts, lacks=lacks)
+    return marked_mean, exception_verdict(exception, measure, judged, alike, unlike, lacks, why)
+
+
+def lacking(mean: Row, negligible: float, judged: int) -> tuple[str, str]:
+    """What findings 2 and 3 lack to be judged, and a note; empty if nothing."""
+    if mean.lacks:
+        return mean.lacks, mean.note
+    if not np.isfinite(negligible):
+        return Need.VALUE, "too few pairs to judge Δ by"
+    if judged < 2:
+        return Need.SEEDS, f"needs 2 architectures with {FEWEST_SEEDS} seeds, there is {judged}"
+    return "", ""
+
+
+def exception_verdict(
+    rows: list[Row],
+    measure: str,
+    judged: list[Row],
+    alike: list[Row],
+    unlike: list[Row],
+    lacks: str,
+    why: str,
+) -> list[Row]:
+    """Finding 3, given how every judged architecture fares."""
+    plain = [row for row in rows if row.measure == measure and row.version == "plain"]
+    failures = {row.architecture: failed_versions(rows, row, measure) for row in alike}
+    qualified = [row for row in alike if not failures[row.architecture]]
+    candidates = qualified or alike or judged or plain
+    decided = max(candidates, key=lambda row: row.effect if np.isfinite(row.effect) else -np.inf)
+    if lacks:
+        return marked(rows, decided, INCONCLUSIVE, why, lacks=lacks)
+    if qualified:
+        names = ", ".join(row.architecture for row in qualified)
+        note = f"{len(qualified)} of {len(judged)} architectures qualify: {names}"
+        if len(qualified) > len(judged) / 2:
+            note += "; that is most of them, so they are no exception"
+        return marked(rows, decided, SUPPORTED, note)
+    if len(unlike) == len(judged):
+        return marked(rows, decided, CONTRADICTED, "no architecture is more similar to itself")
+    if alike:
+        note = f"{decided.architecture} fails: {', '.join(failures[decided.architecture])}"
+    else:
+        note = "no Δ is above 0 beyond chance, and not all are negligible"
+    return marked(rows, decided, INCONCLUSIVE, note)
+
+
+def failed_versions(rows: list[Row], row: Row, measure: str) -> list[str]:
+    """The further versions in which an architecture's Δ does not survive."""
+    failed = []
+    for other in rows:
+        if other.architecture != row.architecture:
+            continue
+        asked = other.measure == measure and other.version in ROBUST
+        asked |= other.measure == WITHIN_CLASSES and other.version == "plain"
+        # An architecture that has none of its own width is not asked to be matched.
+        unasked = other.version == "width_matched" and not np.isfinite(other.effect)
+        if asked and not unasked and not survives(other):
+            failed.append(other.version if other.measure == measure else WITHIN_CLASSES)
+    return failed
+
+
+def survives(row: Row) -> bool:
+    """Whether a Δ is above 0 beyond chance."""
+    return row.effect > 0 and row.p <= LEVEL
+
+
+def transfer_verdict(rows: list[Row]) -> list[Row]:
+    """Finding 4: the rows of `transfer_tests.transfer_rows`, the deciding one marked.
+
+    That is the one with the interval; it gets the p of the permutations of architectures.
+    """
+    if not rows:
+        return [nothing("transfer", "no pair of models with a similarity and a transfer rate")]
+    measure = chosen((row.measure for row in rows), MEASURE)
+    own = {row.version: row for row in rows if row.measure == measure}
+    permuted, decided = own[PERMUTED], own[RESAMPLED]
+    if lacks := permuted.lacks:
+        return marked(rows, decided, INCONCLUSIVE, permuted.note, p=permuted.p, lacks=lacks)
+    basis = f"tested by {permuted.resamples} permutations of whole architectures"
+    if decided.lacks:
+        return marked(rows, decided, INCONCLUSIVE, basis, p=permuted.p)
+    verdict = INCONCLUSIVE
+    if permuted.p > LEVEL:
+        basis += f": p above {LEVEL:g}"
+    elif not (decided.above or decided.below):
+        basis += "; the interval over models and images includes 0"
+    else:
+        verdict = SUPPORTED if decided.above else CONTRADICTED
+    return marked(rows, decided, verdict, basis, p=permuted.p)
+
+
+def marked(
+    rows: list[Row], decided: Row, verdict: str, note: str = "", **changes: float | str
+) -> list[Row]:
+    """The rows with the verdict in the one that decides, which comes first."""
+    others = [row for row in rows if row is not decided]
+    return [decided._replace(verdict=verdict, **changes).noted(note), *others]
+
+
+def nothing(finding: str, reason: str) -> Row:
+    """The row of a finding on which the study has no pair."""
+    return Row(finding, "", "", verdict=INCONCLUSIVE, lacks=Need.VALUE, note=reason)

@@ -1,0 +1,226 @@
+"""How well an affine map carries one representation to another, and its classifier with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from repcompare.geometry.replicates import FEWEST_SAMPLES, inner_products, interval
+from repcompare.maps.families import AffineMap
+from repcompare.representations.moments import ROWS_PER_CHUNK, Moments, Rows, row_chunks
+from repcompare.representations.pair import Pair
+from repcompare.representations.representation import by_group
+
+
+@dataclass(frozen=True, eq=False)
+class PairMoments:
+    """Moments of source and target on one split, and C (d_a, d_b) about the means of it."""
+
+    source: Moments
+    target: Moments
+    cross: np.ndarray
+
+    @property
+    def reversed(self) -> PairMoments:
+        """The same with source and target exchanged."""
+        return PairMoments(self.target, self.source, self.cross.T)
+
+
+@dataclass(frozen=True, eq=False)
+class TargetClassifier:
+    """The target's final layer, weight (K, d_b) and bias (K,), and its test split.
+
+    `logits` (n, K) are the target's own, `labels` (n,) the true classes.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    logits: np.ndarray
+    labels: np.ndarray
+
+    @cached_property
+    def predictions(self) -> np.ndarray:
+        """The target's own predictions (n,)."""
+        return np.argmax(self.logits, axis=1)
+
+
+@dataclass(frozen=True)
+class MapScores:
+    """Scores of one map: see `score_map`. `note` gives the reason of each NaN.
+
+    `_low` and `_high` bound jackknife intervals. `class_accuracies` and `target_class_accuracies`
+    (K,) are the stitched and the target's own accuracy on each class, NaN for an absent one.
+    """
+
+    n_fit: int
+    n_test: int
+    r2_fit: float
+    r2_test: float
+    r2_test_low: float
+    r2_test_high: float
+    r2_floor: float
+    stitched_accuracy: float
+    target_accuracy: float
+    recovered_accuracy: float
+    recovered_accuracy_low: float
+    recovered_accuracy_high: float
+    agreement: float
+    class_accuracies: np.ndarray
+    target_class_accuracies: np.ndarray
+    note: str
+
+
+def r_squared(mapping: AffineMap, split: PairMoments, training_mean: np.ndarray) -> float:
+    """Variance-weighted R² = 1 − SSE/SST of a map on one split; NaN if the target does not vary.
+
+    SST is about `training_mean` (d_b,), the target's mean on the fit split: what a map that knows
+    nothing of the source would predict. With scatters S,
+    SSE = tr(S_b) − 2 tr(WᵀC) + tr(WᵀS_aW) + n ‖mean_b − mean_a W − b‖². At most 1, may be negative.
+    """
+    offset = split.target.mean - training_mean
+    total = split.target.total_variation + split.target.n * float(offset @ offset)
+    if total == 0:
+        return np.nan
+    weight = mapping.weight
+    bias_error = split.target.mean - split.source.mean @ weight - mapping.bias
+    error = (
+        split.target.total_variation
+        + np.vdot(weight, split.source.scatter @ weight - 2 * split.cross)
+        + split.target.n * (bias_error @ bias_error)
+    )
+    return float(1 - error / total)
+
+
+def stitched_predictions(
+    mapping: AffineMap,
+    source_x: Rows,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    chunk: int = ROWS_PER_CHUNK,
+) -> np.ndarray:
+    """Classes (n,), int64, that the target's classifier gives to the mapped source (n, d_a).
+
+    The classifier has `weight` (K, d_b) and `bias` (K,). Map and classifier are multiplied out
+    first, so that a row costs d_a·K and not d_a·d_b.
+    """
+    stitched_weight = mapping.weight @ np.asarray(weight, dtype=np.float64).T
+    stitched_bias = mapping.bias @ np.asarray(weight, dtype=np.float64).T + bias
+    classes = np.empty(source_x.shape[0], dtype=np.int64)
+    for rows in row_chunks(source_x.shape[0], chunk):
+        classes[rows] = np.argmax(source_x[rows] @ stitched_weight + stitched_bias, axis=1)
+    return classes
+
+
+def r_squared_replicates(mapping: AffineMap, test: Pair, training_mean: np.ndarray) -> np.ndarray:
+    """`r_squared` on the samples of a pair without each group of them (G,), the map as it is."""
+    source, target = test.a.whole, test.b.whole
+    weight = mapping.weight
+    bias_error = target.moments.mean - source.moments.mean @ weight - mapping.bias
+    offset = target.moments.mean - training_mean
+    errors = (
+        target.norms
+        - 2 * inner_products(test.statistics.crosses, weight)
+        + inner_products(source.scatters, weight @ weight.T)
+        + 2 * (target.sums - source.sums @ weight) @ bias_error
+        + source.sizes * (bias_error @ bias_error)
+    )
+    totals = target.norms + 2 * target.sums @ offset + source.sizes * (offset @ offset)
+    return 1 - (errors.sum() - errors) / (totals.sum() - totals)
+
+
+def score_map(
+    mapping: AffineMap, fit: PairMoments, test: Pair, classifier: TargetClassifier
+) -> MapScores:
+    """Score a map by R² on both splits, and on the test split by stitching a classifier to it.
+
+    `test` is of the source's and the target's test rows (n, d_a) and (n, d_b); the stitched
+    classifier is the target's. `r2_floor` = d_a/(n_fit − 1), at most 1, is the R² that least
+    squares has on the fit split, in expectation, when source and target are independent. Recovered
+    accuracy is (stitched − chance) / (target's accuracy − chance), where chance is the share of the
+    commonest test label: 1 is as good as the target, 0 as good as always guessing that label.
+    Agreement is the share of samples on which stitched and own predictions are the same. Intervals
+    are of the test samples alone, for the map as it was fitted. Raises ValueError if the numbers of
+    samples do not match.
+    """
+    labels = np.asarray(classifier.labels)
+    if not test.n == len(labels) == len(classifier.predictions):
+        raise ValueError("the test rows, labels and logits are not of the same number of samples")
+    stitched = stitched_predictions(mapping, test.a.whole.rows, classifier.weight, classifier.bias)
+    right, own_right = stitched == labels, classifier.predictions == labels
+    target_accuracy = float(np.mean(own_right))
+    chance = float(np.unique(labels, return_counts=True)[1].max() / test.n)
+
+    mean = fit.target.mean
+    whole = PairMoments(test.a.whole.moments, test.b.whole.moments, test.cross)
+    r2_fit, r2_test = (r_squared(mapping, split, mean) for split in (fit, whole))
+    notes = [mapping.note] if mapping.note else []
+    notes += [
+        f"target is constant on the {name} split"
+        for name, r2 in (("fit", r2_fit), ("test", r2_test))
+        if np.isnan(r2)
+    ]
+    recovered = np.nan
+    r2_interval = recovered_interval = np.nan, np.nan
+    if target_accuracy > chance:
+        recovered = (np.mean(right) - chance) / (target_accuracy - chance)
+    else:
+        notes.append("target accuracy is not above chance")
+    if test.n < FEWEST_SAMPLES:
+        notes.append(f"no interval below {FEWEST_SAMPLES} samples")
+    else:
+        if not np.isnan(r2_test):
+            r2_interval = interval(r2_test, r_squared_replicates(mapping, test, mean))
+        if not np.isnan(recovered):
+            accuracies = [without_each_group(values) for values in (right, own_right)]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                replicates = (accuracies[0] - chance) / (accuracies[1] - chance)
+            recovered_interval = interval(recovered, replicates)
+            if np.isnan(recovered_interval[0]):
+                notes.append("no interval of recovered accuracy: undefined without some group")
+    return MapScores(
+        n_fit=fit.source.n,
+        n_test=test.n,
+        r2_fit=r2_fit,
+        r2_test=r2_test,
+        r2_test_low=r2_interval[0],
+        r2_test_high=r2_interval[1],
+        r2_floor=min(1.0, fit.source.width / (fit.source.n - 1)),
+        stitched_accuracy=float(np.mean(right)),
+        target_accuracy=target_accuracy,
+        recovered_accuracy=float(recovered),
+        recovered_accuracy_low=recovered_interval[0],
+        recovered_accuracy_high=recovered_interval[1],
+        agreement=float(np.mean(stitched == classifier.predictions)),
+        class_accuracies=by_class(right, labels, len(classifier.weight)),
+        target_class_accuracies=by_class(own_right, labels, len(classifier.weight)),
+        note="; ".join(notes),
+    )
+
+
+def score_columns(mapping: AffineMap, scores: MapScores) -> dict:
+    """What a table says of one map; the accuracies by class are a table of their own."""
+    columns = {
+        "family": mapping.family,
+        "d_source": mapping.weight.shape[0],
+        "d_target": mapping.weight.shape[1],
+        "rank": mapping.rank,
+        "lambda": mapping.penalty,
+        **vars(scores),
+    }
+    del columns["class_accuracies"], columns["target_class_accuracies"]
+    return columns
+
+
+def without_each_group(values: np.ndarray) -> np.ndarray:
+    """Means (G,) of `values` (n,) over the samples that are not in group g."""
+    sums, sizes = by_group(values), by_group(np.ones(len(values)))
+    return (sums.sum() - sums) / (sizes.sum() - sizes)
+
+
+def by_class(values: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Means (classes,) of `values` (n,) over the samples of each label; NaN where there are none."""
+    counts = np.bincount(labels, minlength=classes)
+    sums = np.bincount(labels, values, minlength=classes)
+    return np.divide(sums, counts, out=np.full(classes, np.nan), where=counts > 0)

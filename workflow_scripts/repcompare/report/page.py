@@ -1,0 +1,313 @@
+"""The report: one HTML page that needs nothing beside itself."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from markupsafe import Markup, escape
+
+from repcompare.figures.style import NORMS, ordered_norms
+from repcompare.findings import descriptive as findings
+from repcompare.report import findings as report_findings
+from repcompare.report.cells import heatmap_cells
+from repcompare.report.tables import (
+    MISSING,
+    Column,
+    Table,
+    adequacy,
+    class_means,
+    control_means,
+    denominators,
+    feature_means,
+    geometry_blocks,
+    map_blocks,
+    measure_summary,
+    notes,
+    table,
+    transfer_attacks,
+    transfer_blocks,
+    whole,
+)
+from repcompare.report.verdicts import verdicts
+from repcompare.tables.attack_checks import attack_checks as checks_of
+from repcompare.tables.attack_checks import resisting
+from repcompare.tables.matrices import preferred
+
+MODELS = (
+    Column("architecture", "architecture"),
+    Column("seed", "seed", "count"),
+    Column("parameters", "parameters", "count"),
+    Column("representation_width", "width", "count"),
+    Column("train_accuracy", "train accuracy, %", "percent", 2),
+    Column("test_accuracy", "test accuracy, %", "percent", 2),
+    Column("train_seconds", "training, s", "number", 1),
+    Column("device", "device"),
+    Column("precision", "precision"),
+)
+ATTACK_CHECKS = (
+    Column("attack", "attack"),
+    Column("norm", "norm"),
+    Column("epsilon_label", "ε"),
+    Column("epsilon", "ε, decimal", "number", 4),
+    Column("largest", "largest stored", "number", 4),
+    Column("success_mean", "success, mean %", "percent", 1),
+    Column("success_min", "lowest %", "percent", 1),
+    Column("noise_mean", "noise, mean %", "percent", 1),
+    Column("noise_max", "highest %", "percent", 1),
+    Column("grows", "models where success grew"),
+    Column("climbs", "models where the objective rose"),
+    Column("zero_gradients", "zero gradients, %", "percent", 1),
+)
+NONROBUST = (
+    Column("source_architecture", "source"),
+    Column("target_architecture", "target"),
+    Column("success", "images driven to their label, %", "percent", 1),
+    Column("accuracy", "target's accuracy on clean images, %", "percent", 1),
+    Column("chance", "chance, %", "percent", 1),
+)
+ATTACK_GROWTH = (
+    Column("norm", "norm"),
+    Column("models", "models", "count"),
+    Column("reached", "models where no image resists", "count"),
+    Column("success_min", "lowest success, %", "percent", 1),
+    Column("largest", "largest ε needed", "number", 3),
+)
+COSTS = (
+    Column("stage", "stage"),
+    Column("jobs", "jobs", "count"),
+    Column("seconds", "seconds", "number", 1),
+    Column("peak_mib", "peak memory, MiB", "count"),
+)
+
+# Where the page's template and the figures' captions are kept.
+PAGE = Path(__file__).resolve().parents[3] / "report"
+
+# A table longer than this is named and not shown: the browser would spend seconds laying it out.
+LONGEST_TABLE = 2000
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure for the page: an SVG document as text, its title, and what to read from it."""
+
+    svg: str
+    title: str
+    caption: str
+
+
+def read_figures(svgs: Iterable[Path], captions: Iterable[Path]) -> dict[str, Figure]:
+    """Pair SVG files with the captions of the same name: `cka.svg` with `cka.rst`.
+
+    A caption begins with its title between double asterisks; what follows is plain text.
+
+    Raises:
+        ValueError: a figure has no caption, or a caption no title.
+    """
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in map(Path, captions)}
+    figures = {}
+    for path in map(Path, svgs):
+        if path.stem not in texts:
+            raise ValueError(f"{path} has no caption named {path.stem}.rst")
+        match = re.fullmatch(r"\s*\*\*(.+?)\.?\*\*\s*(.*?)\s*", texts[path.stem], re.DOTALL)
+        if match is None:
+            raise ValueError(f"the caption of {path.stem} does not begin with a **title**")
+        heading, caption = (" ".join(part.split()) for part in match.groups())
+        # A line must not begin with the sign of the number that ends the line above.
+        figures[path.stem] = Figure(
+            path.read_text(encoding="utf-8"), heading, caption.replace(" %", "\u00a0%")
+        )
+    return figures
+
+
+def inline_svg(figure: Figure, name: str) -> Markup:
+    """The figure as an `<svg>` element that can stand beside others in one HTML document.
+
+    Without prolog and metadata, with a label for screen readers, and every id and reference to
+    it prefixed by `name`: ids are unique in a document, and matplotlib repeats its own.
+    """
+    svg = figure.svg[figure.svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # The style element would apply to the whole page; the page's own style sheet has its rule.
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(\bhref="|url\()#', rf"\1#{name}-", svg)
+    width = re.search(r'<svg[^>]*?\bwidth="([\d.]+)pt"', svg)
+    head, _, body = svg.partition(">")
+    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
+    # 4/3 turns points into CSS pixels.
+    style = f' style="--natural: {float(width[1]) * 4 / 3:.0f}px"' if width else ""
+    label = escape(figure.title)
+    return Markup(f'{head} role="img" aria-label="{label}"{style}>{body}')
+
+
+def render_report(
+    template: Path,
+    tables: Mapping[str, pd.DataFrame],
+    figures: Mapping[str, Figure],
+    study: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> str:
+    """The page as HTML.
+
+    Args:
+        template: the Jinja2 template.
+        tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks`,
+            `features`, `attack_steps`, `attack_growth` and `findings` as in the CSV files
+            (`epsilon_label` read as text), `layers_geometry` as geometry.csv, `geometry` as
+            `similarity.similarities` reads that, and `costs` as `report_tables.read_costs` gives it.
+        figures: by name; the template places those it knows and leaves out those that are absent.
+        study: `config` (the validated config) and `dataset`: `class_names`, `image_shape`
+            (C, H, W) and `samples`, the number of images by split.
+        provenance: `config_yaml` (text), `command` (text), `versions` and `digests` (both name to
+            text).
+
+    Raises:
+        jinja2.UndefinedError: the template asks for something that is not there.
+    """
+    template = Path(template)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    attack = findings.reference_attack(tables["transfer"])
+    return environment.get_template(template.name).render(
+        title=title(study["config"]),
+        summary=summary(tables["models"], study),
+        verdicts=verdicts(tables["findings"]),
+        findings=[
+            report_findings.linear(tables["maps"], tables["controls"]),
+            report_findings.retraining(tables["geometry"]),
+            report_findings.exception(tables["geometry"]),
+            report_findings.transfer(
+                tables["geometry"], tables["transfer"], attack, strength(attack)
+            ),
+        ],
+        figures={
+            name: {
+                "svg": inline_svg(figure, name),
+                "title": figure.title,
+                "caption": figure.caption,
+            }
+            for name, figure in figures.items()
+        },
+        tables=section_tables(tables, attack, study["dataset"]["class_names"]),
+        complete=complete_tables(tables),
+        cells={name: found for name, found in heatmap_cells(tables).items() if name in figures},
+        strength=strength(attack),
+        probe=int(study["config"]["features"]["samples"]),
+        isotropic=f"{1 / math.sqrt(math.prod(study['dataset']['image_shape'])):.3f}",
+        total_seconds=float(tables["costs"]["seconds"].sum()),
+        provenance=provenance,
+    )
+
+
+def title(config: Mapping[str, Any]) -> str:
+    """The configured title, else the question and the study's name."""
+    chosen = config.get("report", {}).get("title")
+    return chosen or f"{config['study']}: do different networks learn the same thing?"
+
+
+def summary(models: pd.DataFrame, study: Mapping[str, Any]) -> str:
+    """The study in a few words: data, models, accuracies."""
+    dataset, counts = study["dataset"], models["architecture"].value_counts()
+    size = "×".join(map(str, dataset["image_shape"]))
+    images = ", ".join(f"{split} {count}" for split, count in dataset["samples"].items())
+    lowest, highest = counts.min(), counts.max()
+    seeds = plural(lowest, "seed") if lowest == highest else f"{lowest} to {highest} seeds"
+    low, high = 100 * models["test_accuracy"].min(), 100 * models["test_accuracy"].max()
+    accuracy = f"{low:.1f} to {high:.1f}" if len(models) > 1 else f"{low:.1f}"
+    return (
+        f"{study['config']['data']['name']} ({plural(len(dataset['class_names']), 'class')}, "
+        f"images of {size}: {images}); {plural(len(counts), 'architecture')} × {seeds}, "
+        f"{plural(len(models), 'model')}; test accuracy {accuracy}\u00a0%."
+    )
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 seed`, `3 seeds`, `10 classes`."""
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count} {noun}{ending}"
+
+
+def strength(attack: findings.Attack | None) -> str:
+    """The strength of the attack, as it is written in text."""
+    if attack is None:
+        return MISSING
+    return f"{NORMS.get(attack.norm, attack.norm)}, ε\u00a0=\u00a0{attack.epsilon_label}"
+
+
+def section_tables(
+    tables: Mapping[str, pd.DataFrame],
+    attack: findings.Attack | None,
+    class_names: Sequence[str],
+) -> dict[str, Table]:
+    """The tables of the page's sections, by name."""
+    maps, geometry, transfer = tables["maps"], tables["geometry"], tables["transfer"]
+    shown = {
+        "models": table(tables["models"], MODELS),
+        "adequacy": adequacy(tables["models"], maps, geometry),
+        "attack_checks": attack_checks(tables["attacks"], tables["attack_steps"]),
+        "attack_growth": attack_growth(tables["attack_growth"]),
+        "notes": notes(
+            {name: tables[name] for name in ("maps", "geometry", "transfer", "features")}
+        ),
+        "costs": table(tables["costs"], COSTS),
+    }
+    # A study of one model has no pair, and these no row.
+    if len(maps):
+        family = preferred(maps["family"], "least_squares")
+        shown["map_blocks"] = map_blocks(maps, family)
+        shown["controls"] = control_means(tables["controls"], maps)
+        shown["classes"] = class_means(tables["class_accuracies"], family, class_names)
+    if len(geometry):
+        shown["measures"] = measure_summary(geometry)
+        shown["geometry_blocks"] = geometry_blocks(geometry)
+    if len(tables["features"]):
+        shown["features"] = feature_means(tables["features"], attack)
+    if "nonrobust" in tables:
+        shown["nonrobust"] = table(tables["nonrobust"], NONROBUST)
+    if attack is not None:
+        shown["transfer_blocks"] = transfer_blocks(transfer)
+        shown["denominators"] = denominators(transfer, attack)
+        shown["transfer_attacks"] = transfer_attacks(transfer)
+    return shown
+
+
+def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int]:
+    """Each large table in full, or its number of rows if it is too long for a page."""
+    names = ("findings", "maps", "geometry", "pairs", "transfer")
+    files = {name: tables["layers_geometry" if name == "geometry" else name] for name in names}
+    return {
+        name: whole(file) if len(file) <= LONGEST_TABLE else len(file)
+        for name, file in files.items()
+    }
+
+
+def attack_checks(attacks: pd.DataFrame, steps: pd.DataFrame) -> Table:
+    """The attacks' sanity checks by attack, norm and ε."""
+    checks = checks_of(attacks, steps)
+    place = {norm: place for place, norm in enumerate(ordered_norms(attacks["norm"]))}
+    checks = checks.sort_values("norm", key=lambda norms: norms.map(place), kind="stable")
+    for name in ("grows", "climbs"):
+        checks[name] = [
+            MISSING if np.isnan(count) else f"{count:.0f} of {models}"
+            for count, models in zip(checks[name], checks["models"], strict=True)
+        ]
+    checks["norm"] = checks["norm"].map(lambda norm: NORMS.get(norm, norm))
+    return table(checks, ATTACK_CHECKS)
+
+
+def attack_growth(growth: pd.DataFrame) -> Table:
+    """How far `pgd` gets in balls that grow, by norm."""
+    reached = resisting(growth)
+    reached["norm"] = reached["norm"].map(lambda norm: NORMS.get(norm, norm))
+    return table(reached, ATTACK_GROWTH)

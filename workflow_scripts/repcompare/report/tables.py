@@ -1,0 +1,345 @@
+"""Tables as the report's page shows them: text for a reader, block means, and what jobs cost."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from repcompare.features.measures import MEASURES as FEATURES
+from repcompare.figures.style import FAMILIES, MEASURES, NORMS, ordered_norms
+from repcompare.findings.descriptive import Attack
+from repcompare.tables.features import at_reference
+from repcompare.transfer.rates import DENOMINATORS, PRIMARY
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column is shown: `form` is "text", "count", "number" or "percent"."""
+
+    key: str
+    label: str
+    form: str = "text"
+    digits: int = 3
+    signed: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the column is aligned and sorted as numbers."""
+        return self.form != "text"
+
+    def show(self, value: object) -> str:
+        """One cell's text; a dash for what is missing."""
+        if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+            return MISSING
+        if self.form == "text":
+            return str(value)
+        if self.form == "count":
+            return f"{round(value):,}".replace(",", " ")
+        scale = 100 if self.form == "percent" else 1
+        text = f"{scale * value:{'+' if self.signed else ''}.{self.digits}f}"
+        return text.replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready for the template."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+
+
+def table(frame: pd.DataFrame, columns: Sequence[Column]) -> Table:
+    """The columns named, in that order, of every row."""
+    cells = [[column.show(value) for value in frame[column.key]] for column in columns]
+    return Table(columns, list(zip(*cells, strict=True)))
+
+
+def whole(frame: pd.DataFrame) -> Table:
+    """Every column under its own name, four digits after the point."""
+    columns = []
+    for key in frame.columns:
+        kind = frame[key].dtype.kind if isinstance(frame[key].dtype, np.dtype) else "O"
+        form = {"f": "number", "i": "count", "u": "count"}.get(kind, "text")
+        columns.append(Column(key, key, form, digits=4))
+    return table(frame.astype({key: object for key in frame if frame[key].dtype == bool}), columns)
+
+
+ENDS = (Column("source_architecture", "source"), Column("target_architecture", "target"))
+
+
+def map_blocks(maps: pd.DataFrame, family: str) -> Table:
+    """Mean scores of one family of maps, by source and target architecture."""
+    chosen = maps[(maps["family"] == family) & (maps["source"] != maps["target"])]
+    grouped = chosen.groupby([column.key for column in ENDS], sort=False)
+    scores = ["r2_test", "r2_floor", "stitched_accuracy", "recovered_accuracy", "agreement"]
+    means = grouped[scores].mean().join(grouped.size().rename("pairs"))
+    columns = [
+        *ENDS,
+        Column("pairs", "pairs", "count"),
+        Column("r2_test", "held-out R²", "number"),
+        Column("r2_floor", "its floor", "number"),
+        Column("stitched_accuracy", "stitched accuracy, %", "percent", 1),
+        Column("recovered_accuracy", "recovered accuracy, %", "percent", 1),
+        Column("agreement", "agreement, %", "percent", 1),
+    ]
+    return table(means.reset_index(), columns)
+
+
+def geometry_blocks(geometry: pd.DataFrame) -> Table:
+    """Mean of every measure, by unordered pair of architectures."""
+    measures = list(geometry["measure"].unique())
+    names = np.sort(geometry[["architecture_a", "architecture_b"]].to_numpy(dtype=str), axis=1)
+    named = geometry.assign(a=names[:, 0], b=names[:, 1])
+    means = named.pivot_table(index=["a", "b"], columns="measure", values="value", dropna=False)
+    pairs = named.drop_duplicates(["model_a", "model_b"]).groupby(["a", "b"]).size()
+    present = means.reindex(index=pairs.index, columns=measures).assign(pairs=pairs)
+    columns = [
+        Column("a", "architecture"),
+        Column("b", "with"),
+        Column("pairs", "pairs", "count"),
+        *(Column(measure, MEASURES.get(measure, measure), "number") for measure in measures),
+    ]
+    return table(present.reset_index(), columns)
+
+
+def measure_summary(geometry: pd.DataFrame) -> Table:
+    """Every measure by its mean over pairs, against its null and its ceiling."""
+    same = geometry["architecture_a"] == geometry["architecture_b"]
+    grouped = geometry.assign(half=(geometry["high"] - geometry["low"]) / 2).groupby(
+        "measure", sort=False
+    )
+    frame = pd.DataFrame(
+        {
+            "label": [MEASURES.get(name, name) for name in grouped.groups],
+            "cross": geometry[~same].groupby("measure")["value"].mean(),
+            "same": geometry[same].groupby("measure")["value"].mean(),
+            "null": grouped["null"].mean(),
+            "half": grouped["half"].median(),
+            "n": grouped["n"].max(),
+            "flag": grouped["flag"].agg(lambda flags: share_flagged(flags)),
+        },
+        index=list(grouped.groups),
+    )
+    columns = [
+        Column("label", "measure"),
+        Column("cross", "different architectures, mean", "number"),
+        Column("same", "same architecture (ceiling)", "number"),
+        Column("null", "shuffled samples", "number"),
+        Column("half", "± of a pair, median", "number"),
+        Column("n", "samples", "count"),
+        Column("flag", "too few samples"),
+    ]
+    return table(frame, columns)
+
+
+def share_flagged(flags: pd.Series) -> str:
+    """In how many rows n is too small for the measure."""
+    flagged = int(flags.fillna("").astype(bool).sum())
+    return f"{flagged} of {len(flags)} pairs" if flagged else "none"
+
+
+def control_means(controls: pd.DataFrame, maps: pd.DataFrame) -> Table:
+    """Maps from the controls beside maps between trained networks, means by family."""
+    crossed = maps[maps["source_architecture"] != maps["target_architecture"]]
+    trained = crossed.assign(control="another architecture, trained")
+    names = {"untrained": "the same network, untrained", "pixels": "the pixels"}
+    both = pd.concat([trained, controls.assign(control=controls["control"].map(names))])
+    scores = ["r2_test", "recovered_accuracy", "agreement"]
+    means = both.groupby(["family", "control"], sort=False)[scores].mean().reset_index()
+    means["family"] = means["family"].map(lambda name: FAMILIES.get(name, name))
+    order = {name: place for place, name in enumerate(FAMILIES.values())}
+    means = means.sort_values("family", key=lambda names: names.map(order), kind="stable")
+    columns = [
+        Column("family", "map"),
+        Column("control", "from"),
+        Column("r2_test", "held-out R²", "number"),
+        Column("recovered_accuracy", "recovered accuracy, %", "percent", 1),
+        Column("agreement", "agreement, %", "percent", 1),
+    ]
+    return table(means, columns)
+
+
+def class_means(accuracies: pd.DataFrame, family: str, class_names: Sequence[str]) -> Table:
+    """Stitched accuracy by class across architectures, against the target's own."""
+    crossed = accuracies["source_architecture"] != accuracies["target_architecture"]
+    chosen = accuracies[(accuracies["family"] == family) & crossed]
+    values = ["stitched_accuracy", "target_accuracy"]
+    means = chosen.groupby("label")[values].mean().reset_index()
+    means["class"] = [str(class_names[label]) for label in means["label"]]
+    means["lost"] = means["target_accuracy"] - means["stitched_accuracy"]
+    columns = [
+        Column("class", "class"),
+        Column("stitched_accuracy", "stitched accuracy, %", "percent", 1),
+        Column("target_accuracy", "target's own, %", "percent", 1),
+        Column("lost", "lost, points", "percent", 1),
+    ]
+    return table(means, columns)
+
+
+def transfer_blocks(transfer: pd.DataFrame) -> Table:
+    """Mean PGD transfer at every strength, by source and target architecture."""
+    chosen = transfer[
+        (transfer["attack"] == "pgd")
+        & (transfer["denominator"] == PRIMARY)
+        & (transfer["source"] != transfer["target"])
+    ]
+    strengths = chosen[["norm", "epsilon", "epsilon_label"]].drop_duplicates(["norm", "epsilon"])
+    place = {norm: place for place, norm in enumerate(ordered_norms(chosen["norm"]))}
+    strengths = strengths.sort_values("epsilon").sort_values(
+        "norm", key=lambda norms: norms.map(place), kind="stable"
+    )
+    key = [column.key for column in ENDS]
+    means = chosen.pivot_table(index=key, columns=["norm", "epsilon"], values="fooled")
+    means.columns = [f"{norm}@{epsilon!r}" for norm, epsilon in means.columns]
+    pairs = chosen.drop_duplicates(["source", "target"]).groupby(key).size().rename("pairs")
+    columns = [*ENDS, Column("pairs", "pairs", "count")]
+    for norm, epsilon, label in strengths.itertuples(index=False):
+        name = f"{norm}@{epsilon!r}"
+        if name in means:
+            columns.append(Column(name, f"{NORMS.get(norm, norm)} {label}, %", "percent", 1))
+    return table(means.join(pairs).reset_index(), columns)
+
+
+def transfer_attacks(transfer: pd.DataFrame) -> Table:
+    """Mean transfer of every attack and of noise at every strength, by kind of pair."""
+    chosen = transfer[
+        (transfer["denominator"] == PRIMARY) & (transfer["source"] != transfer["target"])
+    ]
+    same = chosen["source_architecture"] == chosen["target_architecture"]
+    keys = ["attack", "norm", "epsilon", "epsilon_label"]
+    means = chosen.assign(
+        same_architecture=chosen["fooled"].where(same),
+        other_architecture=chosen["fooled"].where(~same),
+    ).groupby(keys, sort=False)[["same_architecture", "other_architecture", "same_mistake"]]
+    frame = means.mean().reset_index()
+    frame["norm"] = frame["norm"].map(lambda norm: NORMS.get(norm, norm))
+    columns = [
+        Column("attack", "attack"),
+        Column("norm", "norm"),
+        Column("epsilon_label", "ε"),
+        Column("same_architecture", "same architecture fooled, %", "percent", 1),
+        Column("other_architecture", "other architecture fooled, %", "percent", 1),
+        Column("same_mistake", "same mistake, %", "percent", 1),
+    ]
+    return table(frame, columns)
+
+
+def feature_means(features: pd.DataFrame, attack: Attack | None) -> Table:
+    """Mean input features of each architecture's own pairs, and of different architectures."""
+    chosen = at_reference(features, attack)
+    same = chosen["architecture_a"] == chosen["architecture_b"]
+    frame = chosen.assign(pairs=chosen["architecture_a"].where(same, "different architectures"))
+    means = frame.groupby(["measure", "pairs"], sort=False).agg(
+        value=("value", "mean"),
+        null=("null", "mean"),
+        n=("n", "mean"),
+        dropped=("dropped", "mean"),
+        rows=("value", "size"),
+    )
+    means = means.reset_index()
+    means["measure"] = means["measure"].map(FEATURES)
+    columns = [
+        Column("measure", "measure"),
+        Column("pairs", "pairs of"),
+        Column("rows", "pairs", "count"),
+        Column("value", "mean", "number", 3),
+        Column("null", "null", "number", 3),
+        Column("n", "images", "count"),
+        Column("dropped", "dropped", "number", 1),
+    ]
+    return table(means, columns)
+
+
+def denominators(transfer: pd.DataFrame, attack: Attack) -> Table:
+    """Transfer at one strength under each denominator, averaged over the ordered pairs."""
+    chosen = transfer[
+        (transfer["attack"] == "pgd")
+        & (transfer["norm"] == attack.norm)
+        & (transfer["epsilon_label"].astype(str) == attack.epsilon_label)
+        & (transfer["source"] != transfer["target"])
+    ]
+    means = chosen.groupby("denominator", sort=False)[
+        ["n", "fooled", "same_mistake", "other_mistake", "margin_drop"]
+    ].mean()
+    means = means.reset_index()
+    means["denominator"] = [DENOMINATORS[name].images for name in means["denominator"]]
+    columns = [
+        Column("denominator", "images counted"),
+        Column("n", "images a pair", "count"),
+        Column("fooled", "target fooled, %", "percent", 1),
+        Column("same_mistake", "same mistake, %", "percent", 1),
+        Column("other_mistake", "other mistake, %", "percent", 1),
+        Column("margin_drop", "margin drop", "number", 2),
+    ]
+    return table(means, columns)
+
+
+def adequacy(models: pd.DataFrame, maps: pd.DataFrame, geometry: pd.DataFrame) -> Table:
+    """What each model's representation allows to be estimated: n/d, ranks and dead units."""
+    n = geometry["n"].max() if len(geometry) else np.nan
+    fitted = maps.groupby("source")["n_fit"].max()
+    frame = models.assign(
+        n_over_d=n / models["representation_width"],
+        fit_over_d=models["model"].map(fitted) / models["representation_width"],
+        rank_share=models["effective_rank"] / models["representation_width"],
+    )
+    columns = [
+        Column("model", "model"),
+        Column("representation_width", "width d", "count"),
+        Column("n_over_d", "test images / d", "number", 1),
+        Column("fit_over_d", "fit images / d", "number", 1),
+        Column("effective_rank", "effective rank", "number", 0),
+        Column("rank_share", "rank / d", "number", 2),
+        Column("dead_units", "dead units", "count"),
+    ]
+    return table(frame, columns)
+
+
+def notes(tables: dict[str, pd.DataFrame]) -> Table:
+    """The notes that tables carry (why a value is missing or must be read with care), counted."""
+    rows = [
+        {"table": name, "note": note, "rows": count}
+        for name, frame in tables.items()
+        for column in ("note", "flag")
+        if column in frame
+        for note, count in frame[column]
+        .dropna()
+        .loc[lambda text: text != ""]
+        .value_counts()
+        .items()
+    ]
+    columns = [Column("table", "table"), Column("note", "note"), Column("rows", "rows", "count")]
+    return table(pd.DataFrame(rows, columns=["table", "note", "rows"]), columns)
+
+
+def read_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
+    """What each stage cost, from Snakemake's benchmark files, the costliest stage first.
+
+    Args:
+        benchmarks: files named `…/benchmarks/{stage}/….tsv`.
+
+    Returns:
+        `stage`, `jobs`, `seconds` (summed over its jobs) and `peak_mib` (of its largest job; NaN
+        where the jobs were too short to be measured).
+    """
+    rows = []
+    for path in map(Path, benchmarks):
+        parts = path.parts
+        after = len(parts) - parts[::-1].index("benchmarks") if "benchmarks" in parts else -1
+        measured = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
+        seconds, peak = (
+            pd.to_numeric(measured[name], errors="coerce") for name in ("s", "max_rss")
+        )
+        rows.append(
+            {"stage": Path(parts[after]).stem, "seconds": seconds.sum(), "peak": peak.max()}
+        )
+    frame = pd.DataFrame(rows, columns=["stage", "seconds", "peak"])
+    costs = frame.groupby("stage").agg(
+        jobs=("seconds", "size"), seconds=("seconds", "sum"), peak_mib=("peak", "max")
+    )
+    return costs.sort_values("seconds", ascending=False).reset_index()

@@ -1,0 +1,85 @@
+"""The verdicts as the page tells them: claim, verdict, effect with interval, p, n, and the rule."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from repcompare.figures.style import FAMILIES, MEASURES
+from repcompare.findings.verdicts import RULES
+from repcompare.report.tables import MISSING, Column
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One finding's verdict in words; `figure` is the name of the figure that shows it."""
+
+    id: str
+    claim: str
+    verdict: str
+    effect: str
+    basis: str
+    note: str
+    rule: str
+    figure: str
+
+
+def verdicts(findings: pd.DataFrame) -> list[Verdict]:
+    """The verdicts of findings.csv, in its order."""
+    decided = findings[findings["verdict"].fillna("") != ""]
+    return [
+        Verdict(
+            id=row.finding,
+            claim=RULES[row.finding].claim,
+            verdict=row.verdict,
+            effect=effect(row),
+            basis=basis(row),
+            note=row.note,
+            rule=RULES[row.finding].rule,
+            figure=RULES[row.finding].figure,
+        )
+        for row in decided.itertuples()
+    ]
+
+
+def effect(row: tuple) -> str:
+    """What was estimated, with its interval."""
+    if not math.isfinite(row.effect):
+        return ""
+    digits, signed = (1, True) if row.finding == "transfer" else (3, row.finding != "linear")
+    form = Column("", "", "number", digits, signed)
+    interval = MISSING
+    if math.isfinite(row.low) and math.isfinite(row.high):
+        interval = f"{form.show(row.low)} to {form.show(row.high)}"
+    measure = MEASURES.get(row.measure, row.measure)
+    what = {
+        "linear": f"Mean held-out R² of {FAMILIES.get(row.measure, row.measure)} maps",
+        "retraining": f"Mean Δ by {measure}",
+        "exception": f"Δ of {row.architecture} by {measure}",
+        "transfer": f"β, logits of transfer per unit of {measure}",
+    }
+    return f"{what[row.finding]}: {form.show(row.effect)}, 95\u00a0% interval {interval}"
+
+
+def basis(row: tuple) -> str:
+    """p, and what it is computed from."""
+    if not row.n_pairs:
+        return ""
+    ordered = "ordered " if row.finding in ("linear", "transfer") else ""
+    own = " of its own" if row.finding == "exception" else ""
+    drawn = {
+        "linear": f"{row.resamples} resampled studies",
+        "transfer": f"interval from {row.resamples} resampled studies",
+    }.get(row.finding, f"{row.resamples} permutations")
+    return (
+        f"{p_text(row.p)}; {row.n_pairs} {ordered}pair{'' if row.n_pairs == 1 else 's'}{own}, "
+        f"{row.n_models} models; {drawn}, seed {row.seed}"
+    )
+
+
+def p_text(p: float) -> str:
+    """A p value as text, with two digits that count."""
+    if not math.isfinite(p):
+        return f"p {MISSING}"
+    digits = min(4, max(2, 1 - math.floor(math.log10(p)))) if p > 0 else 4
+    return "p\u00a0<\u00a00.0001" if p < 0.0001 else f"p\u00a0=\u00a0{p:.{digits}f}"

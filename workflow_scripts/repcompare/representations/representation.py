@@ -1,0 +1,309 @@
+"""One representation as the measures of geometry see it: statistics of groups of its samples.
+
+Every statistic is a sum over samples, kept for each of `GROUPS` groups, sample i being in group
+i mod `GROUPS`. Any set of groups is then a representation of fewer samples that costs no pass over
+the rows: leaving one group out gives the jackknife, keeping the first few shows whether a measure
+has converged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from repcompare.representations.moments import (
+    Components,
+    Moments,
+    Rows,
+    mean_of,
+    principal_components,
+    row_chunks,
+)
+
+GROUPS = 16
+
+# Measures that compare every sample with every other one see at most this many, evenly spaced.
+SUBSAMPLE = 2000
+
+NEIGHBOURS = 10
+
+# Below this share of the terms it is made of, a difference is rounding.
+ROUNDING = 1e-12
+
+
+class Norms(NamedTuple):
+    """Frobenius norm and trace of the scatter, of the scatter within classes, and the self-HSIC."""
+
+    scatter: float
+    trace: float
+    within: float
+    within_trace: float
+    hsic: float
+
+
+@dataclass(frozen=True, eq=False)
+class Representation:
+    """A layer's rows X (n, d), centred by their mean, summed up by group (g of G).
+
+    `moments` are of all rows, float64. Of each group: its number of samples `sizes` (G,), `sums`
+    Σx (G, d), `scatters` Σxxᵀ (G, d, d), and for the U-statistics `norms` Σ‖x‖² (G,),
+    `squares` Σ‖x‖⁴ (G,) and `weighted` Σ‖x‖²x (G, d). Of each group and class: `class_sizes`
+    (G, K) and `class_sums` (G, K, d). `subsample` (m, d) are evenly spaced rows, float64, and
+    `predictions` (n,) what the model answers.
+    """
+
+    rows: Rows
+    moments: Moments
+    sizes: np.ndarray
+    sums: np.ndarray
+    scatters: np.ndarray
+    norms: np.ndarray
+    squares: np.ndarray
+    weighted: np.ndarray
+    class_sizes: np.ndarray
+    class_sums: np.ndarray
+    subsample: np.ndarray
+    predictions: np.ndarray
+    _views: dict[bytes, View] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: Rows, labels: np.ndarray, predictions: np.ndarray) -> Representation:
+        """Sum up `rows` (n, d), whose classes are `labels` (n,) and predictions (n,).
+
+        The rows are read a chunk at a time, twice. Raises ValueError where `mean_of` does, or if
+        the numbers of samples differ.
+        """
+        if not rows.shape[0] == len(labels) == len(predictions):
+            counts = rows.shape[0], len(labels), len(predictions)
+            raise ValueError(f"rows, labels and predictions are of {counts} samples")
+        mean = mean_of(rows)
+        classes, codes = np.unique(labels, return_inverse=True)
+        (n, d), k = rows.shape, len(classes)
+        scatters = np.zeros((GROUPS, d, d))
+        class_sums, weighted = np.zeros((GROUPS, k, d)), np.zeros((GROUPS, d))
+        squared_norms = np.empty(n)
+        for chunk in row_chunks(n):
+            x = np.subtract(rows[chunk], mean, dtype=np.float64)
+            norms = squared_norms[chunk] = np.einsum("ij,ij->i", x, x)
+            members = np.eye(k)[codes[chunk]]
+            for g in range(GROUPS):
+                part = x[g::GROUPS]
+                scatters[g] += part.T @ part
+                class_sums[g] += members[g::GROUPS].T @ part
+                weighted[g] += norms[g::GROUPS] @ part
+        return cls(
+            rows=rows,
+            moments=Moments(n, mean, scatters.sum(axis=0), squared_norms),
+            sizes=by_group(np.ones(n)),
+            sums=class_sums.sum(axis=1),
+            scatters=scatters,
+            norms=by_group(squared_norms),
+            squares=by_group(squared_norms**2),
+            weighted=weighted,
+            class_sizes=np.stack(
+                [np.bincount(codes[g::GROUPS], minlength=k) for g in range(GROUPS)]
+            ),
+            class_sums=class_sums,
+            subsample=evenly_spaced(rows, SUBSAMPLE).astype(np.float64),
+            predictions=np.asarray(predictions),
+        )
+
+    def view(self, kept: np.ndarray) -> View:
+        """The representation of the samples of the groups `kept` (G,), bool; remembered."""
+        key = kept.tobytes()
+        if key not in self._views:
+            self._views[key] = View(self, kept)
+        return self._views[key]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A representation on the samples of some of its groups, `kept` (G,), bool.
+
+    What is the same in every pair is computed once, here. Sums are about the mean of all samples,
+    so `shift`, their total (d,), is zero only if all groups are kept.
+    """
+
+    whole: Representation
+    kept: np.ndarray
+
+    @cached_property
+    def n(self) -> int:
+        """The number of samples."""
+        return int(self.whole.sizes[self.kept].sum())
+
+    @cached_property
+    def shift(self) -> np.ndarray:
+        """Σx (d,)."""
+        return self.whole.sums[self.kept].sum(axis=0)
+
+    @property
+    def squared_length(self) -> float:
+        """Σ‖x‖²."""
+        return float(self.whole.norms[self.kept].sum())
+
+    @property
+    def width(self) -> int:
+        """The number of units d."""
+        return self.whole.moments.width
+
+    @property
+    def constant(self) -> bool:
+        """Whether the samples are all the same, but for rounding."""
+        length = self.squared_length - self.shift @ self.shift / self.n
+        return length <= ROUNDING * self.whole.moments.total_variation
+
+    @property
+    def scatter(self) -> np.ndarray:
+        """XᵀX (d, d) of the rows centred by their own mean; not remembered, for it is large."""
+        total = selected_sum(self.whole.moments.scatter, self.whole.scatters, self.kept)
+        return total - np.outer(self.shift, self.shift / self.n)
+
+    @cached_property
+    def norms(self) -> Norms:
+        """The sizes of its kernels, from one computation of the scatter."""
+        scatter, kept, whole = self.scatter, self.kept, self.whole
+        within = scatter - self.class_means.T @ (self.class_sizes[:, None] * self.class_means)
+        squares = float(whole.squares[kept].sum())
+        weighted = whole.weighted[kept].sum(axis=0)
+        trace, within_trace = float(np.trace(scatter)), float(np.trace(within))
+        # What is left of exactly nothing is the rounding of the whole.
+        alive = within_trace > ROUNDING * trace
+        return Norms(
+            scatter=float(np.linalg.norm(scatter)),
+            trace=trace,
+            within=float(np.linalg.norm(within)) if alive else 0.0,
+            within_trace=within_trace if alive else 0.0,
+            hsic=unbiased_hsic(self, self, scatter, squares, weighted, weighted)
+            if self.n > 3
+            else np.nan,
+        )
+
+    @cached_property
+    def class_sizes(self) -> np.ndarray:
+        """Samples of each class (K,)."""
+        return self.whole.class_sizes[self.kept].sum(axis=0)
+
+    @cached_property
+    def class_means(self) -> np.ndarray:
+        """Means of the classes (K, d) about the mean of the samples; zero for an absent class."""
+        sums = self.whole.class_sums[self.kept].sum(axis=0)
+        means = sums / np.maximum(self.class_sizes, 1)[:, None] - self.shift / self.n
+        return np.where(self.class_sizes[:, None] > 0, means, 0.0)
+
+    @cached_property
+    def centroids(self) -> np.ndarray:
+        """Means of the classes present (K', d), centred by their own mean: classes weigh the same."""
+        present = self.class_means[self.class_sizes > 0]
+        return present - present.mean(axis=0)
+
+    @cached_property
+    def components(self) -> Components:
+        """V and S of the singular value decomposition X = U S Vᵀ, from the scatter."""
+        return principal_components(self.scatter)
+
+    @cached_property
+    def subsample(self) -> np.ndarray:
+        """The kept rows of the subsample, centred (m', d)."""
+        rows = self.whole.subsample[self.kept[np.arange(len(self.whole.subsample)) % GROUPS]]
+        return rows - rows.mean(axis=0)
+
+    @cached_property
+    def predictions(self) -> np.ndarray:
+        """What the model answers to the kept samples (n,)."""
+        predictions = self.whole.predictions
+        return predictions[self.kept[np.arange(len(predictions)) % GROUPS]]
+
+    @cached_property
+    def distance_ranks(self) -> np.ndarray:
+        """Ranks of the distances between samples of the subsample, condensed, mean 0, length 1.
+
+        Float32; ties get their mean rank. All zero if every distance is the same.
+        """
+        rows = self.subsample
+        lengths = np.einsum("ij,ij->i", rows, rows)
+        squares = lengths[:, None] + lengths - 2 * rows @ rows.T
+        distances = squares[np.triu_indices(len(rows), 1)]
+        # Distances that differ by rounding alone are ties.
+        ranks = mean_ranks(np.rint(distances / (ROUNDING * lengths.max() or 1.0)))
+        ranks -= ranks.mean()
+        length = np.linalg.norm(ranks)
+        return (ranks / length if length > 0 else ranks).astype(np.float32)
+
+    @cached_property
+    def neighbours(self) -> np.ndarray:
+        """Places in the subsample of each sample's nearest others by cosine, the nearest first.
+
+        (m', 2 · NEIGHBOURS), int, twice as many as are compared, so that enough are left without
+        any one group.
+        """
+        lengths = np.linalg.norm(self.subsample, axis=1, keepdims=True)
+        directions = np.divide(
+            self.subsample, lengths, out=np.zeros_like(self.subsample), where=lengths > 0
+        )
+        m = len(directions)
+        k = min(2 * NEIGHBOURS, m - 1)
+        found = np.empty((m, k), np.int64)
+        for rows in row_chunks(m, 512):
+            cosines = directions[rows] @ directions.T
+            cosines[np.arange(len(cosines)), np.arange(m)[rows]] = -np.inf
+            nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+            order = np.argsort(-np.take_along_axis(cosines, nearest, axis=1), axis=1)
+            found[rows] = np.take_along_axis(nearest, order, axis=1)
+        return found
+
+
+def mean_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks (m,) of `values` (m,), from 1; equal values share the mean of their ranks."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
+
+
+def unbiased_hsic(
+    a: View,
+    b: View,
+    cross: np.ndarray,
+    norms: float,
+    weighted_a: np.ndarray,
+    weighted_b: np.ndarray,
+) -> float:
+    """n(n−3) times the unbiased HSIC of the linear kernels of two views; ratios need no factor.
+
+    Song et al. (2012, eq. 5) in feature space. Rows x of a and y of b are about means that need
+    not be those of these samples, of which the estimator is independent: with C₀ = Σxyᵀ, the
+    kernels without their diagonals have tr KL = ‖C₀‖² − Σ‖x‖²‖y‖², and row sums x·Σx − ‖x‖².
+    `cross` is C about the means of the samples, `norms` Σ‖x‖²‖y‖², `weighted_a` Σ‖y‖²x (d_a,) and
+    `weighted_b` Σ‖x‖²y (d_b,). Exactly 0 where it would be rounding.
+    """
+    n, s, t = a.n, a.shift, b.shift
+    ss, tt, sct = s @ s, t @ t, s @ cross @ t
+    trace = np.vdot(cross, cross) + 2 * sct / n + ss * tt / n**2
+    rows = sct + ss * tt / n - s @ weighted_a - t @ weighted_b + norms
+    product = (ss - a.squared_length) * (tt - b.squared_length)
+    total = trace - norms + product / ((n - 1) * (n - 2)) - 2 * rows / (n - 2)
+    return float(total) if abs(total) > ROUNDING * max(trace, norms) else 0.0
+
+
+def by_group(values: np.ndarray) -> np.ndarray:
+    """Sums (G,) of `values` (n,) over each group."""
+    return np.bincount(np.arange(len(values)) % GROUPS, values, minlength=GROUPS)
+
+
+def selected_sum(total: np.ndarray, parts: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """The sum of the `parts` (G, ...) that are `kept`; exactly `total` if all are.
+
+    What is left out is subtracted where that is less work.
+    """
+    if 2 * np.count_nonzero(kept) > len(kept):
+        return total - sum(parts[~kept], np.zeros_like(total))
+    return parts[kept].sum(axis=0)
+
+
+def evenly_spaced(rows: Rows, most: int) -> np.ndarray:
+    """At most `most` rows at a constant distance from one another, from the first on."""
+    n = rows.shape[0]
+    step = -(-n // most)
+    return np.asarray(rows[0:n:step])

@@ -1,0 +1,204 @@
+"""The compare stage: linear maps and geometry of every pair of a block, from activations files."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from repcompare.geometry.similarity import LAYER_MEASURE, GeometryRow, compare_geometry, convergence
+from repcompare.maps.families import AffineMap, fit_maps_both_ways
+from repcompare.maps.scores import MapScores, PairMoments, score_columns, score_map
+from repcompare.representations.activations_file import REPRESENTATION, Member, check_same_images
+from repcompare.representations.moments import cross_covariance
+from repcompare.representations.pair import Pair
+from repcompare.storage.files import new_hdf5, write_csv
+from repcompare.study.blocks import unordered_pairs
+
+
+class Outputs(NamedTuple):
+    """Where `compare_block` writes: an HDF5 file, then CSV tables."""
+
+    maps: str | Path
+    scores: str | Path
+    class_accuracies: str | Path
+    geometry: str | Path
+    convergence: str | Path
+
+
+def compare_block(
+    activations: Sequence[str | Path],
+    outputs: Outputs,
+    families: Sequence[str],
+    measures: Sequence[str],
+    layer_pairs: Sequence[Sequence[str]] = (),
+) -> None:
+    """Compare every pair of models of a block.
+
+    Maps are of the representation, fit on the fit split and scored on the test split, in both
+    directions; geometry is of the test split, of each layer that both models store, and of every
+    layer with every other for the `layer_pairs` of models. Convergence is that of the block's
+    first pair. Writes the maps (`{source}/{target}/{family}` with float32 `weight`
+    (d_source, d_target) and `bias`, and λ as the attribute `lambda`) and the tables.
+
+    Raises:
+        MismatchError: the files are not of the same data or the same images.
+    """
+    files = [h5py.File(name) for name in activations]
+    try:
+        check_same_images(files)
+        members = [Member(file) for file in files]
+        attributes = {
+            "models": [member.name for member in members],
+            "activation_digests": [member.digest for member in members],
+            "data_digest": files[0].attrs["data_digest"],
+        }
+        pairs = [
+            (members[first], members[second])
+            for first, second in unordered_pairs([member.architecture for member in members])
+        ]
+        scores, classes, geometry, converging = [], [], [], []
+        with new_hdf5(outputs.maps, attributes) as out:
+            for a, b in pairs:
+                pair = Pair.of(a.test, b.test)
+                rows = compare_geometry(pair, measures)
+                geometry += geometry_rows(a, b, REPRESENTATION, REPRESENTATION, rows)
+                for source, target, mapping, found in scored_maps(a, b, pair, families):
+                    store(
+                        out.create_group(f"{source.name}/{target.name}/{mapping.family}"), mapping
+                    )
+                    scores.append(score_row(source, target, mapping, found))
+                    classes += class_rows(source, target, mapping, found)
+                if not converging:
+                    converging = convergence_rows(a, b, convergence(pair, measures))
+        asked = {frozenset(names) for names in layer_pairs}
+        geometry += same_layer_rows(pairs, measures)
+        geometry += crossed_layer_rows([p for p in pairs if {p[0].name, p[1].name} in asked])
+        write_csv(outputs.scores, scores)
+        write_csv(outputs.class_accuracies, classes)
+        write_csv(outputs.geometry, geometry)
+        write_csv(outputs.convergence, converging)
+    finally:
+        for file in files:
+            file.close()
+
+
+def scored_maps(
+    a: Member, b: Member, test: Pair, families: Sequence[str]
+) -> Iterator[tuple[Member, Member, AffineMap, MapScores]]:
+    """Every family's map from a to b and from b to a, with its scores."""
+    cross = cross_covariance(a.fit_rows, a.fit.mean, b.fit_rows, b.fit.mean)
+    fit = PairMoments(a.fit, b.fit, cross)
+    there, back = fit_maps_both_ways(a.fit, b.fit, cross, families, a.fit_rows, b.fit_rows)
+    for mapping in there.values():
+        yield a, b, mapping, score_map(mapping, fit, test, b.classifier)
+    for mapping in back.values():
+        yield b, a, mapping, score_map(mapping, fit.reversed, test.reversed, a.classifier)
+
+
+def same_layer_rows(pairs: Sequence[tuple[Member, Member]], measures: Sequence[str]) -> list[dict]:
+    """Geometry of the layers before the representation, one layer in memory at a time."""
+    members = {member.name: member for pair in pairs for member in pair}
+    rows = []
+    for layer in dict.fromkeys(name for member in members.values() for name in member.layers):
+        if layer == REPRESENTATION:
+            continue
+        read = {m.name: m.layer(layer) for m in members.values() if layer in m.layers}
+        for a, b in pairs:
+            if a.name in read and b.name in read:
+                pair = Pair.of(read[a.name], read[b.name])
+                rows += geometry_rows(a, b, layer, layer, compare_geometry(pair, measures))
+    return rows
+
+
+def crossed_layer_rows(pairs: Sequence[tuple[Member, Member]]) -> list[dict]:
+    """Every layer of one model with every other layer of the other."""
+    rows = []
+    for a, b in pairs:
+        layers_a, layers_b = ({name: m.layer(name) for name in m.layers} for m in (a, b))
+        for name_a, layer_a in layers_a.items():
+            for name_b, layer_b in layers_b.items():
+                if name_a != name_b:
+                    found = compare_geometry(Pair.of(layer_a, layer_b), [LAYER_MEASURE])
+                    rows += geometry_rows(a, b, name_a, name_b, found)
+    return rows
+
+
+def geometry_rows(
+    a: Member, b: Member, layer_a: str, layer_b: str, rows: Sequence[GeometryRow]
+) -> list[dict]:
+    """Rows of geometry.csv."""
+    table = []
+    for row in rows:
+        values = asdict(row)
+        first, second = (b, a) if values.pop("backward") else (a, b)
+        note = values.pop("note")
+        table.append(
+            {
+                "model_a": first.name,
+                "model_b": second.name,
+                "architecture_a": first.architecture,
+                "architecture_b": second.architecture,
+                "layer_a": layer_b if first is b else layer_a,
+                "layer_b": layer_a if first is b else layer_b,
+                **values,
+                "digest_a": first.digest,
+                "digest_b": second.digest,
+                "note": note,
+            }
+        )
+    return table
+
+
+def convergence_rows(a: Member, b: Member, rows: Sequence[GeometryRow]) -> list[dict]:
+    """Rows of convergence.csv: what a measure gives to fewer samples; one that says why if none."""
+    names = {"model_a": a.name, "model_b": b.name}
+    if not rows:
+        missing = {"measure": "", "n": a.test.moments.n, "value": np.nan, "flag": ""}
+        return [{**names, **missing, "note": "too few samples, or a constant representation"}]
+    keys = ("measure", "n", "value", "flag", "note")
+    return [{**names, **{key: getattr(row, key) for key in keys}} for row in rows]
+
+
+def score_row(source: Member, target: Member, mapping: AffineMap, scores: MapScores) -> dict:
+    """A row of maps.csv."""
+    columns = score_columns(mapping, scores)
+    note = columns.pop("note")
+    return {
+        "source": source.name,
+        "target": target.name,
+        "source_architecture": source.architecture,
+        "target_architecture": target.architecture,
+        **columns,
+        "source_digest": source.digest,
+        "target_digest": target.digest,
+        "note": note,
+    }
+
+
+def class_rows(source: Member, target: Member, mapping: AffineMap, scores: MapScores) -> list[dict]:
+    """Rows of class_accuracies.csv: the classes present in the test split."""
+    both = zip(scores.class_accuracies, scores.target_class_accuracies, strict=True)
+    return [
+        {
+            "source": source.name,
+            "target": target.name,
+            "source_architecture": source.architecture,
+            "target_architecture": target.architecture,
+            "family": mapping.family,
+            "label": label,
+            "stitched_accuracy": stitched,
+            "target_accuracy": own,
+        }
+        for label, (stitched, own) in enumerate(both)
+        if not np.isnan(own)
+    ]
+
+
+def store(group: h5py.Group, mapping: AffineMap) -> None:
+    """Write a map."""
+    group["weight"] = mapping.weight.astype(np.float32)
+    group["bias"] = mapping.bias.astype(np.float32)
+    group.attrs["lambda"] = mapping.penalty

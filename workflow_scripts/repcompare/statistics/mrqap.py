@@ -1,0 +1,221 @@
+"""Regression of transfer on geometry over ordered pairs, tested by permuting models.
+
+y_ij = source_i + target_j + β x_ij + (terms of the pair) + ε_ij. Pairs share models, so ε is not
+independent; what is assumed under the null is that ε keeps its distribution when models trade
+places within the design. Then permuting the rows and columns of x together gives the test
+(multiple regression quadratic assignment procedure; Krackhardt 1988, doi:10.1016/0378-8733(88)90004-4).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from repcompare.statistics.permutations import chunks, p_value
+
+LEVEL = 0.05
+
+# Of the variation of a predictor, the part that is no more than rounding.
+ROUNDING = 1e-9
+
+
+class Fit(NamedTuple):
+    """A slope, the partial correlation, and the permutations' p and interval; NaN if undefined.
+
+    `n_pairs` ordered pairs with `free` degrees of freedom after the node effects and other terms.
+    `note` says why the slope is undefined, or that pairs were missing.
+    """
+
+    slope: float
+    low: float
+    high: float
+    p: float
+    partial: float
+    n_pairs: int
+    free: int
+    note: str
+
+
+@dataclass(frozen=True, eq=False)
+class PairDesign:
+    """The nuisance terms of the regression on the pairs that have values.
+
+    `rows`, `columns` (n,) are the places of each pair, `basis` (n, r) an orthonormal basis of
+    source effects, target effects and further terms.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    basis: np.ndarray
+
+    @classmethod
+    def of(cls, observed: np.ndarray, terms: np.ndarray | None = None) -> "PairDesign":
+        """From a mask (M, M) of pairs, whose diagonal is never used, and terms (k, M, M)."""
+        observed = observed & ~np.eye(len(observed), dtype=bool)
+        rows, columns = np.nonzero(observed)
+        models = np.arange(len(observed))
+        parts = [rows[:, None] == models, columns[:, None] == models]
+        if terms is not None:
+            parts.append(terms[:, rows, columns].T)
+        design = np.hstack(parts, dtype=np.float64)
+        if not len(rows):
+            return cls(rows, columns, design)
+        left, values, _ = np.linalg.svd(design, full_matrices=False)
+        return cls(rows, columns, left[:, values > 1e-10 * values[0]])
+
+    @property
+    def free(self) -> int:
+        """Pairs less the dimension of the nuisance terms."""
+        return len(self.rows) - self.basis.shape[1]
+
+    def residual(self, matrix: np.ndarray) -> np.ndarray:
+        """What the terms leave of a matrix (M, M) on its pairs, (n,); rounding is an exact 0."""
+        values = matrix[self.rows, self.columns]
+        if not len(values):
+            return values
+        centred = values - values.mean()
+        left = centred - self.basis @ (self.basis.T @ centred)
+        scale = ROUNDING * np.abs(values).max()
+        return np.where(np.abs(left).max() <= scale, 0.0, left)
+
+
+def mrqap(
+    x: np.ndarray,
+    y: np.ndarray,
+    permutations: np.ndarray,
+    *,
+    within: np.ndarray | None = None,
+    terms: np.ndarray | None = None,
+) -> Fit:
+    """β of y_ij = source_i + target_j + β x_ij + terms, its permutation p and interval.
+
+    What is permuted is the residual of x given all other terms, which is then freed of them again
+    where it has come to lie (double semi-partialing; Dekker, Krackhardt & Snijders 2007,
+    doi:10.1007/s11336-007-9016-1); the statistic is the pivotal |t| of β. Where permutations keep
+    the terms' space, as those of `node_permutations` keep node effects and `same_architecture`,
+    this is the procedure of Freedman & Lane (1983, doi:10.1080/07350015.1983.10509354) term by
+    term, and the test is exact. Terms that move, and missing pairs, make it approximate.
+
+    The interval holds every slope that the same test does not refuse at 5 %, so it excludes 0 just
+    where p ≤ 0.05. It is unbounded where fewer than 20 permutations can tell slopes apart.
+
+    Args:
+        x, y: (M, M) by source and target; NaN where a pair has no value. The diagonal is not read.
+        permutations: (B, M), without the identity.
+        within: bool (M, M), the pairs to use; None: all. Must be kept by every permutation.
+        terms: (k, M, M) further terms of the regression.
+    """
+    wanted = np.ones_like(x, dtype=bool) if within is None else within
+    wanted = wanted & ~np.eye(len(x), dtype=bool)
+    observed = wanted & np.isfinite(x) & np.isfinite(y)
+    missing = int(wanted.sum() - observed.sum())
+    design = PairDesign.of(observed, terms)
+    n, free = len(design.rows), design.free
+    note = f"{missing} of {wanted.sum()} ordered pairs have no value" if missing else ""
+    nothing = dict.fromkeys(("slope", "low", "high", "p", "partial"), np.nan)
+    if free < 3:
+        why = f"{n} ordered pairs leave {max(free, 0)} degrees of freedom, 3 are needed"
+        return Fit(**nothing, n_pairs=n, free=free, note=joined(note, why))
+    e_x, e_y = design.residual(x), design.residual(y)
+    length = np.sqrt(e_x @ e_x)
+    if not e_x.any():
+        why = "the similarity does not vary once source and target effects are removed"
+        return Fit(**nothing, n_pairs=n, free=free, note=joined(note, why))
+    if not e_y.any():
+        why = "transfer does not vary once source and target effects are removed"
+        return Fit(**nothing, n_pairs=n, free=free, note=joined(note, why))
+    with_y, with_x = permuted_products(design, e_x, np.stack([e_y, e_x], axis=1), permutations)
+    observed_y = e_x @ e_y / length
+    slope = observed_y / length
+    low, high = accepted_slopes(with_y, with_x, observed_y, length)
+    return Fit(
+        slope=float(slope),
+        low=low,
+        high=high,
+        # |t| = |ρ| √(free − 1) / √(1 − ρ²) grows with |ρ|, and ‖e_y‖ is the same for all.
+        p=p_value(np.abs(with_y), abs(observed_y)),
+        partial=float(observed_y / np.sqrt(e_y @ e_y)),
+        n_pairs=n,
+        free=free,
+        note=note,
+    )
+
+
+def permuted_products(
+    design: PairDesign, e_x: np.ndarray, against: np.ndarray, permutations: np.ndarray
+) -> np.ndarray:
+    """Inner products of the permuted predictor, at unit length, with columns of `against` (n, k).
+
+    `e_x` (n,) is the residual of x; a permuted pair without a value has residual 0. Returns (k, B),
+    0 where nothing of the permuted predictor is left.
+    """
+    size = permutations.shape[1]
+    matrix = np.zeros((size, size))
+    matrix[design.rows, design.columns] = e_x
+    flat = matrix.ravel()
+    products = np.zeros((against.shape[1], len(permutations)))
+    floor = (ROUNDING * np.abs(e_x).max()) ** 2 * len(e_x)
+    for part in chunks(len(permutations), len(e_x)):
+        places = permutations[part]
+        moved = flat[places[:, design.rows] * size + places[:, design.columns]]
+        # Columns of `against` are orthogonal to the basis, so only the length needs it.
+        shared = moved @ design.basis
+        squares = np.einsum("bn,bn->b", moved, moved) - np.einsum("br,br->b", shared, shared)
+        kept = squares > floor
+        scaled = (moved @ against)[kept] / np.sqrt(squares[kept])[:, None]
+        products[:, part.start + np.flatnonzero(kept)] = scaled.T
+    return products
+
+
+def accepted_slopes(
+    with_y: np.ndarray, with_x: np.ndarray, observed_y: float, length: float
+) -> tuple[float, float]:
+    """The slopes β₀ at which y − β₀x has a permutation p above `LEVEL`, as (low, high).
+
+    With a = ⟨e_y, ·⟩ and c = ⟨e_x, ·⟩ of the predictor at unit length, permutation b reaches the
+    observed statistic where |a_b − β₀c_b| ≥ |a − β₀c|. As |c_b| ≤ c, that is the interval from
+    (a ∓ a_b)/(c ∓ c_b); all of them hold a/c, so the limits are order statistics of the ends.
+    """
+    minus, plus = length - with_x, length + with_x
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = np.stack([(observed_y - with_y) / minus, (observed_y + with_y) / plus])
+    # A permutation that gives x itself back, or its negative, reaches the statistic at any slope.
+    same = (minus <= ROUNDING * length) | (plus <= ROUNDING * length)
+    lows = np.append(np.where(same, -np.inf, ends.min(axis=0)), -np.inf)
+    highs = np.append(np.where(same, np.inf, ends.max(axis=0)), np.inf)
+    # β₀ is refused while no more than LEVEL of all permutations, the identity too, reach it.
+    refused = int(np.floor(LEVEL * len(lows) + ROUNDING))
+    return float(np.sort(lows)[refused]), float(np.sort(highs)[::-1][refused])
+
+
+def mantel(x: np.ndarray, y: np.ndarray, permutations: np.ndarray) -> tuple[float, float, int]:
+    """Correlation of two matrices over their ordered pairs, and p of |r| under permuted models.
+
+    Mantel 1967, Cancer Research 27:209. It knows nothing of node effects and, if models of all
+    architectures are permuted, nothing of architectures: it is shown beside, not decided by.
+
+    Args:
+        x, y: (M, M), NaN where a pair has no value; ranks for Spearman's correlation.
+        permutations: (B, M), without the identity.
+
+    Returns:
+        r, p and the number of ordered pairs; r and p NaN for fewer than 3 pairs or if x or y is
+        constant.
+    """
+    observed = np.isfinite(x) & np.isfinite(y) & ~np.eye(len(x), dtype=bool)
+    rows, columns = np.nonzero(observed)
+    if len(rows) < 3:
+        return np.nan, np.nan, len(rows)
+    design = PairDesign(rows, columns, np.full((len(rows), 1), len(rows) ** -0.5))
+    e_x, e_y = design.residual(x), design.residual(y)
+    if not e_x.any() or not e_y.any():
+        return np.nan, np.nan, len(rows)
+    unit = (e_y / np.sqrt(e_y @ e_y))[:, None]
+    (permuted,) = permuted_products(design, e_x, unit, permutations)
+    r = float(e_x @ unit[:, 0] / np.sqrt(e_x @ e_x))
+    return r, p_value(np.abs(permuted), abs(r)), len(rows)
+
+
+def joined(*notes: str) -> str:
+    """Notes as one text."""
+    return "; ".join(filter(None, notes))

@@ -1,0 +1,128 @@
+"""What a stage's code is, as one string: the digest that decides what a change reruns."""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def code_digest(script: Path, *modules: str) -> str:
+    """SHA-256 (hex) of `script`, of `modules` and of every repcompare module they import.
+
+    Comments, blank lines, formatting and docstrings do not count; imports inside functions do.
+    Nor do the version of Python, the locale and the folder that the workflow lies in.
+    `modules` (dotted names) are what the script imports by a name it computes.
+    """
+    pending = [Path(script).resolve(), *(file for name in modules for file in _files_of(name))]
+    closure: set[Path] = set()
+    while pending:
+        path = pending.pop()
+        if path not in closure:
+            closure.add(path)
+            pending.extend(_read(path)[1])
+    digest = hashlib.sha256()
+    for name, path in sorted((_name(path), path) for path in closure):
+        digest.update(f"{name}\n{_read(path)[0]}\n".encode())
+    return digest.hexdigest()
+
+
+def files_digest(paths: Iterable[Path]) -> str:
+    """SHA-256 (hex) of the names and bytes of files that are neither code nor results."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        content = path.read_bytes()
+        digest.update(f"{path.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def normal_form(tree: object) -> str:
+    """A syntax tree as text that is the same in all versions of Python that parse its source.
+
+    The texts of `ast.unparse` and `ast.dump` are not. Docstrings are left out, and so is every
+    field that is empty: a later version may have fields that say only that new syntax is not used.
+    """
+    if isinstance(tree, list):
+        return f"[{' '.join(map(normal_form, tree))}]"
+    if tree is None:
+        # In a list, for what is not there: a key of `{**a}`, which is not that of `{None: a}`.
+        return "()"
+    if isinstance(tree, ast.Constant):
+        tree = tree.value
+    if not isinstance(tree, ast.AST):
+        # Not repr: which characters it escapes depends on the version's Unicode.
+        return ascii(tree)
+    fields = {name: getattr(tree, name, None) for name in sorted(tree._fields)}
+    if isinstance(tree, DOCUMENTED) and ast.get_docstring(tree, clean=False) is not None:
+        # A body of a docstring alone is like one that never had a docstring.
+        fields["body"] = tree.body[1:] or [ast.Pass()]
+    elif isinstance(tree, ast.JoinedStr):
+        fields["values"] = _parts(tree)
+    # `case False` and `case None` differ in nothing else.
+    kept = (
+        f" {key}={normal_form(value)}" for key, value in fields.items() if value or value is False
+    )
+    return f"({type(tree).__name__}{''.join(kept)})"
+
+
+def _parts(string: ast.JoinedStr) -> list[str | ast.AST]:
+    """The parts of an f-string, neighbouring texts as one: 3.12.1 adds some that are empty."""
+    parts: list[str | ast.AST] = [""]
+    for part in string.values:
+        if not isinstance(part, ast.Constant):
+            parts += [part, ""]
+        else:
+            parts[-1] += part.value
+    return [part for part in parts if part != ""]
+
+
+@functools.cache
+def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
+    # Bytes, which Python reads as it does to run them: in UTF-8, whatever the locale.
+    tree = ast.parse(path.read_bytes(), filename=str(path))
+    imports = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = _absolute(node, path)
+            imports += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+    names = {name for name in imports if name.split(".")[0] == PACKAGE.name}
+    return normal_form(tree), tuple(sorted({file for name in names for file in _files(name)}))
+
+
+def _name(path: Path) -> str:
+    """What a file counts as: a module by its place in the package, a script by its bare name."""
+    if path.is_relative_to(PACKAGE):
+        return path.relative_to(PACKAGE.parent).as_posix()
+    return path.name
+
+
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
+    if not node.level:
+        return node.module or ""
+    parts = path.relative_to(PACKAGE.parent).parts[: -node.level]
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def _files(name: str) -> list[Path]:
+    """The file of a dotted module and of each package above it; nothing for a function's name."""
+    parts = name.split(".")
+    found = []
+    for depth in range(1, len(parts) + 1):
+        base = PACKAGE.parent.joinpath(*parts[:depth])
+        found += [
+            file for file in (base / "__init__.py", base.with_suffix(".py")) if file.is_file()
+        ]
+    return found
+
+
+def _files_of(module: str) -> list[Path]:
+    """The files of a module, which must be one, and of the packages above it."""
+    files = _files(module)
+    if PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py") not in files:
+        raise ModuleNotFoundError(f"no module {module} in {PACKAGE}")
+    return files

@@ -1,0 +1,121 @@
+"""A study's config: defaults, checks before any job starts, and the models and blocks it names.
+
+Read while the workflow is parsed, on the head node and again by every cluster job: it imports
+neither torch nor numpy nor pandas.
+"""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from repcompare.study.consistency import study_problems
+from repcompare.study.epsilon import parse_epsilon
+from repcompare.study.schema import (
+    canonical,
+    read_text,
+    schema_problems,
+    study_schema,
+    with_defaults,
+)
+
+
+class ConfigError(ValueError):
+    """A config that cannot be run; the message has one line for each problem."""
+
+
+def validate(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in the defaults of config/schema.json and check that the study can be run.
+
+    Args:
+        raw: the config as read from YAML; it is left as it is.
+
+    Returns:
+        The whole config in canonical form, plain dicts and lists: configs that differ only in the
+        order of keys, seeds, measures or epsilons, or in how a number is written, come out equal.
+        Epsilons are labels (see `parse_epsilon`), in ascending order. Validating it again changes
+        nothing.
+
+    Raises:
+        ConfigError: every problem found, one line each.
+    """
+    schema = study_schema()
+    config = read_text(schema, with_defaults(schema, raw))
+    problems = list(dict.fromkeys(schema_problems(schema, config)))
+    # What the schema refuses is not looked at twice; a key that should not be there harms nothing.
+    unsound = [problem.path for problem in problems if problem.rank > 0]
+    problems += study_problems(config, unsound)
+    if problems:
+        raise ConfigError("\n".join(map(str, sorted(problems, key=lambda problem: problem.rank))))
+    config = canonical(schema, config)
+    for attack in (config["attack"], *config["attack"]["variants"].values()):
+        for norm, epsilons in attack.get("epsilons", {}).items():
+            ascending = sorted(map(parse_epsilon, epsilons), key=lambda pair: pair[1])
+            attack["epsilons"][norm] = [label for label, _ in ascending]
+    pairs = config["geometry"]["layer_pairs"]
+    config["geometry"]["layer_pairs"] = [
+        list(pair) for pair in sorted({tuple(sorted(pair)) for pair in pairs})
+    ]
+    return config
+
+
+def seeds(config: Mapping[str, Any], architecture: str) -> list[int]:
+    """The seeds of one architecture of a validated config, ascending."""
+    return list(config["architectures"][architecture].get("seeds", config["seeds"]))
+
+
+def models(config: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Every (architecture, seed) of a validated config, in alphabetical order."""
+    return [
+        (name, seed) for name in sorted(config["architectures"]) for seed in seeds(config, name)
+    ]
+
+
+def blocks(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The unordered pairs of architectures that hold pairs of models, each in alphabetical order.
+
+    An architecture is paired with itself only if it has two seeds or more.
+    """
+    pairs = itertools.combinations_with_replacement(sorted(config["architectures"]), 2)
+    return [(a, b) for a, b in pairs if a != b or len(seeds(config, a)) > 1]
+
+
+def layer_pairs(config: Mapping[str, Any], a: str, b: str) -> list[list[str]]:
+    """The pairs of models, of two architectures, whose layers a validated config compares."""
+    return [
+        list(pair)
+        for pair in config["geometry"]["layer_pairs"]
+        if sorted(name.split("/")[0] for name in pair) == sorted((a, b))
+    ]
+
+
+def training_settings(config: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+    """All that decides how one architecture is built and trained, but for data, seed and device.
+
+    Returns:
+        `factory`, `kwargs` and every key of the config's `training`, the architecture's own first.
+    """
+    entry = config["architectures"][architecture]
+    network = {"factory": entry["factory"], "kwargs": entry["kwargs"]}
+    settings = {**config["training"], **entry.get("training", {}), **network}
+    if settings["adversarial"]:
+        settings["adversarial"] = _whole(settings["adversarial"])
+    return settings
+
+
+def feature_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The `features` of a validated config that gradients and inversions depend on."""
+    return {key: value for key, value in config["features"].items() if key != "nonrobust"}
+
+
+def nonrobust_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the images of non-robust features depend on: `nonrobust`, `seed` and `precision`."""
+    section = config["features"]
+    nonrobust = section["nonrobust"] and _whole(section["nonrobust"])
+    return {"nonrobust": nonrobust, "seed": section["seed"], "precision": section["precision"]}
+
+
+def _whole(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section that says how images are attacked, with its defaults and its epsilon as a label."""
+    whole = with_defaults(study_schema()["$defs"]["adversarial"], section)
+    label, _ = parse_epsilon(whole["epsilon"])
+    return {**whole, "epsilon": label}

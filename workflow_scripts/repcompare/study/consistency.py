@@ -1,0 +1,209 @@
+"""What no schema can say: whether the parts of a config fit each other and the data."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from repcompare import architectures
+from repcompare.study.epsilon import parse_epsilon
+from repcompare.study.schema import KeyPath, Problem, hint, nearest, shown
+
+
+class DataSet(NamedTuple):
+    """Side of the square images in pixels, their channels, the images in each split, classes."""
+
+    size: int
+    channels: int
+    train: int
+    test: int
+    classes: int
+
+
+DATA_SETS = {
+    "digits": DataSet(8, 1, 1200, 597, 10),
+    "fashion_mnist": DataSet(28, 1, 60000, 10000, 10),
+    "cifar10": DataSet(32, 3, 50000, 10000, 10),
+    "cifar100": DataSet(32, 3, 50000, 10000, 100),
+}
+
+
+def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
+    """What no schema can say: whether the parts of the config fit each other and the data."""
+
+    def get(*path: str | int) -> Any:
+        """The value at `path`; None if it is absent, null, or refused already in any part."""
+        if any(bad[: len(path)] == path[: len(bad)] for bad in unsound):
+            return None
+        value = config
+        for step in path:
+            value = value.get(step) if isinstance(value, Mapping) else None
+        return value
+
+    names = config.get("architectures") if isinstance(config, Mapping) else None
+    names = list(names) if isinstance(names, Mapping) else []
+    yield from _architecture_problems(get, names)
+    data_set = DATA_SETS.get(get("data", "name"))
+    if data_set:
+        yield from _sample_problems(get, data_set)
+        yield from _crop_problems(get, names, data_set)
+    yield from _epsilon_problems(get, data_set)
+    yield from _search_problems(get)
+    yield from _adversarial_problems(get, names, data_set)
+    yield from _layer_pair_problems(get, names)
+    if get("data", "name") == "digits" and get("data", "root") is not None:
+        yield Problem(3, ("data", "root"), "the digits come with scikit-learn, leave it out")
+    own = get("architectures", *names, "seeds") if len(names) == 1 else None
+    if len(names) == 1 and get("architectures") and len(own or get("seeds") or ()) == 1:
+        text = "a single model has nothing to be compared with, add a seed or an architecture"
+        yield Problem(3, ("architectures",), text)
+
+
+def _architecture_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
+    factories = architectures.available()
+    for name in names:
+        path = ("architectures", name)
+        factory, kwargs = get(*path, "factory"), get(*path, "kwargs")
+        if factory is None:
+            continue
+        if factory not in factories:
+            meant = hint(factory, factories)
+            text = f"got {shown(factory)}, allowed: one of {', '.join(factories)}{meant}"
+            yield Problem(2, (*path, "factory"), text)
+        elif kwargs is not None:
+            yield from _keyword_problems(factory, kwargs, (*path, "kwargs"))
+    for first, second in itertools.combinations(sorted(map(str, names)), 2):
+        if first.lower() == second.lower():
+            text = f"differs from {first} only in case, which some file systems do not tell apart"
+            yield Problem(3, ("architectures", second), text)
+
+
+def _keyword_problems(factory: str, kwargs: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
+    known = architectures.parameters(factory)
+    for key, value in kwargs.items():
+        if key not in known:
+            meant = nearest(key, known)
+            known_ones = f"did you mean {meant}?" if meant else f"allowed: {', '.join(known)}"
+            yield Problem(0, (*path, str(key)), f"{factory} takes no such argument, {known_ones}")
+        elif not known[key].accepts(value):
+            text = f"got {shown(value)}, allowed: {known[key].allowed}"
+            yield Problem(1, (*path, key), text)
+
+
+def _sample_problems(get: Any, data_set: DataSet) -> Iterator[Problem]:
+    train, fit = get("data", "train_samples"), get("data", "fit_samples") or 0
+    name = get("data", "name")
+    total = f"{name} has {data_set.train} training images"
+    left = data_set.train - fit
+    if left < 1:
+        yield Problem(3, ("data", "fit_samples"), f"got {fit}, but {total}, and some must be left")
+    elif train is not None and train > left:
+        text = f"got {train}, but {total}" + (f", {fit} of them in fit_samples" if fit else "")
+        yield Problem(3, ("data", "train_samples"), text)
+    available = fit or min(train or left, left)
+    cap = get("activations", "fit_samples")
+    if cap is not None and left >= 1 and cap > available:
+        text = f"got {cap}, but there are {available} to fit on"
+        yield Problem(3, ("activations", "fit_samples"), text)
+    for section in ("attack", "features"):
+        samples = get(section, "samples")
+        if samples is not None and samples > data_set.test:
+            text = f"got {samples}, but {name} has {data_set.test} test images"
+            yield Problem(3, (section, "samples"), text)
+
+
+def _crop_problems(get: Any, names: list[Any], data_set: DataSet) -> Iterator[Problem]:
+    for section in _training_sections(names):
+        padding = get(*section, "crop_padding")
+        if padding is not None and padding >= data_set.size:
+            text = f"got {padding}, but the images are only {data_set.size} pixels wide"
+            yield Problem(3, (*section, "crop_padding"), text)
+
+
+def _epsilon_problems(get: Any, data_set: DataSet | None) -> Iterator[Problem]:
+    for section in (("attack",), *_variants(get)):
+        for norm in ("linf", "l2"):
+            seen: list[tuple[str, float]] = []
+            path: KeyPath = (*section, "epsilons", norm)
+            for index, given in enumerate(get(*path) or ()):
+                label, epsilon, wrong = _radius(given, norm, data_set)
+                if norm == "linf" and epsilon < 1 / 255:
+                    wrong = f"got {label}, but 8-bit images cannot change by less than 1/255"
+                if wrong:
+                    yield Problem(2, (*path, index), wrong)
+                for other, value in seen:
+                    if math.isclose(epsilon, value, rel_tol=1e-9):
+                        yield Problem(
+                            2, (*path, index), f"{label} is in the list already, as {other}"
+                        )
+                seen.append((label, epsilon))
+
+
+def _radius(given: Any, norm: str, data_set: DataSet | None) -> tuple[str, float, str]:
+    """The label and the radius of a ball, and what is wrong with it, if anything."""
+    try:
+        label, epsilon = parse_epsilon(given)
+    except ValueError as error:
+        return str(given), math.nan, str(error)
+    diagonal = data_set.size * math.sqrt(data_set.channels) if data_set else math.inf
+    largest = {"linf": 1.0, "l2": diagonal}[norm]
+    if epsilon > largest:
+        return label, epsilon, f"got {label}, but no two images are further apart than {largest:g}"
+    return label, epsilon, ""
+
+
+def _variants(get: Any) -> list[KeyPath]:
+    return [("attack", "variants", name) for name in get("attack", "variants") or ()]
+
+
+def _search_problems(get: Any) -> Iterator[Problem]:
+    for path in _variants(get):
+        if path[-1] in ("pgd", "noise"):
+            yield Problem(2, path, f"{path[-1]} is an attack already, choose another name")
+    for path in (("attack",), *_variants(get)):
+        own = {key: get(*path, key) for key in ("random_start", "restarts", "input_diversity")}
+        search = {key: get("attack", key) if own[key] is None else own[key] for key in own}
+        same = search["random_start"] is False and not search["input_diversity"]
+        if same and (search["restarts"] or 1) > 1:
+            text = f"got {search['restarts']}, but without a random start all are the same"
+            yield Problem(3, (*path, "restarts"), text)
+
+
+def _adversarial_problems(
+    get: Any, names: list[Any], data_set: DataSet | None
+) -> Iterator[Problem]:
+    sections = [(*section, "adversarial") for section in _training_sections(names)]
+    for path in [*sections, ("features", "nonrobust")]:
+        given = get(*path, "epsilon")
+        if given is not None:
+            _, _, wrong = _radius(given, get(*path, "norm") or "linf", data_set)
+            if wrong:
+                yield Problem(2, (*path, "epsilon"), wrong)
+
+
+def _training_sections(names: list[Any]) -> list[KeyPath]:
+    return [("training",), *(("architectures", name, "training") for name in names)]
+
+
+def _layer_pair_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
+    models = [
+        f"{name}/seed{seed}"
+        for name in names
+        for seed in get("architectures", name, "seeds") or get("seeds") or ()
+    ]
+    pairs = get("geometry", "layer_pairs") or ()
+    measures, layers = get("geometry", "measures"), get("activations", "layers")
+    if pairs and measures and "cka_debiased" not in measures:
+        text = "layers are compared by cka_debiased, add it to geometry.measures"
+        yield Problem(3, ("geometry", "layer_pairs"), text)
+    if pairs and layers is not None and set(layers) <= {"penultimate"}:
+        text = "no layer but the representation is stored, add others to activations.layers"
+        yield Problem(3, ("geometry", "layer_pairs"), text)
+    for index, pair in enumerate(pairs):
+        path: KeyPath = ("geometry", "layer_pairs", index)
+        if pair[0] == pair[1]:
+            yield Problem(2, path, f"{pair[0]} is given twice, allowed: two different models")
+        for model in pair:
+            if model not in models:
+                text = f"the study has no model {model}{hint(model, models)}"
+                yield Problem(3, path, text)

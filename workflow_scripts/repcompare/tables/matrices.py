@@ -1,0 +1,184 @@
+"""What the heatmaps show: a value for every row and column, and its interval."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from repcompare.features.measures import MEASURES as FEATURES
+from repcompare.figures.style import FAMILIES, MEASURES, NORMS, ordered_models
+from repcompare.findings.descriptive import mirrored, rates_at, reference_attack
+from repcompare.geometry.replicates import CONFIDENCE
+from repcompare.geometry.similarity import LAYER_MEASURE
+from repcompare.tables.features import at_reference, both_ways
+
+INTERVAL = ["value", "low", "high"]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A heatmap's content: frames of one index (rows) and columns, NaN where undefined.
+
+    Attributes:
+        title: what is shown, and how it was measured.
+        label: the name of the values.
+        value: the values; `percent` says that they are shares of one, to be shown in per cent.
+        low, high: ends of their 95 % intervals; NaN where there is none.
+        ends: what a row and what a column stands for.
+        pairs: what is counted in it, in the plural.
+    """
+
+    title: str
+    label: str
+    value: pd.DataFrame
+    low: pd.DataFrame
+    high: pd.DataFrame
+    percent: bool = False
+    ends: tuple[str, str] = ("source", "target")
+    pairs: str = "ordered pairs"
+
+
+def stitched_accuracy(maps: pd.DataFrame) -> Matrix:
+    """Accuracy of the target's own classifier on the mapped source; `maps` is maps.csv.
+
+    Least squares where it was fitted, else the first family of the table.
+    """
+    family = preferred(maps["family"], "least_squares")
+    table = maps[maps["family"] == family]
+    return Matrix(
+        f"Stitched accuracy ({FAMILIES.get(family, family)} maps)",
+        "stitched accuracy",
+        *by_model(with_share_interval(table, "stitched_accuracy", "n_test")),
+        percent=True,
+    )
+
+
+def held_out_r2(maps: pd.DataFrame) -> Matrix:
+    """R² of the maps on the test images; `maps` is maps.csv, family as in `stitched_accuracy`."""
+    family = preferred(maps["family"], "least_squares")
+    names = {"r2_test": "value", "r2_test_low": "low", "r2_test_high": "high"}
+    return Matrix(
+        f"Held-out R² ({FAMILIES.get(family, family)} maps)",
+        "R² on the test images",
+        *by_model(maps[maps["family"] == family].rename(columns=names)),
+    )
+
+
+def similarity(geometry: pd.DataFrame) -> Matrix:
+    """Similarity of the geometries; `geometry` as `similarity.similarities` reads it.
+
+    Debiased CKA where it was measured, else the first measure of the table.
+    """
+    measure = preferred(geometry["measure"], "cka_debiased")
+    name = MEASURES.get(measure, measure)
+    return Matrix(
+        f"Similarity of geometry: {name}",
+        name,
+        *by_model(mirrored(geometry[geometry["measure"] == measure])),
+        ends=("model", "model"),
+        pairs="pairs",
+    )
+
+
+def adversarial_transfer(transfer: pd.DataFrame) -> Matrix | None:
+    """Share of the source's examples that fool the target; `transfer` is transfer.csv.
+
+    PGD, images that both models classify correctly, at the ε of `findings.reference_attack`; None
+    if there is none.
+    """
+    attack = reference_attack(transfer)
+    if attack is None:
+        return None
+    strength = f"{NORMS.get(attack.norm, attack.norm)} ε = {attack.epsilon_label}"
+    return Matrix(
+        f"Adversarial transfer (PGD, {strength}: mean nearest 50 %)",
+        "target fooled",
+        *by_model(with_share_interval(rates_at(transfer, attack), "fooled", "n")),
+        percent=True,
+    )
+
+
+def feature_similarity(features: pd.DataFrame, transfer: pd.DataFrame) -> list[Matrix]:
+    """One matrix a measure of input features that is defined for any pair.
+
+    `features` is features.csv and `transfer` transfer.csv. Perturbations are those of
+    `findings.reference_attack`, inversions those from noise.
+    """
+    table = both_ways(at_reference(features, reference_attack(transfer)))
+    of_measure = {name: table[table["measure"] == name] for name in FEATURES}
+    return [
+        Matrix(FEATURES[name], "", *by_model(rows))
+        for name, rows in of_measure.items()
+        if rows["value"].notna().any()
+    ]
+
+
+def layer_similarity(geometry: pd.DataFrame) -> list[Matrix]:
+    """Every layer of one network against every layer of another, for pairs that have them all.
+
+    `geometry` is geometry.csv, of all layers; by `geometry.LAYER_MEASURE`.
+    """
+    table = geometry[geometry["measure"] == LAYER_MEASURE]
+    crossed = table[table["layer_a"] != table["layer_b"]]
+    pairs = dict.fromkeys(zip(crossed["model_a"], crossed["model_b"], strict=True))
+    matrices = []
+    for a, b in pairs:
+        rows = table[(table["model_a"] == a) & (table["model_b"] == b)]
+        order = (layer_order(rows["layer_a"]), layer_order(rows["layer_b"]))
+        matrices.append(
+            Matrix(
+                f"{a} and {b}",
+                MEASURES[LAYER_MEASURE],
+                *(arranged(rows, "layer_a", "layer_b", name, *order) for name in INTERVAL),
+                ends=(a, b),
+                pairs="pairs of layers",
+            )
+        )
+    return matrices
+
+
+def preferred(values: pd.Series, wanted: str) -> str:
+    """`wanted` if it is among `values`, else the first of them, else `wanted`."""
+    present = values.unique()
+    return wanted if wanted in present or not len(present) else str(present[0])
+
+
+def layer_order(layers: pd.Series) -> list[str]:
+    """The distinct layers from input to output."""
+
+    def place(layer: str) -> tuple[int, int]:
+        if layer.startswith("stage"):
+            return 1, int(layer.removeprefix("stage"))
+        return {"stem": 0}.get(layer, 2), 0
+
+    return sorted(set(layers), key=place)
+
+
+def by_model(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """`value`, `low` and `high` of rows with `source` and `target`, over every model in either."""
+    models = ordered_models([*table["source"], *table["target"]])
+    value, low, high = (
+        arranged(table, "source", "target", name, models, models) for name in INTERVAL
+    )
+    return value, low, high
+
+
+def arranged(
+    table: pd.DataFrame, rows: str, columns: str, value: str, index: list[str], names: list[str]
+) -> pd.DataFrame:
+    """One column of a table as a matrix with the rows and columns named."""
+    wide = table.pivot(index=rows, columns=columns, values=value)
+    return wide.reindex(index=index, columns=names).astype(float)
+
+
+def with_share_interval(table: pd.DataFrame, share: str, count: str) -> pd.DataFrame:
+    """The table with a share as `value`, and its Wilson score interval as `low` and `high`.
+
+    `count`: the column with the number of images that the share is of. E. B. Wilson 1927.
+    """
+    p, n = table[share].astype(float), table[count].astype(float)
+    z = norm.ppf((1 + CONFIDENCE) / 2)
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return table.assign(value=p, low=centre - half, high=centre + half)
