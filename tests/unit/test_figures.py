@@ -17,10 +17,11 @@ from repcompare.figures import geometry as geometry_figures
 from repcompare.figures import geometry_against_transfer as figures
 from repcompare.figures import maps as map_figures
 from repcompare.figures import style as plot_style
-from repcompare.figures.style import architecture_of, ordered_models, save
+from repcompare.figures.style import save
 from repcompare.findings.descriptive import Attack
 from repcompare.storage.files import MismatchError
 from repcompare.tables import features as feature_tables
+from repcompare.vocabulary import architecture_of, ordered_models
 
 FIGURES = {
     "accuracies": lambda study: figures.accuracies(study["models"]),

@@ -26,7 +26,7 @@ from repcompare.networks.devices import (
 )
 from repcompare.networks.training import SCHEDULES, train
 from repcompare.study.consistency import DATA_SETS
-from repcompare.transfer.rates import DENOMINATORS, rates
+from repcompare.transfer.rates import COUNTED, rates
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "config" / "schema.json").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ TABLES: dict[str, tuple[Collection[str], Callable[[str], object]]] = {
         geometry.MEASURES,
         lambda name: geometry.convergence(None, [name]),
     ),
-    "denominator": (DENOMINATORS, lambda name: rates(None, name)),
+    "denominator": (COUNTED, lambda name: rates(None, name)),
     "precision, resolved": (AUTOCAST, lambda name: autocast(CPU, name)),
 }
 

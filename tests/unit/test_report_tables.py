@@ -90,7 +90,7 @@ def test_features_of_an_architectures_own_pairs_stand_beside_those_of_different_
         own = chosen.query("architecture_a == 'resnet20' and architecture_b == 'resnet20'")
         crossed = chosen.query("architecture_a != architecture_b")
         for pairs, part in (("resnet20", own), ("different architectures", crossed)):
-            row = the_row(made, measure=report_tables.FEATURES[measure], pairs=pairs)
+            row = the_row(made, measure=report_tables.label_of(measure), pairs=pairs)
             assert row["rows"] == str(len(part))
             assert row["value"] == f"{part['value'].mean():.3f}".replace("-", "−")
 

@@ -20,7 +20,7 @@ from repcompare.storage.tables import read_table, write_parts, write_table
 from repcompare.study.blocks import ordered_pairs
 from repcompare.tables import attacks as attack_tables
 from repcompare.tables import summary
-from repcompare.transfer.rates import DENOMINATORS
+from repcompare.vocabulary import DENOMINATORS
 
 BLOCKS = [["resnet/seed0", "resnet/seed1"], ["resnet/seed0", "resnet/seed1", "vgg/seed0"]]
 FAMILIES = ["least_squares", "ridge"]

@@ -10,7 +10,8 @@ from repcompare.networks.inference import margins
 from repcompare.stages.evaluate_transfer import evaluate_transfer
 from repcompare.storage.files import MismatchError
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
-from repcompare.transfer.rates import DENOMINATORS, PairAnswers, rates
+from repcompare.transfer.rates import PairAnswers, rates
+from repcompare.vocabulary import DENOMINATORS
 
 
 def evaluate(path, study, names, adversarial=None):
@@ -92,4 +93,4 @@ def test_a_rate_over_no_images_is_undefined_with_a_reason(denominator):
     nothing = PairAnswers(*(np.array([], dtype=int) for _ in range(8)))
     row = rates(nothing, denominator)
     assert np.isnan(row["fooled"])
-    assert row["note"] == f"there are no {DENOMINATORS[denominator].images}"
+    assert row["note"] == f"there are no {DENOMINATORS[denominator]}"

@@ -12,11 +12,10 @@ from repcompare.attacks.balls import Ball, parse_ball
 from repcompare.attacks.input_diversity import draw_diversity
 from repcompare.attacks.pgd import Search, attack_objective, pgd
 from repcompare.data.example_streams import TARGET, example_streams
+from repcompare.names import CONTROL, MAIN
 from repcompare.networks.augmentation import to_float
 from repcompare.networks.inference import logits_of, margins
 from repcompare.registry import known
-
-MAIN, CONTROL = "pgd", "noise"
 
 
 @dataclass(frozen=True)

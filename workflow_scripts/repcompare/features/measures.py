@@ -12,15 +12,6 @@ from repcompare.maps.scores import without_each_group
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import ROUNDING, Representation
 
-MEASURES = {
-    "gradient_alignment": "gradient alignment",
-    "perturbation_agreement": "perturbation agreement",
-    "mistake_agreement": "mistake agreement",
-    "stir": "STIR",
-    "inverted_cka": "CKA of inverted images",
-    "unit_matching": "unit matching",
-}
-
 
 class FeatureRow(NamedTuple):
     """One measure of one pair.

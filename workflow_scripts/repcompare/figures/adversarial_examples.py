@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repcompare.figures.style import DIVERGING, NORMS, SAME, explanation, styled
+from repcompare.figures.style import DIVERGING, SAME, explanation, styled
 from repcompare.findings.descriptive import Attack
 from repcompare.storage.files import MismatchError
+from repcompare.vocabulary import label_of
 
 # Inches: the side of an image, between images, of the label above it, of the headings, the border.
 TILE, GAP, LABEL, HEADING, MARGIN = 0.78, 0.06, 0.19, 0.48, 0.08
@@ -114,7 +115,7 @@ def adversarial_examples(
             if fooled:
                 seen.title.set(fontweight="bold", color=SAME)
             show_change(change, changes[model][row], largest)
-    strength = f"PGD, {NORMS.get(attack.norm, attack.norm)} ε = {attack.epsilon_label}"
+    strength = f"PGD, {label_of(attack.norm)} ε = {attack.epsilon_label}"
     figure.suptitle(
         f"Adversarial examples ({strength}; largest change ±{largest:.0f} of 255 grey levels)",
         x=0.01,

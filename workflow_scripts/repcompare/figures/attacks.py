@@ -9,18 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from repcompare.figures.panels import legend_below, missing_kinds, panel_grid, title_figure
-from repcompare.figures.style import (
-    CROSS,
-    NOISE,
-    NORMS,
-    SAME,
-    SEQUENTIAL,
-    WHITE_BOX,
-    explanation,
-    ordered_norms,
-    styled,
-)
-from repcompare.transfer.rates import PRIMARY
+from repcompare.figures.style import CROSS, NOISE, SAME, SEQUENTIAL, WHITE_BOX, explanation, styled
+from repcompare.vocabulary import PRIMARY, label_of, ordered_norms
 
 PANELS_PER_ROW = 3
 
@@ -57,7 +47,7 @@ def epsilon_curves(transfer: pd.DataFrame, attacks: pd.DataFrame) -> Figure:
             draw_curve(axes, of_norm, (place % 3 - 1) * step, colour, marker, dash)
         ticks = attacks.loc[attacks["norm"] == norm, ["epsilon", "epsilon_label"]]
         name_epsilons(axes, ticks.drop_duplicates("epsilon").sort_values("epsilon"))
-        axes.set(ylim=(-3, 103), title=NORMS.get(norm, norm), xlabel="ε")
+        axes.set(ylim=(-3, 103), title=label_of(norm), xlabel="ε")
         axes.grid(True, axis="y")
         if axes is panels[0]:
             axes.set_ylabel("fooled (%)")
@@ -109,7 +99,7 @@ def attack_checks(steps: pd.DataFrame, growth: pd.DataFrame) -> Figure:
     figure, panels = panel_grid(2 * len(norms), len(norms), (3.1, 2.3))
     for axes, norm in zip(panels, norms, strict=False):
         draw_paths(axes, steps[steps["norm"] == norm])
-        axes.set(title=NORMS.get(norm, norm), xlabel="step")
+        axes.set(title=label_of(norm), xlabel="step")
     for axes, norm in zip(panels[len(norms) :], norms, strict=True):
         for _, of_model in growth[growth["norm"] == norm].groupby("model"):
             at = of_model.sort_values("epsilon")

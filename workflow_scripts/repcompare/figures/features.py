@@ -5,7 +5,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from repcompare.features.measures import MEASURES
 from repcompare.figures.geometry_against_transfer import print_number, scatter_kinds
 from repcompare.figures.panels import (
     kind_keys,
@@ -28,10 +27,9 @@ from repcompare.figures.style import (
     jitter,
     styled,
 )
-from repcompare.figures.style import MEASURES as GEOMETRY
 from repcompare.findings.descriptive import rank_correlation, reference_attack
 from repcompare.tables.features import at_reference, undirected
-from repcompare.tables.matrices import preferred
+from repcompare.vocabulary import FEATURE_MEASURES, label_of, preferred
 
 PANELS_PER_ROW = 3
 
@@ -44,7 +42,7 @@ def features_by_kind(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
     `matrices.feature_similarity`; the grey line is the mean null.
     """
     table = undirected(at_reference(features, reference_attack(transfer))).dropna(subset="value")
-    measures = [name for name in MEASURES if (table["measure"] == name).any()]
+    measures = [name for name in FEATURE_MEASURES if (table["measure"] == name).any()]
     if not measures:
         return explanation("no pair of models has input features in common")
     same = table["architecture_a"] == table["architecture_b"]
@@ -66,7 +64,7 @@ def features_by_kind(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
                 mark_mean(axes, values.mean(), place, 0.3)
         axes.axvline(table.loc[chosen, "null"].mean(), color=NOISE, linewidth=0.9, linestyle=":")
         name_rows(axes, rows)
-        axes.set_title(MEASURES[measure])
+        axes.set_title(FEATURE_MEASURES[measure])
         few_ticks(axes, x=4)
     title_figure(figure, "Input features of pairs of one architecture and of different ones")
     null = Line2D([], [], color=NOISE, linestyle=":", linewidth=0.9, label="mean null")
@@ -90,15 +88,15 @@ def features_against_geometry(
     of_geometry = of_geometry.assign(model_a=ordered[:, 0], model_b=ordered[:, 1])
     joined = table.merge(of_geometry, on=["model_a", "model_b"], suffixes=("", "_geometry"))
     joined = joined.dropna(subset=["value", "value_geometry"])
-    measures = [name for name in MEASURES if (joined["measure"] == name).any()]
+    measures = [name for name in FEATURE_MEASURES if (joined["measure"] == name).any()]
     if not measures:
         return explanation("no pair of models has input features and a geometry")
     figure, panels = panel_grid(len(measures), PANELS_PER_ROW, (2.5, 2.3))
-    name = GEOMETRY.get(measure, measure)
+    name = label_of(measure)
     for axes, each in zip(panels, measures, strict=True):
         pairs = joined[joined["measure"] == each]
         same = pairs["architecture_a"] == pairs["architecture_b"]
-        axes.set_title(MEASURES[each], pad=14)
+        axes.set_title(FEATURE_MEASURES[each], pad=14)
         axes.set_xlabel(name)
         if len(pairs) < 2:
             explain(axes, "one pair")

@@ -16,18 +16,13 @@ from repcompare.figures.panels import (
     panel_grid,
     title_figure,
 )
-from repcompare.figures.style import (
-    KINDS,
-    MEASURES,
+from repcompare.figures.style import KINDS, explain, explanation, few_ticks, jitter, styled
+from repcompare.vocabulary import (
+    LAYER_MEASURE,
     architecture_of,
-    explain,
-    explanation,
-    few_ticks,
-    jitter,
-    styled,
+    label_of,
+    layer_order,
 )
-from repcompare.geometry.similarity import LAYER_MEASURE
-from repcompare.tables.matrices import layer_order
 
 PANELS_PER_ROW = 3
 
@@ -48,7 +43,7 @@ def same_and_cross_architecture(geometry: pd.DataFrame) -> Figure:
     same = table["architecture_a"] == table["architecture_b"]
     for axes, measure in zip(panels, measures, strict=True):
         of_measure = table[table["measure"] == measure]
-        axes.set_title(MEASURES.get(measure, measure))
+        axes.set_title(label_of(measure))
         if of_measure.empty:
             explain(axes, "undefined for every pair")
             continue
@@ -100,7 +95,7 @@ def measures_and_nulls(geometry: pd.DataFrame) -> Figure:
             draw_intervals(axes, table[of_measure & (same == kind)], row, kind)
         null = table.loc[of_measure, "null"].mean()
         axes.vlines(null, row - 0.42, row + 0.42, color="black", linestyle="--", linewidth=0.9)
-    name_rows(axes, [MEASURES.get(name, name) for name in names])
+    name_rows(axes, [label_of(name) for name in names])
     axes.set(xlabel="similarity", xlim=(min(-0.02, axes.get_xlim()[0]), 1.02))
     few_ticks(axes, x=6)
     null_key = Line2D(
@@ -154,7 +149,7 @@ def convergence(table: pd.DataFrame) -> Figure:
         axes.minorticks_off()
         axes.set_xticks(counts, [f"{count:,}".replace(",", "\u202f") for count in counts])
         axes.tick_params(axis="x", labelsize=6.5)
-        axes.set_title(MEASURES.get(name, name))
+        axes.set_title(label_of(name))
         axes.grid(True)
         few_ticks(axes, y=4)
     title_figure(figure, "Measures on an eighth, a quarter, half and all of the samples")
@@ -172,7 +167,7 @@ def similarity_by_layer(geometry: pd.DataFrame) -> Figure:
         (geometry["layer_a"] == geometry["layer_b"]) & (geometry["measure"] == LAYER_MEASURE)
     ].dropna(subset="value")
     if table.empty:
-        return explanation(f"no layers to compare by {MEASURES[LAYER_MEASURE]}")
+        return explanation(f"no layers to compare by {label_of(LAYER_MEASURE)}")
     layers = layer_order(table["layer_a"])
     figure = Figure(figsize=(1.8 + 0.8 * len(layers), 2.9), layout="constrained")
     axes = figure.subplots()
@@ -189,7 +184,7 @@ def similarity_by_layer(geometry: pd.DataFrame) -> Figure:
         means = of_kind.groupby("layer_a")["value"].mean().reindex(layers)
         axes.plot(np.arange(len(layers)) + shift, means, color=colour, linewidth=1.2)
     axes.set_xticks(range(len(layers)), layers)
-    axes.set_ylabel(MEASURES[LAYER_MEASURE])
+    axes.set_ylabel(label_of(LAYER_MEASURE))
     axes.grid(True, axis="y")
     few_ticks(axes, y=5)
     title_figure(figure, "Similarity by layer", missing_kinds(same))

@@ -15,23 +15,14 @@ from repcompare.figures.panels import (
     name_rows,
     title_figure,
 )
-from repcompare.figures.style import (
-    CROSS,
-    KINDS,
-    MEASURES,
-    NORMS,
-    explain,
-    explanation,
-    few_ticks,
-    jitter,
-    styled,
-)
+from repcompare.figures.style import CROSS, KINDS, explain, explanation, few_ticks, jitter, styled
 from repcompare.findings.descriptive import (
     joined,
     reference_attack,
     transfer_numbers,
     without_node_effects,
 )
+from repcompare.vocabulary import label_of
 
 PANELS_PER_ROW = 3
 MEASURES_PER_ROW = 5
@@ -79,7 +70,7 @@ def geometry_against_transfer(geometry: pd.DataFrame, transfer: pd.DataFrame) ->
         band, column = divmod(place, per_row)
         raw, left = grid[2 * band, column], grid[2 * band + 1, column]
         pairs = table[table["measure"] == measure]
-        name = MEASURES.get(measure, measure)
+        name = label_of(measure)
         raw.set_axis_on()
         raw.set_title(name, pad=14)
         raw.set_xlabel("similarity")
@@ -90,7 +81,7 @@ def geometry_against_transfer(geometry: pd.DataFrame, transfer: pd.DataFrame) ->
             left.set_ylabel("logit transfer, residual")
         draw_raw(raw, pairs, numbers.loc[(measure, "all"), "spearman"])
         draw_residuals(left, pairs, numbers.loc[measure])
-    strength = f"PGD, {NORMS.get(attack.norm, attack.norm)} ε = {attack.epsilon_label}"
+    strength = f"PGD, {label_of(attack.norm)} ε = {attack.epsilon_label}"
     count = int(numbers["n"].max())
     notes = [f"{strength}; {count} ordered pairs", *missing_kinds(table["same_architecture"])]
     title_figure(figure, "Similarity of geometry against adversarial transfer", notes)

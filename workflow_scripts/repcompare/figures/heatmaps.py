@@ -10,17 +10,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from repcompare.figures.panels import panel_grid, title_figure
-from repcompare.figures.style import (
-    MEASURES,
-    SEQUENTIAL,
-    UNDEFINED,
-    architecture_of,
-    explanation,
-    styled,
-)
-from repcompare.geometry.similarity import LAYER_MEASURE
+from repcompare.figures.style import SEQUENTIAL, UNDEFINED, explanation, styled
 from repcompare.tables import matrices
 from repcompare.tables.matrices import Matrix
+from repcompare.vocabulary import LAYER_MEASURE, architecture_of, label_of
 
 PANELS_PER_ROW = 3
 MOST_LAYER_PAIRS = 6
@@ -80,7 +73,7 @@ def layer_similarity(geometry: pd.DataFrame) -> Figure:
     for place, (axes, matrix) in enumerate(zip(panels, shown, strict=True)):
         draw_layers(axes, matrix, place)
     notes = [f"{len(shown)} of {len(pairs)} pairs"] if len(shown) < len(pairs) else []
-    title_figure(figure, f"Layer by layer: {MEASURES[LAYER_MEASURE]}", notes)
+    title_figure(figure, f"Layer by layer: {label_of(LAYER_MEASURE)}", notes)
     return figure
 
 

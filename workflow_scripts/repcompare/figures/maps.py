@@ -16,7 +16,8 @@ from repcompare.figures.panels import (
     panel_grid,
     title_figure,
 )
-from repcompare.figures.style import FAMILIES, KINDS, explanation, few_ticks, jitter, styled
+from repcompare.figures.style import KINDS, explanation, few_ticks, jitter, styled
+from repcompare.vocabulary import label_of
 
 # Maps to the same targets from what was not trained: name and marker of their means.
 CONTROLS = {
@@ -50,7 +51,7 @@ def maps_by_family(maps: pd.DataFrame, controls: pd.DataFrame) -> Figure:
                 chosen = (controls["family"] == family) & (controls["control"] == control)
                 mean = scale * controls.loc[chosen, score].mean()
                 axes.plot(mean, row, marker, color="black", markersize=5.5, mfc="white", zorder=5)
-        name_rows(axes, [FAMILIES.get(family, family) for family in families])
+        name_rows(axes, [label_of(family) for family in families])
         axes.set(xlabel=label, title=label[0].upper() + label[1:].removesuffix(" (%)"))
         few_ticks(axes, x=5)
         bound_below(axes, scale * table[score], -scale)

@@ -8,16 +8,10 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from repcompare.figures.panels import panel_grid, title_figure
-from repcompare.figures.style import (
-    MEASURES,
-    QUALITATIVE,
-    architecture_of,
-    explain,
-    few_ticks,
-    styled,
-)
+from repcompare.figures.style import QUALITATIVE, explain, few_ticks, styled
 from repcompare.findings.descriptive import mirrored
-from repcompare.tables.matrices import by_model, preferred
+from repcompare.tables.matrices import by_model
+from repcompare.vocabulary import architecture_of, label_of, preferred
 
 FEWEST_MODELS = 3
 OUTLINE = withStroke(linewidth=2, foreground="white")
@@ -59,7 +53,7 @@ def model_map(geometry: pd.DataFrame) -> Figure:
         value, _, _ = by_model(mirrored(geometry[geometry["measure"] == measure]))
         defined = np.isfinite(value.to_numpy()) | np.eye(len(value), dtype=bool)
         models = value.index[defined.all(axis=1)]
-        axes.set_title(MEASURES.get(measure, measure), pad=14)
+        axes.set_title(label_of(measure), pad=14)
         if len(models) < FEWEST_MODELS:
             explain(axes, f"fewer than {FEWEST_MODELS} models")
             continue

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -13,8 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from repcompare.geometry import similarity as geometry
-from repcompare.maps import families as maps
 from repcompare.storage.files import replacing
 
 # Okabe & Ito (2008): told apart in every common form of colour blindness. Shapes repeat the
@@ -29,9 +27,6 @@ SEQUENTIAL, DIVERGING = "viridis", "PuOr"
 # Above this many, a figure's marks are images in it: an SVG of 10⁵ paths stalls a browser.
 VECTOR_MARKS = 10_000
 
-MEASURES = {measure.id: measure.label for measure in geometry.MEASURES.values()}
-FAMILIES = {name: name.replace("_", " ") for name in maps.FAMILIES}
-NORMS = {"linf": "L∞", "l2": "L2"}
 
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -119,28 +114,6 @@ def explain(axes: Axes, text: str) -> None:
         color="#666666",
         wrap=True,
     )
-
-
-def architecture_of(model: str) -> str:
-    """The architecture in a model's name: `resnext29/seed2` → `resnext29`."""
-    return model.rsplit("/", 1)[0]
-
-
-def ordered_models(models: Iterable[str]) -> list[str]:
-    """The distinct models by architecture (alphabetical), then by seed (numerical)."""
-
-    def key(model: str) -> tuple[str, int, str]:
-        architecture, _, seed = model.rpartition("/")
-        digits = seed.removeprefix("seed")
-        return architecture, int(digits) if digits.isdigit() else 0, seed
-
-    return sorted(set(models), key=key)
-
-
-def ordered_norms(norms: Iterable[str]) -> list[str]:
-    """The distinct norms, those this package names first and in its order."""
-    known = list(NORMS)
-    return sorted(set(norms), key=lambda norm: (known.index(norm) if norm in known else 99, norm))
 
 
 def jitter(count: int, width: float) -> np.ndarray:

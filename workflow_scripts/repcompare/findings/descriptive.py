@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from repcompare.transfer.rates import PRIMARY
+from repcompare.vocabulary import PRIMARY
 
 LINEAR_SCORES = ("r2_test", "r2_floor", "stitched_accuracy", "recovered_accuracy", "agreement")
 

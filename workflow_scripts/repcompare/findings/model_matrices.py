@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 from repcompare.findings.descriptive import Attack, rates_at
 from repcompare.geometry.replicates import CONFIDENCE
 from repcompare.representations.representation import GROUPS
-from repcompare.transfer.rates import PRIMARY
+from repcompare.vocabulary import PRIMARY
 
 
 @dataclass(frozen=True, eq=False)

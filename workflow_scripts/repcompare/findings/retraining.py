@@ -6,21 +6,14 @@ import numpy as np
 import pandas as pd
 
 from repcompare.findings.model_matrices import Models, alone, by_measure
-from repcompare.findings.rows import (
-    MEASURE,
-    WITHIN_CLASSES,
-    Need,
-    Resampling,
-    Row,
-    chosen,
-    left_out,
-)
+from repcompare.findings.rows import Need, Resampling, Row, left_out
 from repcompare.statistics.permutations import FEWEST_DISTINCT, groupings, of_models
 from repcompare.statistics.self_similarity import (
     Differences,
     architecture_differences,
     interaction_differences,
 )
+from repcompare.vocabulary import MEASURE, WITHIN_CLASSES, preferred
 
 # Two architectures are compared in the width-matched version if neither is wider by more than this.
 WIDTH_RATIO = 1.5
@@ -41,7 +34,7 @@ def geometry_rows(
     """
     retraining, exception = [], []
     matrices = by_measure(models, geometry)
-    decided_by = {chosen(matrices, MEASURE), WITHIN_CLASSES}
+    decided_by = {preferred(matrices, MEASURE), WITHIN_CLASSES}
     for measure, x in matrices.items():
         dropped = alone([x])
         kept = models.without(dropped)

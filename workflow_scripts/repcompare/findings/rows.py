@@ -7,11 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-# What decides, where a study has it: one measure and one family of maps, named beforehand.
-MEASURE = "cka_debiased"
-WITHIN_CLASSES = "cka_within_class"
-FAMILY = "least_squares"
-
 
 class Resampling(NamedTuple):
     """The config's `statistics`."""
@@ -83,12 +78,6 @@ class Row(NamedTuple):
 def as_table(rows: Iterable[Row]) -> pd.DataFrame:
     """The rows as a table."""
     return pd.DataFrame(list(rows), columns=Row._fields)
-
-
-def chosen(names: Iterable[str], wanted: str) -> str:
-    """`wanted` if it is among the names, else the first of them."""
-    names = list(names)
-    return wanted if wanted in names or not names else names[0]
 
 
 def left_out(names: Iterable[str]) -> str:

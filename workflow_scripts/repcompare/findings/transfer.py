@@ -6,15 +6,7 @@ from scipy.stats import rankdata
 
 from repcompare.findings.descriptive import Attack
 from repcompare.findings.model_matrices import Models, alone, pair_logits, standard_errors
-from repcompare.findings.rows import (
-    MEASURE,
-    WITHIN_CLASSES,
-    Need,
-    Resampling,
-    Row,
-    chosen,
-    left_out,
-)
+from repcompare.findings.rows import Need, Resampling, Row, left_out
 from repcompare.statistics.bootstrap import image_weights, interval, model_weights, weighted_slopes
 from repcompare.statistics.mrqap import Fit, mantel, mrqap
 from repcompare.statistics.permutations import (
@@ -25,6 +17,7 @@ from repcompare.statistics.permutations import (
     of_seeds,
 )
 from repcompare.transfer.outcomes import ImageOutcomes
+from repcompare.vocabulary import MEASURE, WITHIN_CLASSES, preferred
 
 # The versions that decide: one has the p, the other the interval.
 PERMUTED, RESAMPLED = "architectures", "bootstrap"
@@ -55,7 +48,7 @@ def transfer_rows(
     )
     resampled = outcomes.logits(images, len(models))
     measures = list(geometry["measure"].unique())
-    adjusted = {chosen(measures, MEASURE), WITHIN_CLASSES}
+    adjusted = {preferred(measures, MEASURE), WITHIN_CLASSES}
     rows = []
     for measure in measures:
         table = geometry[geometry["measure"] == measure]

@@ -10,10 +10,11 @@ import numpy as np
 
 from repcompare.findings.linear import MOST_OF_THE_VARIANCE
 from repcompare.findings.retraining import FEWEST_SEEDS, WIDTH_RATIO
-from repcompare.findings.rows import FAMILY, MEASURE, WITHIN_CLASSES, Need, Row, chosen
+from repcompare.findings.rows import Need, Row
 from repcompare.findings.transfer import PERMUTED, RESAMPLED
 from repcompare.statistics.mrqap import LEVEL
 from repcompare.statistics.permutations import FEWEST_DISTINCT
+from repcompare.vocabulary import FAMILY, MEASURE, WITHIN_CLASSES, preferred
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
 
@@ -88,7 +89,7 @@ RULES = {
 
 def linear_verdict(rows: list[Row]) -> list[Row]:
     """Finding 1: the rows of `linear_tests.linear_rows`, the deciding one marked."""
-    family = chosen((row.measure for row in rows), FAMILY)
+    family = preferred((row.measure for row in rows), FAMILY)
     own = [row for row in rows if row.measure == family]
     if not own:
         return [nothing("linear", "no pair of models")]
@@ -121,7 +122,7 @@ def geometry_verdicts(
     if not retraining:
         reason = "no pair of models with a similarity"
         return [nothing("retraining", reason)], [nothing("exception", reason)]
-    measure = chosen((row.measure for row in retraining), MEASURE)
+    measure = preferred((row.measure for row in retraining), MEASURE)
     negligible = NEGLIGIBLE * deviations[measure]
     of_measure = [row for row in exception if row.measure == measure]
     judged = [row for row in of_measure if row.version == "plain" and not row.lacks]
@@ -215,7 +216,7 @@ def transfer_verdict(rows: list[Row]) -> list[Row]:
     """
     if not rows:
         return [nothing("transfer", "no pair of models with a similarity and a transfer rate")]
-    measure = chosen((row.measure for row in rows), MEASURE)
+    measure = preferred((row.measure for row in rows), MEASURE)
     own = {row.version: row for row in rows if row.measure == measure}
     permuted, decided = own[PERMUTED], own[RESAMPLED]
     if lacks := permuted.lacks:

@@ -24,8 +24,6 @@ from repcompare.representations.representation import GROUPS
 # Shares of the samples at which `convergence` computes a measure.
 FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1)
 
-# The measure that compares layers of different depth.
-LAYER_MEASURE = "cka_debiased"
 
 NEEDS = ("moments", "classes", "subsample", "predictions")
 

@@ -12,7 +12,7 @@ from repcompare.planning import workload
 from repcompare.planning.jobs import Job
 from repcompare.study import config as study_config
 from repcompare.study.consistency import DATA_SETS
-from repcompare.transfer.rates import DENOMINATORS
+from repcompare.vocabulary import DENOMINATORS
 
 FLOAT, INTEGER = 4, 8
 # Header, attributes and place in its group of one HDF5 data set; a group counts as one.

@@ -17,6 +17,7 @@ import torch
 from repcompare.architectures import build
 from repcompare.architectures.classifier import Classifier
 from repcompare.features.measures import similarity
+from repcompare.names import REPRESENTATION
 from repcompare.networks.augmentation import to_float
 from repcompare.networks.devices import autocast, resolve_precision, with_recorded_step
 from repcompare.networks.inference import logits_of
@@ -24,7 +25,7 @@ from repcompare.networks.models import folded
 from repcompare.networks.training import Run, TrainingSettings
 from repcompare.planning.disk import Sizes
 from repcompare.planning.workload import STARTS, Numbers, Passes, split
-from repcompare.representations.activations_file import REPRESENTATION, Member
+from repcompare.representations.activations_file import Member
 from repcompare.stages.compare import Outputs, compare_block
 from repcompare.stages.compare_features import matched_units
 from repcompare.stages.describe import describe_model

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from repcompare.figures.style import FAMILIES, MEASURES
 from repcompare.findings import descriptive as findings
 from repcompare.report.tables import MISSING, Column, Table, table
-from repcompare.tables.matrices import preferred
+from repcompare.vocabulary import label_of, preferred
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def linear(maps: pd.DataFrame, controls: pd.DataFrame) -> Finding:
         ]
     kinds = {True: "same", False: "different"}
     rows = numbers.assign(
-        family=numbers["family"].map(lambda name: FAMILIES.get(name, name)),
+        family=numbers["family"].map(label_of),
         kind=numbers["same_architecture"].map(kinds),
     )
     columns = [
@@ -130,7 +129,7 @@ def retraining(geometry: pd.DataFrame) -> Finding:
     chosen = numbers[numbers["measure"] == measure]
     shown, missing = [], lacking(geometry)
     if len(chosen) and not missing:
-        row, name = chosen.iloc[0], MEASURES.get(measure, measure)
+        row, name = chosen.iloc[0], label_of(measure)
         above = (numbers["difference"] > 0).sum()
         shown = [
             Number(
@@ -153,7 +152,7 @@ def retraining(geometry: pd.DataFrame) -> Finding:
             ),
         ]
     rows = numbers.assign(
-        measure=numbers["measure"].map(lambda name: MEASURES.get(name, name)),
+        measure=numbers["measure"].map(label_of),
         count=numbers["above"].astype(str) + " of " + numbers["architectures"].astype(str),
     )
     columns = [
@@ -216,7 +215,7 @@ def exception(geometry: pd.DataFrame) -> Finding:
         Column("pairs_same", "pairs of its own", "count"),
         Column("standardised", "mean difference, SD", "number", 2, signed=True),
         *(
-            Column(measure, f"{MEASURES.get(measure, measure)}, SD", "number", 2, signed=True)
+            Column(measure, f"{label_of(measure)}, SD", "number", 2, signed=True)
             for measure in geometry["measure"].unique()
         ),
         Column("above", "measures above 0"),
@@ -270,7 +269,7 @@ def transfer(
             of_kind = numbers[numbers["pairs"] == kind].set_index("measure")
             rows[f"partial_{kind}"] = of_kind["partial"]
         measure = preferred(geometry["measure"], "cka_debiased")
-        row, name, missing = rows.loc[measure], MEASURES.get(measure, measure), ""
+        row, name, missing = rows.loc[measure], label_of(measure), ""
         defined = rows["partial"].dropna()
         shown = [
             Number(
@@ -293,7 +292,7 @@ def transfer(
             ),
         ]
         rows = rows.reset_index()
-        rows["measure"] = rows["measure"].map(lambda one: MEASURES.get(one, one))
+        rows["measure"] = rows["measure"].map(label_of)
     return Finding(
         "transfer",
         "Transfer",

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
-from repcompare.figures.style import NORMS, ordered_norms
 from repcompare.findings import descriptive as findings
 from repcompare.report import findings as report_findings
 from repcompare.report.cells import heatmap_cells
@@ -37,7 +36,7 @@ from repcompare.report.tables import (
 from repcompare.report.verdicts import verdicts
 from repcompare.tables.attack_checks import attack_checks as checks_of
 from repcompare.tables.attack_checks import resisting
-from repcompare.tables.matrices import preferred
+from repcompare.vocabulary import label_of, ordered_norms, preferred
 
 MODELS = (
     Column("architecture", "architecture"),
@@ -242,7 +241,7 @@ def strength(attack: findings.Attack | None) -> str:
     """The strength of the attack, as it is written in text."""
     if attack is None:
         return MISSING
-    return f"{NORMS.get(attack.norm, attack.norm)}, ε\u00a0=\u00a0{attack.epsilon_label}"
+    return f"{label_of(attack.norm)}, ε\u00a0=\u00a0{attack.epsilon_label}"
 
 
 def section_tables(
@@ -302,12 +301,12 @@ def attack_checks(attacks: pd.DataFrame, steps: pd.DataFrame) -> Table:
             MISSING if np.isnan(count) else f"{count:.0f} of {models}"
             for count, models in zip(checks[name], checks["models"], strict=True)
         ]
-    checks["norm"] = checks["norm"].map(lambda norm: NORMS.get(norm, norm))
+    checks["norm"] = checks["norm"].map(label_of)
     return table(checks, ATTACK_CHECKS)
 
 
 def attack_growth(growth: pd.DataFrame) -> Table:
     """How far `pgd` gets in balls that grow, by norm."""
     reached = resisting(growth)
-    reached["norm"] = reached["norm"].map(lambda norm: NORMS.get(norm, norm))
+    reached["norm"] = reached["norm"].map(label_of)
     return table(reached, ATTACK_GROWTH)

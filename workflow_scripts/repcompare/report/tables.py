@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from repcompare.features.measures import MEASURES as FEATURES
-from repcompare.figures.style import FAMILIES, MEASURES, NORMS, ordered_norms
 from repcompare.findings.descriptive import Attack
 from repcompare.tables.features import at_reference
-from repcompare.transfer.rates import DENOMINATORS, PRIMARY
+from repcompare.vocabulary import (
+    DENOMINATORS,
+    MAP_FAMILIES,
+    PRIMARY,
+    label_of,
+    ordered_norms,
+)
 
 MISSING = "–"
 
@@ -102,7 +106,7 @@ def geometry_blocks(geometry: pd.DataFrame) -> Table:
         Column("a", "architecture"),
         Column("b", "with"),
         Column("pairs", "pairs", "count"),
-        *(Column(measure, MEASURES.get(measure, measure), "number") for measure in measures),
+        *(Column(measure, label_of(measure), "number") for measure in measures),
     ]
     return table(present.reset_index(), columns)
 
@@ -115,7 +119,7 @@ def measure_summary(geometry: pd.DataFrame) -> Table:
     )
     frame = pd.DataFrame(
         {
-            "label": [MEASURES.get(name, name) for name in grouped.groups],
+            "label": [label_of(name) for name in grouped.groups],
             "cross": geometry[~same].groupby("measure")["value"].mean(),
             "same": geometry[same].groupby("measure")["value"].mean(),
             "null": grouped["null"].mean(),
@@ -151,8 +155,8 @@ def control_means(controls: pd.DataFrame, maps: pd.DataFrame) -> Table:
     both = pd.concat([trained, controls.assign(control=controls["control"].map(names))])
     scores = ["r2_test", "recovered_accuracy", "agreement"]
     means = both.groupby(["family", "control"], sort=False)[scores].mean().reset_index()
-    means["family"] = means["family"].map(lambda name: FAMILIES.get(name, name))
-    order = {name: place for place, name in enumerate(FAMILIES.values())}
+    means["family"] = means["family"].map(label_of)
+    order = {name: place for place, name in enumerate(MAP_FAMILIES.values())}
     means = means.sort_values("family", key=lambda names: names.map(order), kind="stable")
     columns = [
         Column("family", "map"),
@@ -201,7 +205,7 @@ def transfer_blocks(transfer: pd.DataFrame) -> Table:
     for norm, epsilon, label in strengths.itertuples(index=False):
         name = f"{norm}@{epsilon!r}"
         if name in means:
-            columns.append(Column(name, f"{NORMS.get(norm, norm)} {label}, %", "percent", 1))
+            columns.append(Column(name, f"{label_of(norm)} {label}, %", "percent", 1))
     return table(means.join(pairs).reset_index(), columns)
 
 
@@ -217,7 +221,7 @@ def transfer_attacks(transfer: pd.DataFrame) -> Table:
         other_architecture=chosen["fooled"].where(~same),
     ).groupby(keys, sort=False)[["same_architecture", "other_architecture", "same_mistake"]]
     frame = means.mean().reset_index()
-    frame["norm"] = frame["norm"].map(lambda norm: NORMS.get(norm, norm))
+    frame["norm"] = frame["norm"].map(label_of)
     columns = [
         Column("attack", "attack"),
         Column("norm", "norm"),
@@ -242,7 +246,7 @@ def feature_means(features: pd.DataFrame, attack: Attack | None) -> Table:
         rows=("value", "size"),
     )
     means = means.reset_index()
-    means["measure"] = means["measure"].map(FEATURES)
+    means["measure"] = means["measure"].map(label_of)
     columns = [
         Column("measure", "measure"),
         Column("pairs", "pairs of"),
@@ -267,7 +271,7 @@ def denominators(transfer: pd.DataFrame, attack: Attack) -> Table:
         ["n", "fooled", "same_mistake", "other_mistake", "margin_drop"]
     ].mean()
     means = means.reset_index()
-    means["denominator"] = [DENOMINATORS[name].images for name in means["denominator"]]
+    means["denominator"] = [DENOMINATORS[name] for name in means["denominator"]]
     columns = [
         Column("denominator", "images counted"),
         Column("n", "images a pair", "count"),

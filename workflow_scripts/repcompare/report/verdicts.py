@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from repcompare.figures.style import FAMILIES, MEASURES
 from repcompare.findings.verdicts import RULES
 from repcompare.report.tables import MISSING, Column
+from repcompare.vocabulary import label_of
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def effect(row: tuple) -> str:
     interval = MISSING
     if math.isfinite(row.low) and math.isfinite(row.high):
         interval = f"{form.show(row.low)} to {form.show(row.high)}"
-    measure = MEASURES.get(row.measure, row.measure)
+    measure = label_of(row.measure)
     what = {
-        "linear": f"Mean held-out R² of {FAMILIES.get(row.measure, row.measure)} maps",
+        "linear": f"Mean held-out R² of {label_of(row.measure)} maps",
         "retraining": f"Mean Δ by {measure}",
         "exception": f"Δ of {row.architecture} by {measure}",
         "transfer": f"β, logits of transfer per unit of {measure}",

@@ -8,12 +8,10 @@ import h5py
 import numpy as np
 
 from repcompare.maps.scores import TargetClassifier
+from repcompare.names import REPRESENTATION
 from repcompare.representations.moments import Factorisation, Rows, factorise
 from repcompare.representations.representation import Representation
 from repcompare.storage.files import MismatchError, require_equal
-
-# The layer that the classifier reads.
-REPRESENTATION = "penultimate"
 
 
 @dataclass(frozen=True, eq=False)

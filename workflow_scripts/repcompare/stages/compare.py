@@ -8,14 +8,16 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from repcompare.geometry.similarity import LAYER_MEASURE, GeometryRow, compare_geometry, convergence
+from repcompare.geometry.similarity import GeometryRow, compare_geometry, convergence
 from repcompare.maps.families import AffineMap, fit_maps_both_ways
 from repcompare.maps.scores import MapScores, PairMoments, score_columns, score_map
-from repcompare.representations.activations_file import REPRESENTATION, Member, check_same_images
+from repcompare.names import REPRESENTATION
+from repcompare.representations.activations_file import Member, check_same_images
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
 from repcompare.storage.files import new_hdf5, write_csv
 from repcompare.study.blocks import unordered_pairs
+from repcompare.vocabulary import LAYER_MEASURE
 
 
 class Outputs(NamedTuple):

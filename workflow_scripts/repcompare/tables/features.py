@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from repcompare.features.measures import MEASURES
 from repcompare.findings.descriptive import Attack
+from repcompare.vocabulary import FEATURE_MEASURES
 
 DIRECTED = ("stir", "inverted_cka")
 # Measures that are taken of an attack, and the start of inversions that others are read at.
@@ -25,7 +25,7 @@ def at_reference(features: pd.DataFrame, attack: Attack | None) -> pd.DataFrame:
         [features["measure"].isin(DIRECTED), features["measure"].isin(OF_ATTACK)], [START, ball], ""
     )
     chosen = features[features["condition"] == wanted]
-    place = {name: place for place, name in enumerate(MEASURES)}
+    place = {name: place for place, name in enumerate(FEATURE_MEASURES)}
     return chosen.sort_values("measure", key=lambda names: names.map(place), kind="stable")
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from repcompare.geometry.similarity import MEASURES
-from repcompare.representations.activations_file import REPRESENTATION
+from repcompare.names import REPRESENTATION
 
 SWAPPED = {
     "model_a": "model_b",

@@ -6,12 +6,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from repcompare.features.measures import MEASURES as FEATURES
-from repcompare.figures.style import FAMILIES, MEASURES, NORMS, ordered_models
 from repcompare.findings.descriptive import mirrored, rates_at, reference_attack
 from repcompare.geometry.replicates import CONFIDENCE
-from repcompare.geometry.similarity import LAYER_MEASURE
 from repcompare.tables.features import at_reference, both_ways
+from repcompare.vocabulary import FEATURE_MEASURES as FEATURES
+from repcompare.vocabulary import (
+    LAYER_MEASURE,
+    label_of,
+    layer_order,
+    ordered_models,
+    preferred,
+)
 
 INTERVAL = ["value", "low", "high"]
 
@@ -47,7 +52,7 @@ def stitched_accuracy(maps: pd.DataFrame) -> Matrix:
     family = preferred(maps["family"], "least_squares")
     table = maps[maps["family"] == family]
     return Matrix(
-        f"Stitched accuracy ({FAMILIES.get(family, family)} maps)",
+        f"Stitched accuracy ({label_of(family)} maps)",
         "stitched accuracy",
         *by_model(with_share_interval(table, "stitched_accuracy", "n_test")),
         percent=True,
@@ -59,7 +64,7 @@ def held_out_r2(maps: pd.DataFrame) -> Matrix:
     family = preferred(maps["family"], "least_squares")
     names = {"r2_test": "value", "r2_test_low": "low", "r2_test_high": "high"}
     return Matrix(
-        f"Held-out R² ({FAMILIES.get(family, family)} maps)",
+        f"Held-out R² ({label_of(family)} maps)",
         "R² on the test images",
         *by_model(maps[maps["family"] == family].rename(columns=names)),
     )
@@ -71,7 +76,7 @@ def similarity(geometry: pd.DataFrame) -> Matrix:
     Debiased CKA where it was measured, else the first measure of the table.
     """
     measure = preferred(geometry["measure"], "cka_debiased")
-    name = MEASURES.get(measure, measure)
+    name = label_of(measure)
     return Matrix(
         f"Similarity of geometry: {name}",
         name,
@@ -90,7 +95,7 @@ def adversarial_transfer(transfer: pd.DataFrame) -> Matrix | None:
     attack = reference_attack(transfer)
     if attack is None:
         return None
-    strength = f"{NORMS.get(attack.norm, attack.norm)} ε = {attack.epsilon_label}"
+    strength = f"{label_of(attack.norm)} ε = {attack.epsilon_label}"
     return Matrix(
         f"Adversarial transfer (PGD, {strength}: mean nearest 50 %)",
         "target fooled",
@@ -108,7 +113,7 @@ def feature_similarity(features: pd.DataFrame, transfer: pd.DataFrame) -> list[M
     table = both_ways(at_reference(features, reference_attack(transfer)))
     of_measure = {name: table[table["measure"] == name] for name in FEATURES}
     return [
-        Matrix(FEATURES[name], "", *by_model(rows))
+        Matrix(label_of(name), "", *by_model(rows))
         for name, rows in of_measure.items()
         if rows["value"].notna().any()
     ]
@@ -129,30 +134,13 @@ def layer_similarity(geometry: pd.DataFrame) -> list[Matrix]:
         matrices.append(
             Matrix(
                 f"{a} and {b}",
-                MEASURES[LAYER_MEASURE],
+                label_of(LAYER_MEASURE),
                 *(arranged(rows, "layer_a", "layer_b", name, *order) for name in INTERVAL),
                 ends=(a, b),
                 pairs="pairs of layers",
             )
         )
     return matrices
-
-
-def preferred(values: pd.Series, wanted: str) -> str:
-    """`wanted` if it is among `values`, else the first of them, else `wanted`."""
-    present = values.unique()
-    return wanted if wanted in present or not len(present) else str(present[0])
-
-
-def layer_order(layers: pd.Series) -> list[str]:
-    """The distinct layers from input to output."""
-
-    def place(layer: str) -> tuple[int, int]:
-        if layer.startswith("stage"):
-            return 1, int(layer.removeprefix("stage"))
-        return {"stem": 0}.get(layer, 2), 0
-
-    return sorted(set(layers), key=place)
 
 
 def by_model(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:

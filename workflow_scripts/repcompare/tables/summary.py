@@ -10,13 +10,14 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from repcompare.representations.activations_file import REPRESENTATION
+from repcompare.names import REPRESENTATION
 from repcompare.storage.files import MismatchError, read_json, require_equal
 from repcompare.storage.tables import read_table
 from repcompare.tables.attacks import condition
 from repcompare.tables.features import pair_columns
 from repcompare.tables.geometry import at_representation, ordered_pairs_of
-from repcompare.transfer.rates import DENOMINATORS, PRIMARY, PairAnswers, rates
+from repcompare.transfer.rates import PairAnswers, rates
+from repcompare.vocabulary import DENOMINATORS, PRIMARY
 
 MODEL_COLUMNS = [
     "architecture",

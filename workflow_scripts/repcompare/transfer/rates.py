@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from repcompare.registry import known
-
-PRIMARY = "both_correct"
+from repcompare.vocabulary import DENOMINATORS
 
 
 @dataclass(frozen=True)
@@ -38,30 +36,12 @@ class PairAnswers:
         return (self.source_clean == self.labels) & self.target_correct
 
 
-class Denominator(NamedTuple):
-    """Which images a rate is over: in words, and as bool (n,) of a pair's answers."""
-
-    images: str
-    counted: Callable[[PairAnswers], np.ndarray]
-
-
-DENOMINATORS = {
-    "both_correct": Denominator(
-        "images that source and target both classify correctly",
-        lambda pair: pair.both_correct,
-    ),
-    "target_correct": Denominator(
-        "images that the target classifies correctly",
-        lambda pair: pair.target_correct,
-    ),
-    "source_fooled": Denominator(
-        "images that both classify correctly and on which the source is fooled",
-        lambda pair: pair.both_correct & (pair.source_perturbed != pair.labels),
-    ),
-    "all_correct": Denominator(
-        "images that every model of the study classifies correctly",
-        lambda pair: pair.all_correct,
-    ),
+# Which images each of `vocabulary.DENOMINATORS` counts, bool (n,).
+COUNTED: dict[str, Callable[[PairAnswers], np.ndarray]] = {
+    "both_correct": lambda pair: pair.both_correct,
+    "target_correct": lambda pair: pair.target_correct,
+    "source_fooled": lambda pair: pair.both_correct & (pair.source_perturbed != pair.labels),
+    "all_correct": lambda pair: pair.all_correct,
 }
 
 
@@ -73,12 +53,11 @@ def rates(answers: PairAnswers, denominator: str) -> dict:
         + `other_mistake`; and `margin_drop`, the mean fall of the target's margin. NaN with a
         reason in `note` where n is 0.
     """
-    images, of_pair = known(DENOMINATORS, denominator, "denominator")
-    counted = of_pair(answers)
+    counted = known(COUNTED, denominator, "denominator")(answers)
     n = int(counted.sum())
     if n == 0:
         nothing = dict.fromkeys(("fooled", "same_mistake", "other_mistake", "margin_drop"), np.nan)
-        return {"n": 0, **nothing, "note": f"there are no {images}"}
+        return {"n": 0, **nothing, "note": f"there are no {DENOMINATORS[denominator]}"}
     fooled = counted & (answers.target_perturbed != answers.labels)
     same = fooled & (answers.target_perturbed == answers.source_perturbed)
     drop = (answers.target_margin_clean - answers.target_margin_perturbed)[counted]

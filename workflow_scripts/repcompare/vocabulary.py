@@ -1,0 +1,122 @@
+"""What the study's tables call things, and what a reader is shown for it.
+
+Read by all parts of the library, those that are imported while the workflow is parsed too: it
+imports nothing of the project, and neither torch nor numpy nor pandas.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+NORMS = {"linf": "L∞", "l2": "L2"}
+
+
+class MeasureName(NamedTuple):
+    """What a reader of a table must know of a measure of geometry.
+
+    A directed measure has a row for each direction of a pair; of a `similarity`, more is more alike.
+    """
+
+    label: str
+    directed: bool = False
+    similarity: bool = True
+
+
+GEOMETRY_MEASURES = {
+    "cka": MeasureName("CKA"),
+    "cka_debiased": MeasureName("CKA (debiased)"),
+    "cka_within_class": MeasureName("CKA within classes"),
+    "cka_centroids": MeasureName("CKA of class means"),
+    "procrustes": MeasureName("Procrustes"),
+    "cca": MeasureName("mean CCA"),
+    "svcca": MeasureName("SVCCA"),
+    "pwcca": MeasureName("PWCCA", directed=True),
+    "rsa": MeasureName("RSA"),
+    "knn_jaccard": MeasureName("k-NN Jaccard"),
+    "disagreement": MeasureName("disagreement", similarity=False),
+}
+
+# What decides, where a study has it: one measure and one family of maps, named beforehand.
+MEASURE = "cka_debiased"
+WITHIN_CLASSES = "cka_within_class"
+FAMILY = "least_squares"
+
+# The measure that compares layers of different depth.
+LAYER_MEASURE = "cka_debiased"
+
+MAP_FAMILIES = {
+    "least_squares": "least squares",
+    "ridge": "ridge",
+    "reduced_rank": "reduced rank",
+    "orthogonal": "orthogonal",
+    "permutation": "permutation",
+}
+
+FEATURE_MEASURES = {
+    "gradient_alignment": "gradient alignment",
+    "perturbation_agreement": "perturbation agreement",
+    "mistake_agreement": "mistake agreement",
+    "stir": "STIR",
+    "inverted_cka": "CKA of inverted images",
+    "unit_matching": "unit matching",
+}
+
+# What a rate of transfer is of; findings are tested on the first.
+PRIMARY = "both_correct"
+DENOMINATORS = {
+    "both_correct": "images that source and target both classify correctly",
+    "target_correct": "images that the target classifies correctly",
+    "source_fooled": "images that both classify correctly and on which the source is fooled",
+    "all_correct": "images that every model of the study classifies correctly",
+}
+
+
+LABELS = {
+    **NORMS,
+    **{name: measure.label for name, measure in GEOMETRY_MEASURES.items()},
+    **MAP_FAMILIES,
+    **FEATURE_MEASURES,
+}
+
+
+def label_of(name: str) -> str:
+    """What a reader is shown for a norm, a measure or a family of maps; an unknown name as it is."""
+    return LABELS.get(name, name)
+
+
+def architecture_of(model: str) -> str:
+    """The architecture in a model's name: `resnext29/seed2` → `resnext29`."""
+    return model.rsplit("/", 1)[0]
+
+
+def ordered_models(models: Iterable[str]) -> list[str]:
+    """The distinct models by architecture (alphabetical), then by seed (numerical)."""
+
+    def key(model: str) -> tuple[str, int, str]:
+        architecture, _, seed = model.rpartition("/")
+        digits = seed.removeprefix("seed")
+        return architecture, int(digits) if digits.isdigit() else 0, seed
+
+    return sorted(set(models), key=key)
+
+
+def ordered_norms(norms: Iterable[str]) -> list[str]:
+    """The distinct norms, those this package names first and in its order."""
+    known = list(NORMS)
+    return sorted(set(norms), key=lambda norm: (known.index(norm) if norm in known else 99, norm))
+
+
+def layer_order(layers: Iterable[str]) -> list[str]:
+    """The distinct layers from input to output."""
+
+    def place(layer: str) -> tuple[int, int]:
+        if layer.startswith("stage"):
+            return 1, int(layer.removeprefix("stage"))
+        return {"stem": 0}.get(layer, 2), 0
+
+    return sorted(set(layers), key=place)
+
+
+def preferred(names: Iterable[str], wanted: str) -> str:
+    """`wanted` if it is among `names`, else the first of them, else `wanted`."""
+    present = list(dict.fromkeys(names))
+    return wanted if wanted in present or not present else present[0]
