@@ -19,11 +19,11 @@ from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
 from repcompare.attacks.balls import L2Ball, LinfBall
-from repcompare.attacks.craft import Attack, Computation
+from repcompare.attacks.craft import Computation
 from repcompare.attacks.pgd import Search, attack_objective, pgd
-from repcompare.networks.augmentation import to_float
+from repcompare.attacks.suite import Attack
 from repcompare.networks.devices import resolve_precision
-from repcompare.networks.inference import logits_of
+from repcompare.networks.inference import logits_of, to_float
 from repcompare.networks.models import folded
 from repcompare.stages.attack import attack_model
 

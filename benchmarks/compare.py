@@ -20,7 +20,8 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 from timing import medians, print_table
 
-from repcompare.geometry.similarity import MEASURES, compare_geometry
+from repcompare.geometry.catalogue import MEASURES
+from repcompare.geometry.similarity import compare_geometry
 from repcompare.maps.families import RIDGE_GRID, fit_maps_both_ways
 from repcompare.representations.moments import cross_covariance, factorise
 from repcompare.representations.pair import Pair

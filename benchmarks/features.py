@@ -14,10 +14,9 @@ from stir.attack.losses import LPNormLossSingleModel
 from stir.helper import DummyArgs
 from timing import print_table
 
-from repcompare.features.inversion import invert, relative_distance, representing
-from repcompare.networks.augmentation import to_float
+from repcompare.features.inversion import invert, noise_starts, relative_distance, representing
 from repcompare.networks.devices import resolve_precision
-from repcompare.stages.extract_features import noise_starts
+from repcompare.networks.inference import to_float
 
 SAMPLES, STEPS, STEP_SIZE = 100, 20, 10.0
 DEVICE = torch.device("cpu")

@@ -23,11 +23,11 @@ from repcompare.architectures import build
 from repcompare.attacks.balls import LinfBall
 from repcompare.attacks.craft import Computation, Images, search
 from repcompare.attacks.pgd import Search
-from repcompare.data.loaders import write_dataset
-from repcompare.networks.augmentation import to_float
 from repcompare.networks.devices import resolve_precision
+from repcompare.networks.inference import to_float
 from repcompare.networks.models import folded, load_model
 from repcompare.networks.training import TrainingSettings, train
+from repcompare.stages.prepare_data import write_dataset
 from repcompare.study.config import training_settings, validate
 
 STUDY = Path(__file__).parents[1] / "config" / "config.yaml"

@@ -12,8 +12,8 @@ from timing import print_table
 from torch.nn.functional import cross_entropy
 from torchvision import transforms
 
-from repcompare.networks.augmentation import to_float
 from repcompare.networks.devices import autocast, resolve_precision
+from repcompare.networks.inference import to_float
 from repcompare.networks.training import Run, TrainingSettings, train
 
 BATCH, BATCHES = 128, 8

@@ -4,7 +4,8 @@ import json
 
 import h5py
 
-from repcompare.attacks.craft import Computation, planned
+from repcompare.attacks.craft import Computation
+from repcompare.attacks.suite import planned
 from repcompare.networks.devices import prepare_process, resolve_device, resolve_precision
 from repcompare.networks.models import load_model
 from repcompare.stages.attack import attack_model

@@ -6,9 +6,9 @@ import h5py
 
 from repcompare.figures.adversarial_examples import adversarial_examples, read_examples
 from repcompare.figures.style import save
-from repcompare.findings.descriptive import reference_attack
 from repcompare.storage.logs import logging_to
 from repcompare.storage.tables import read_table
+from repcompare.transfer.reference import reference_attack
 
 
 def main(snakemake) -> None:

@@ -8,6 +8,7 @@ from repcompare.figures import geometry as geometry_figures
 from repcompare.figures import geometry_against_transfer as figures
 from repcompare.figures import heatmaps, model_map
 from repcompare.figures import maps as map_figures
+from repcompare.figures.accuracies import accuracies
 from repcompare.figures.style import save
 from repcompare.storage.logs import logging_to
 from repcompare.storage.tables import read_table
@@ -15,7 +16,7 @@ from repcompare.tables.geometry import similarities
 
 # What draws each figure, and from which tables.
 DRAWN = {
-    "accuracies": (figures.accuracies, ["models"]),
+    "accuracies": (accuracies, ["models"]),
     "stitched_accuracy": (heatmaps.stitched_accuracy, ["maps"]),
     "held_out_r2": (heatmaps.held_out_r2, ["maps"]),
     "maps_by_family": (map_figures.maps_by_family, ["maps", "controls"]),

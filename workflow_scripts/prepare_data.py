@@ -2,7 +2,7 @@
 
 import json
 
-from repcompare.data.loaders import write_dataset
+from repcompare.stages.prepare_data import write_dataset
 from repcompare.storage.logs import logging_to
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from repcompare.storage.logs import logging_to
 from repcompare.storage.tables import new_table, read_table, write_parts, write_table
 from repcompare.tables.attacks import attacks_table, growth_table, steps_table
+from repcompare.tables.geometry import retraining_means, with_ceilings
 from repcompare.tables.summary import (
     activation_digests,
     checked_tables,
@@ -15,10 +16,8 @@ from repcompare.tables.summary import (
     nonrobust_table,
     pair_rows,
     pairs_table,
-    retraining_means,
-    transfer_tables,
-    with_ceilings,
 )
+from repcompare.tables.transfer import transfer_tables
 
 # The tables of pairs of models, whose rows of a block are joined.
 PAIRED = ("maps", "geometry", "transfer", "features")

@@ -6,8 +6,8 @@ from pathlib import Path
 import h5py
 import yaml
 
+from repcompare.report.costs import read_costs
 from repcompare.report.page import PAGE, read_figures, render_report
-from repcompare.report.tables import read_costs
 from repcompare.storage.files import replacing
 from repcompare.storage.logs import logging_to
 from repcompare.storage.tables import read_table

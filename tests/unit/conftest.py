@@ -9,12 +9,12 @@ import torch
 from unit.small_study import ATTACKS, COMPUTATION, CPU, FEATURES, LAYERS, NETWORKS, TRAINING
 
 from repcompare.architectures import build
-from repcompare.data.loaders import write_dataset
 from repcompare.networks.models import load_model, save_model, untrained
 from repcompare.networks.training import accuracy, train
 from repcompare.stages.attack import attack_model
 from repcompare.stages.dump_activations import dump_activations
 from repcompare.stages.extract_features import extract_features
+from repcompare.stages.prepare_data import write_dataset
 
 torch.set_num_threads(1)
 

@@ -7,8 +7,9 @@ import h5py
 import torch
 
 from repcompare.attacks.balls import L2Ball, LinfBall
-from repcompare.attacks.craft import Attack, Computation
+from repcompare.attacks.craft import Computation
 from repcompare.attacks.pgd import Search
+from repcompare.attacks.suite import Attack
 from repcompare.networks.training import TrainingSettings
 from repcompare.stages.compare_features import Files
 from repcompare.stages.extract_features import FeatureSettings

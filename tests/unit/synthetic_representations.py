@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from repcompare.geometry.similarity import MEASURES, compare_geometry
+from repcompare.geometry.catalogue import MEASURES
+from repcompare.geometry.similarity import compare_geometry
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import Representation
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from repcompare.findings.descriptive import rates_at
 from repcompare.findings.rows import Resampling
 from repcompare.findings.table import findings_table
 from repcompare.transfer.outcomes import ImageOutcomes
+from repcompare.transfer.reference import rates_at
 
 EPSILONS = {
     "linf": [("2/255", 2 / 255), ("4/255", 4 / 255), ("8/255", 8 / 255), ("16/255", 16 / 255)],

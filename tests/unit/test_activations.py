@@ -11,10 +11,10 @@ from unit.small_study import LAYERS
 
 from repcompare.architectures import build
 from repcompare.architectures.classifier import Classifier
-from repcompare.data.loaders import write_dataset
-from repcompare.networks.augmentation import to_float
+from repcompare.networks.inference import to_float
 from repcompare.networks.models import TrainedModel, untrained
 from repcompare.stages import dump_activations as activations
+from repcompare.stages.prepare_data import write_dataset
 
 
 @pytest.fixture

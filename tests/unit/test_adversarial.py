@@ -10,10 +10,9 @@ from torch.nn.functional import cross_entropy
 from unit.small_study import ATTACKS, COMPUTATION, LINF, SEARCH
 
 from repcompare.attacks.balls import BALLS
-from repcompare.attacks.craft import Attack
 from repcompare.attacks.pgd import Search
-from repcompare.networks.augmentation import to_float
-from repcompare.networks.inference import margins
+from repcompare.attacks.suite import Attack
+from repcompare.networks.inference import margins, to_float
 from repcompare.stages.attack import attack_model
 
 

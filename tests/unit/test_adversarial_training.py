@@ -13,7 +13,7 @@ from repcompare.architectures import build
 from repcompare.attacks.adversarial_training import perturbation
 from repcompare.attacks.balls import LinfBall
 from repcompare.attacks.craft import Images, search, successes
-from repcompare.networks.augmentation import to_float
+from repcompare.networks.inference import to_float
 from repcompare.networks.training import accuracy, train
 
 SECTION = {"norm": "linf", "epsilon": "24/255", "steps": 3, "step_size": 2.5}

@@ -10,8 +10,9 @@ from unit.small_study import COMPUTATION, L2, LINF, SEARCH
 
 from repcompare.attacks import craft as attacks
 from repcompare.attacks.balls import LinfBall
-from repcompare.attacks.craft import TARGETS, Images, growth, noise, planned, search, targets
+from repcompare.attacks.craft import TARGETS, Images, growth, noise, search, targets
 from repcompare.attacks.pgd import Objective
+from repcompare.attacks.suite import planned
 from repcompare.networks.inference import logits_of, margins
 from repcompare.networks.models import folded
 from repcompare.study.config import validate

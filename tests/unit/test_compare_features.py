@@ -10,11 +10,12 @@ import pytest
 import torch
 from unit.small_study import FEATURES, block_files
 
+from repcompare.features.gradients import margin_gradients
 from repcompare.features.measures import similarity
 from repcompare.networks.models import TrainedModel, untrained
 from repcompare.stages.compare_features import compare_features
 from repcompare.stages.dump_activations import dump_activations
-from repcompare.stages.extract_features import extract_features, margin_gradients
+from repcompare.stages.extract_features import extract_features
 from repcompare.storage.files import MismatchError
 from repcompare.storage.tables import read_table
 

@@ -10,10 +10,10 @@ from jsonschema import Draft202012Validator
 from unit.study_configs import BASE, PAIRS, config, merged
 
 from repcompare.data import loaders as datasets
+from repcompare.data.catalogue import DATA_SETS
 from repcompare.study import config as study
 from repcompare.study import schema
 from repcompare.study.config import validate
-from repcompare.study.consistency import DATA_SETS
 
 ROOT = Path(__file__).parents[2]
 STUDIES = [ROOT / "config" / "config.yaml", *sorted((ROOT / "config" / "studies").glob("*.yaml"))]

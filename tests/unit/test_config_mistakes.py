@@ -4,7 +4,7 @@ import pytest
 from unit.study_configs import PAIRS, config, problems
 
 from repcompare import architectures
-from repcompare.geometry import similarity as geometry
+from repcompare.geometry.catalogue import MEASURES
 from repcompare.study.config import validate
 
 EMPTY = "empty, allowed: one entry or more"
@@ -53,7 +53,7 @@ REFUSED = {
     "did you mean ridge?",
     "maps: {families: [ridge, ridge]}": 'maps.families: "ridge" is given 2 times',
     "geometry: {measures: [cka_unbiased]}": 'geometry.measures[0]: got "cka_unbiased", '
-    f"allowed: one of {', '.join(geometry.MEASURES)}; did you mean cka_debiased?",
+    f"allowed: one of {', '.join(MEASURES)}; did you mean cka_debiased?",
     "activations: {layers: [stage0]}": 'activations.layers[0]: got "stage0", '
     "allowed: stem, penultimate, or a stage such as stage1",
     "activations: {layers: [stem, stem]}": 'activations.layers: "stem" is given 2 times',

@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from repcompare.data.loaders import (
-    DEBIAN_FASHION_MNIST,
-    DataError,
-    Images,
-    load,
-    split_training,
-    write_dataset,
-)
+from repcompare.data.loaders import DEBIAN_FASHION_MNIST, DataError, load
+from repcompare.data.splits import Images, split_training
+from repcompare.stages.prepare_data import write_dataset
 
 needs_fashion_mnist = pytest.mark.skipif(
     not DEBIAN_FASHION_MNIST.is_dir(), reason="Debian's dataset-fashion-mnist is not installed"

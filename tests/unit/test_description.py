@@ -9,8 +9,9 @@ import pytest
 from unit.small_study import LAYERS
 
 from repcompare.maps.families import FAMILIES
+from repcompare.maps.pixels import Pixels
 from repcompare.stages.compare import Outputs, compare_block
-from repcompare.stages.describe import Pixels, describe_model
+from repcompare.stages.describe import describe_model
 from repcompare.storage.files import MismatchError
 from repcompare.storage.tables import read_table
 

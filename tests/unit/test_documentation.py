@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from repcompare.geometry.similarity import MEASURES
+from repcompare.geometry.catalogue import MEASURES
 from repcompare.maps.families import FAMILIES
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8")

@@ -17,14 +17,15 @@ from repcompare.figures import geometry as geometry_figures
 from repcompare.figures import geometry_against_transfer as figures
 from repcompare.figures import maps as map_figures
 from repcompare.figures import style as plot_style
+from repcompare.figures.accuracies import accuracies
 from repcompare.figures.style import save
-from repcompare.findings.descriptive import Attack
 from repcompare.storage.files import MismatchError
 from repcompare.tables import features as feature_tables
+from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import architecture_of, ordered_models
 
 FIGURES = {
-    "accuracies": lambda study: figures.accuracies(study["models"]),
+    "accuracies": lambda study: accuracies(study["models"]),
     "stitched_accuracy": lambda study: heatmaps.stitched_accuracy(study["maps"]),
     "held_out_r2": lambda study: heatmaps.held_out_r2(study["maps"]),
     "maps_by_family": lambda study: map_figures.maps_by_family(study["maps"], study["controls"]),
@@ -266,7 +267,7 @@ def test_the_gallery_marks_what_fools_the_model(channels, tmp_path):
     clean = np.full((2, channels, 8, 8), 100, np.uint8)
     examples = {"vgg/seed0": gallery.Examples(clean + np.uint8(8), np.array([1, 1]))}
     figure = gallery.adversarial_examples(
-        clean, np.array([0, 1]), ["cat", "dog"], examples, Attack("linf", 8 / 255, "8/255")
+        clean, np.array([0, 1]), ["cat", "dog"], examples, Strength("linf", 8 / 255, "8/255")
     )
     save(figure, tmp_path / "gallery.svg", tmp_path / "gallery.png")
     weights = [axes.title.get_fontweight() for axes in figure.axes if axes.get_title() == "dog"]
@@ -293,7 +294,7 @@ def test_examples_are_the_first_images_that_every_model_classifies_correctly(tmp
         adversarial_file(tmp_path / "a.h5", "a/seed0", [5, 6, 7], [0, 1, 1]),
         adversarial_file(tmp_path / "b.h5", "b/seed0", [5, 6, 7], [1, 1, 1]),
     ]
-    clean, labels, examples = gallery.read_examples(files, Attack("linf", 0.2, "0.2"), 8)
+    clean, labels, examples = gallery.read_examples(files, Strength("linf", 0.2, "0.2"), 8)
     assert clean[:, 0, 0, 0].tolist() == [1, 2]
     assert labels.tolist() == [1, 1]
     assert list(examples) == ["a/seed0", "b/seed0"]
@@ -310,7 +311,7 @@ def test_examples_of_different_images_do_not_stand_side_by_side(tmp_path):
         adversarial_file(tmp_path / "b.h5", "b/seed0", [5, 6, 8], [0, 1, 1]),
     ]
     with pytest.raises(MismatchError, match=r"b\.h5 and .*a\.h5 hold other images"):
-        gallery.read_examples(files, Attack("linf", 0.2, "0.2"), 8)
+        gallery.read_examples(files, Strength("linf", 0.2, "0.2"), 8)
 
 
 def test_a_gallery_of_other_images_than_the_clean_ones_is_refused():
@@ -318,7 +319,7 @@ def test_a_gallery_of_other_images_than_the_clean_ones_is_refused():
     examples = {"vgg/seed0": gallery.Examples(clean[:1], np.zeros(1, int))}
     with pytest.raises(ValueError, match=r"vgg/seed0 has images \(1, 1, 8, 8\)"):
         gallery.adversarial_examples(
-            clean, np.zeros(2, int), ["cat"], examples, Attack("linf", 0.1, "0.1")
+            clean, np.zeros(2, int), ["cat"], examples, Strength("linf", 0.1, "0.1")
         )
 
 
@@ -354,7 +355,7 @@ def test_the_gallery_of_features_shows_what_every_model_classifies_correctly(tmp
 
 def test_features_are_read_at_the_attack_of_the_report_and_inversions_from_noise():
     study = tables(3, 2)
-    read = feature_tables.at_reference(study["features"], Attack("l2", 0.5, "0.5"))
+    read = feature_tables.at_reference(study["features"], Strength("l2", 0.5, "0.5"))
     conditions = read.groupby("measure")["condition"].unique().map(list).to_dict()
     assert conditions["perturbation_agreement"] == conditions["mistake_agreement"] == ["l2 0.5"]
     assert conditions["stir"] == conditions["inverted_cka"] == ["noise"]

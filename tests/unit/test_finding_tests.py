@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from unit.synthetic_tables import findings, outcomes, tables
 
-from repcompare.findings.descriptive import reference_attack, transfer_numbers
+from repcompare.findings.descriptive import transfer_numbers
 from repcompare.findings.linear import linear_rows
 from repcompare.findings.model_matrices import Models, by_measure, pair_logits
 from repcompare.findings.rows import Resampling, Row
@@ -12,6 +12,7 @@ from repcompare.findings.transfer import block_terms, bootstrap_row, transfer_ro
 from repcompare.findings.verdicts import transfer_verdict
 from repcompare.statistics.mrqap import mrqap
 from repcompare.statistics.permutations import of_architectures, of_seeds
+from repcompare.transfer.reference import reference_attack
 
 FEW = Resampling(permutations=199, bootstraps=200, seed=0)
 

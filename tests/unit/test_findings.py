@@ -6,9 +6,10 @@ import pytest
 from unit.synthetic_tables import tables
 
 from repcompare.findings import descriptive as findings
-from repcompare.findings.descriptive import Attack
+from repcompare.statistics.node_effects import rank_correlation, without_node_effects
+from repcompare.transfer.reference import Strength, reference_attack
 
-EIGHT = Attack("linf", 8 / 255, "8/255")
+EIGHT = Strength("linf", 8 / 255, "8/255")
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +29,11 @@ def rates(means, norm="linf", **columns):
 
 
 def test_transfer_is_read_where_its_mean_is_nearest_a_half():
-    assert findings.reference_attack(rates({0.1: 0.02, 0.2: 0.55, 0.3: 0.93})).epsilon == 0.2
+    assert reference_attack(rates({0.1: 0.02, 0.2: 0.55, 0.3: 0.93})).epsilon == 0.2
 
 
 def test_of_strengths_as_near_to_a_half_the_smaller_is_read():
-    assert findings.reference_attack(rates({0.3: 0.75, 0.1: 0.25})).epsilon == 0.1
+    assert reference_attack(rates({0.3: 0.75, 0.1: 0.25})).epsilon == 0.1
 
 
 @pytest.mark.parametrize(
@@ -45,17 +46,17 @@ def test_of_strengths_as_near_to_a_half_the_smaller_is_read():
 )
 def test_only_transfer_of_the_primary_rate_chooses_the_strength(other):
     table = pd.concat([rates({0.1: 0.4}), rates({0.2: 0.5}, **other)])
-    assert findings.reference_attack(table).epsilon == 0.1
+    assert reference_attack(table).epsilon == 0.1
 
 
 def test_linf_is_read_before_another_norm():
     both = pd.concat([rates({1.0: 0.5}, norm="l2"), rates({0.1: 0.1})])
-    assert findings.reference_attack(both).norm == "linf"
-    assert findings.reference_attack(rates({1.0: 0.5}, norm="l2")).norm == "l2"
+    assert reference_attack(both).norm == "linf"
+    assert reference_attack(rates({1.0: 0.5}, norm="l2")).norm == "l2"
 
 
 def test_there_is_no_strength_without_a_pair():
-    assert findings.reference_attack(tables(1, 1)["transfer"]) is None
+    assert reference_attack(tables(1, 1)["transfer"]) is None
 
 
 def test_linear_numbers_are_medians_and_ranges_of_each_kind_of_pair(study):
@@ -143,7 +144,7 @@ def test_node_effects_leave_the_residuals_of_dummy_regression():
     ).drop(index=[3, 17])
     pairs["value"], pairs["logit"] = random.normal(size=(2, len(pairs)))
     dummies = pd.get_dummies(pairs[["source", "target"]].astype(str), dtype=float).to_numpy()
-    x, y, free = findings.without_node_effects(pairs)
+    x, y, free = without_node_effects(pairs)
     for residual, name in ((x, "value"), (y, "logit")):
         fit = dummies @ np.linalg.lstsq(dummies, pairs[name], rcond=None)[0]
         assert residual == pytest.approx(pairs[name].to_numpy() - fit, abs=1e-10)
@@ -163,10 +164,10 @@ def test_too_few_models_or_a_constant_similarity_have_no_partial_correlation():
 def test_logits_are_finite_where_nothing_or_everything_transfers():
     geometry = similarities({("a/seed0", "b/seed0"): 0.9})
     for fooled in (0.0, 1.0):
-        table = findings.joined(geometry, rates({0.1: fooled}), Attack("linf", 0.1, "0.1"))
+        table = findings.joined(geometry, rates({0.1: fooled}), Strength("linf", 0.1, "0.1"))
         assert table["logit"].item() == pytest.approx((2 * fooled - 1) * np.log(100.5 / 0.5))
 
 
 def test_spearman_gives_ties_their_mean_rank():
     x, y = pd.Series([1, 2, 2, 4]), pd.Series([10, 20, 30, 40])
-    assert findings.rank_correlation(x, y) == pytest.approx(0.9486833)
+    assert rank_correlation(x, y) == pytest.approx(0.9486833)

@@ -20,7 +20,8 @@ from unit.synthetic_representations import (
     values,
 )
 
-from repcompare.geometry.similarity import MEASURES, compare_geometry
+from repcompare.geometry.catalogue import MEASURES
+from repcompare.geometry.similarity import compare_geometry
 from repcompare.representations import moments as factorisation
 from repcompare.representations.pair import Pair, shuffled_order
 

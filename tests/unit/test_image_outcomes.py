@@ -7,14 +7,14 @@ import pytest
 from unit.synthetic_tables import outcomes, tables
 from unit.test_summary import files
 
-from repcompare.findings.descriptive import Attack
 from repcompare.findings.model_matrices import Models, pair_logits
 from repcompare.storage.files import MismatchError
-from repcompare.tables.summary import transfer_tables
+from repcompare.tables.transfer import transfer_tables
 from repcompare.transfer.outcomes import ImageOutcomes, read_outcomes
+from repcompare.transfer.reference import Strength
 
-LINF = Attack("linf", 32 / 255, "32/255")
-EIGHT = Attack("linf", 8 / 255, "8/255")
+LINF = Strength("linf", 32 / 255, "32/255")
+EIGHT = Strength("linf", 8 / 255, "8/255")
 
 __all__ = ["files"]
 

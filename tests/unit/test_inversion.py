@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from repcompare.features.inversion import invert, relative_distance, representing
-from repcompare.stages.extract_features import noise_starts, other_images
+from repcompare.features.inversion import (
+    invert,
+    noise_starts,
+    other_images,
+    relative_distance,
+    representing,
+)
 
 STARTS = torch.rand(8, 1, 6, 6, generator=torch.Generator().manual_seed(1))
 IMAGES = torch.rand(8, 1, 6, 6, generator=torch.Generator().manual_seed(2))

@@ -8,10 +8,11 @@ import scipy.stats
 from scipy.spatial.distance import pdist
 from unit.synthetic_representations import ALL, answers_to, labels_of, pair_of, related, rows_of
 
+from repcompare.geometry.catalogue import MEASURES
 from repcompare.geometry.measures import neighbour_overlaps
-from repcompare.geometry.replicates import interval, left_out_constant
-from repcompare.geometry.similarity import FRACTIONS, MEASURES, compare_geometry, convergence
-from repcompare.representations.representation import GROUPS
+from repcompare.geometry.replicates import left_out_constant
+from repcompare.geometry.similarity import FRACTIONS, compare_geometry, convergence
+from repcompare.statistics.jackknife import GROUPS, interval
 
 SHORT = [name for name, measure in MEASURES.items() if measure.replicates]
 

@@ -27,7 +27,7 @@ from unit.synthetic_representations import (
     values,
 )
 
-from repcompare.geometry.similarity import MEASURES
+from repcompare.geometry.catalogue import MEASURES
 
 
 @pytest.mark.parametrize("measure", ALL)

@@ -8,7 +8,7 @@ import torch
 from unit.small_study import CPU
 
 from repcompare.architectures import build
-from repcompare.networks.augmentation import to_float
+from repcompare.networks.inference import to_float
 from repcompare.networks.models import folded, load_model, untrained
 from repcompare.storage.files import MismatchError
 

@@ -12,7 +12,7 @@ from unit.small_study import L2, LINF, SEARCH
 from repcompare.attacks.balls import BALLS, L2Ball, LinfBall
 from repcompare.attacks.input_diversity import draw_diversity
 from repcompare.attacks.pgd import OBJECTIVES, attack_objective, pgd
-from repcompare.networks.augmentation import to_float
+from repcompare.networks.inference import to_float
 
 SHAPE = (1, 6, 6)
 

@@ -8,6 +8,7 @@ from unit.study_configs import config
 from repcompare.architectures import build
 from repcompare.attacks import craft as attacks
 from repcompare.attacks import pgd
+from repcompare.attacks.suite import planned
 from repcompare.planning import workload
 from repcompare.planning.estimate import (
     HERE,
@@ -95,8 +96,8 @@ def test_pairs_and_conditions_are_counted_as_the_stages_make_them(study):
         names = [name for name in dict.fromkeys((a, b)) for _ in seeds(study, name)]
         assert workload.pairs(study, a, b) == len(unordered_pairs(names))
         assert 2 * workload.pairs(study, a, b) == len(ordered_pairs(names))
-    planned = attacks.planned(study["attack"])
-    assert workload.conditions(study) == sum(len(attack.balls) for attack in planned)
+    attacks = planned(study["attack"])
+    assert workload.conditions(study) == sum(len(attack.balls) for attack in attacks)
 
 
 def test_gradients_of_attacks_are_counted_as_the_search_takes_them(study, monkeypatch):
@@ -112,7 +113,7 @@ def test_gradients_of_attacks_are_counted_as_the_search_takes_them(study, monkey
     n = study["attack"]["samples"]
     pixels = torch.zeros(n, 1, 8, 8, dtype=torch.uint8)
     images = attacks.Images(pixels, np.arange(n), torch.zeros(n, dtype=torch.int64))
-    for attack in attacks.planned(study["attack"]):
+    for attack in planned(study["attack"]):
         if attack.search:
             computation = attacks.Computation(4, "float32", 0)
             attacks.search(network, images, attack.search, attack.balls, computation)

@@ -14,7 +14,9 @@ from repcompare.attacks.balls import BALLS, parse_ball
 from repcompare.attacks.craft import TARGETS, targets
 from repcompare.attacks.pgd import OBJECTIVES, attack_objective
 from repcompare.data import loaders as datasets
+from repcompare.data.catalogue import DATA_SETS
 from repcompare.geometry import similarity as geometry
+from repcompare.geometry.catalogue import MEASURES
 from repcompare.maps import families as maps
 from repcompare.networks.devices import (
     AUTOCAST,
@@ -25,7 +27,6 @@ from repcompare.networks.devices import (
     resolve_precision,
 )
 from repcompare.networks.training import SCHEDULES, train
-from repcompare.study.consistency import DATA_SETS
 from repcompare.transfer.rates import COUNTED, rates
 
 SCHEMA = json.loads(
@@ -62,11 +63,11 @@ TABLES: dict[str, tuple[Collection[str], Callable[[str], object]]] = {
         lambda name: maps.fit_maps(None, None, None, [name], None, None),
     ),
     "geometry.measures": (
-        geometry.MEASURES,
+        MEASURES,
         lambda name: geometry.compare_geometry(None, [name]),
     ),
     "geometry.measures, convergence": (
-        geometry.MEASURES,
+        MEASURES,
         lambda name: geometry.convergence(None, [name]),
     ),
     "denominator": (COUNTED, lambda name: rates(None, name)),
@@ -103,6 +104,6 @@ def test_the_schema_allows_the_names_of_the_tables():
     assert sections["attack"]["target"]["enum"] == list(TARGETS)
     for section in ("training", "attack", "features"):
         assert sections[section]["precision"]["enum"] == list(PRECISIONS)
-    assert sections["geometry"]["measures"]["items"]["enum"] == list(geometry.MEASURES)
+    assert sections["geometry"]["measures"]["items"]["enum"] == list(MEASURES)
     assert sections["maps"]["families"]["items"]["enum"] == list(maps.FAMILIES)
     assert sections["data"]["name"]["enum"] == list(datasets.LOADERS) == list(DATA_SETS)

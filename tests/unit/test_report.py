@@ -11,7 +11,7 @@ from unit.synthetic_tables import findings, tables
 from unit.test_figures import FIGURES
 
 from repcompare.figures.style import save
-from repcompare.findings.verdicts import RULES
+from repcompare.findings.rules import RULES
 from repcompare.report import page as report
 from repcompare.report import verdicts as report_verdicts
 

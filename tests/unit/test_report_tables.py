@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 from unit.synthetic_tables import tables
 
-from repcompare.findings.descriptive import Attack
 from repcompare.report import tables as report_tables
-from repcompare.report.tables import Column
+from repcompare.report.columns import Column
+from repcompare.report.costs import read_costs
+from repcompare.transfer.reference import Strength
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_denominators_are_compared_at_one_strength_of_pgd(study):
     transfer = with_white_box(study["transfer"])
     of_source = transfer["denominator"] == "source_fooled"
     transfer.loc[of_source, "fooled"] /= 2
-    made = report_tables.denominators(transfer, Attack("linf", 8 / 255, "8/255"))
+    made = report_tables.denominators(transfer, Strength("linf", 8 / 255, "8/255"))
     assert len(made.rows) == 4
     chosen = study["transfer"].query("attack == 'pgd' and epsilon_label == '8/255'")
     rates = sorted(row["fooled"] for row in shown(made))
@@ -83,7 +84,7 @@ def test_denominators_are_compared_at_one_strength_of_pgd(study):
 
 def test_features_of_an_architectures_own_pairs_stand_beside_those_of_different_ones(study):
     features = study["features"]
-    made = report_tables.feature_means(features, Attack("linf", 8 / 255, "8/255"))
+    made = report_tables.feature_means(features, Strength("linf", 8 / 255, "8/255"))
     assert len(made.rows) == 6 * 4
     for measure, condition in (("stir", "noise"), ("mistake_agreement", "linf 8/255")):
         chosen = features.query(f"measure == '{measure}' and condition == '{condition}'")
@@ -162,13 +163,13 @@ def test_costs_are_summed_by_stage_and_unmeasured_memory_is_unknown(tmp_path):
         files.append(tmp_path / "results" / "digits" / "benchmarks" / f"{name}.tsv")
         files[-1].parent.mkdir(parents=True, exist_ok=True)
         files[-1].write_text(header + row + "\n", encoding="utf-8")
-    costs = report_tables.read_costs(files)
+    costs = read_costs(files)
     assert list(costs["stage"]) == ["train", "summarise", "compare"]
     assert list(costs["jobs"]) == [2, 1, 1]
     assert list(costs["seconds"]) == [20.0, 3.0, 0.1]
     assert costs.loc[0, "peak_mib"] == 600.0
     assert costs["peak_mib"].isna().tolist() == [False, True, True]
-    assert report_tables.read_costs([]).empty
+    assert read_costs([]).empty
 
 
 @pytest.mark.parametrize(

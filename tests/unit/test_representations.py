@@ -13,15 +13,11 @@ from unit.synthetic_representations import (
     related,
 )
 
-from repcompare.geometry.similarity import MEASURES, Task, convergence
+from repcompare.geometry.catalogue import MEASURES
+from repcompare.geometry.similarity import Task, convergence
 from repcompare.representations.pair import Pair
-from repcompare.representations.representation import (
-    GROUPS,
-    Representation,
-    by_group,
-    evenly_spaced,
-    mean_ranks,
-)
+from repcompare.representations.representation import Representation, evenly_spaced, mean_ranks
+from repcompare.statistics.jackknife import GROUPS, by_group
 
 EVERYTHING = np.ones(GROUPS, bool)
 KEPT = {

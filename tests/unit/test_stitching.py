@@ -14,15 +14,16 @@ from repcompare.maps.families import FAMILIES, AffineMap
 from repcompare.maps.scores import (
     MapScores,
     PairMoments,
-    TargetClassifier,
     r_squared,
     score_columns,
     score_map,
     stitched_predictions,
 )
+from repcompare.representations.activations_file import TargetClassifier
 from repcompare.representations.moments import cross_covariance, moments
 from repcompare.representations.pair import Pair
-from repcompare.representations.representation import GROUPS, Representation
+from repcompare.representations.representation import Representation
+from repcompare.statistics.jackknife import GROUPS
 
 ALL = list(FAMILIES)
 every_family = pytest.mark.parametrize("family", ALL)

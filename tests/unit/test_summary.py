@@ -20,6 +20,8 @@ from repcompare.storage.tables import read_table, write_parts, write_table
 from repcompare.study.blocks import ordered_pairs
 from repcompare.tables import attacks as attack_tables
 from repcompare.tables import summary
+from repcompare.tables.geometry import retraining_means, with_ceilings
+from repcompare.tables.transfer import transfer_tables
 from repcompare.vocabulary import DENOMINATORS
 
 BLOCKS = [["resnet/seed0", "resnet/seed1"], ["resnet/seed0", "resnet/seed1", "vgg/seed0"]]
@@ -69,10 +71,10 @@ def block_tables(files, kind) -> list[pd.DataFrame]:
 @pytest.fixture(scope="module")
 def tables(files):
     blocks = {kind: block_tables(files, kind) for kind in JOINED}
-    means = summary.retraining_means(blocks["geometry"])
-    blocks["geometry"] = [summary.with_ceilings(block, means) for block in blocks["geometry"]]
+    means = retraining_means(blocks["geometry"])
+    blocks["geometry"] = [with_ceilings(block, means) for block in blocks["geometry"]]
     blocks["class_accuracies"] = list(map(summary.class_table, blocks["class_accuracies"]))
-    blocks["transfer"] = list(summary.transfer_tables(files["transfer"], files["adversarial"]))
+    blocks["transfer"] = list(transfer_tables(files["transfer"], files["adversarial"]))
     blocks["features"] = list(map(read_table, files["features"]))
     parts = (blocks[name] for name in ("scores", "geometry", "transfer", "features"))
     found = {kind: pd.concat(parts, ignore_index=True) for kind, parts in blocks.items()}
@@ -186,7 +188,7 @@ def geometry_of(*rows) -> pd.DataFrame:
 
 def ceilings_of(geometry) -> pd.DataFrame:
     """The rows of a study, given a ceiling."""
-    return summary.with_ceilings(geometry, summary.retraining_means([geometry]))
+    return with_ceilings(geometry, retraining_means([geometry]))
 
 
 TOP = ("penultimate", "penultimate")
@@ -370,4 +372,4 @@ def test_a_block_of_other_weights_is_refused(files, tmp_path):
     with h5py.File(path, "a") as file:
         file.attrs["model_digests"] = ["other", "other"]
     with pytest.raises(MismatchError, match="weights of resnet/seed0"):
-        next(summary.transfer_tables([path], files["adversarial"]))
+        next(transfer_tables([path], files["adversarial"]))

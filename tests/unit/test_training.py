@@ -8,7 +8,8 @@ import torch
 from unit.small_study import TRAINING
 
 from repcompare.architectures import build
-from repcompare.networks.augmentation import Augmentation, to_float
+from repcompare.networks.augmentation import Augmentation
+from repcompare.networks.inference import to_float
 from repcompare.networks.training import SCHEDULES, TrainingError, accuracy, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from repcompare.networks.augmentation import to_float
-from repcompare.networks.inference import margins
+from repcompare.networks.inference import margins, to_float
 from repcompare.stages.evaluate_transfer import evaluate_transfer
 from repcompare.storage.files import MismatchError
 from repcompare.study.blocks import ordered_pairs, unordered_pairs

@@ -17,6 +17,7 @@ from repcompare.findings.retraining import (
     spread_of_pairs,
 )
 from repcompare.findings.rows import Resampling, Row
+from repcompare.findings.rules import RULES
 from repcompare.storage.files import write_csv
 from repcompare.storage.tables import read_table, write_table
 
@@ -451,8 +452,8 @@ def test_matrices_follow_the_models_and_not_the_table():
 
 
 def test_every_rule_names_its_finding_and_a_figure_of_the_report():
-    assert list(verdicts.RULES) == ["linear", "retraining", "exception", "transfer"]
-    assert {rule.figure for rule in verdicts.RULES.values()} <= set(FIGURES)
+    assert list(RULES) == ["linear", "retraining", "exception", "transfer"]
+    assert {rule.figure for rule in RULES.values()} <= set(FIGURES)
 
 
 def test_without_the_deciding_measure_the_first_decides():

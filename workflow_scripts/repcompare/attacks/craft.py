@@ -1,34 +1,19 @@
 """The attacks of a study and their control: searches that end in 8-bit images."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from repcompare.attacks.balls import Ball, parse_ball
+from repcompare.attacks.balls import Ball
 from repcompare.attacks.input_diversity import draw_diversity
 from repcompare.attacks.pgd import Search, attack_objective, pgd
 from repcompare.data.example_streams import TARGET, example_streams
-from repcompare.names import CONTROL, MAIN
-from repcompare.networks.augmentation import to_float
-from repcompare.networks.inference import logits_of, margins
+from repcompare.networks.inference import logits_of, margins, to_float
 from repcompare.registry import known
-
-
-@dataclass(frozen=True)
-class Attack:
-    """An attack by name, its search (None: random noise) and its balls, norm by norm ascending."""
-
-    name: str
-    search: Search | None
-    balls: tuple[Ball, ...]
-
-    def group(self, ball: Ball) -> str:
-        """The name of a ball's group in the file, such as `pgd-linf-8_255`."""
-        return f"{self.name}-{ball.norm}-{ball.label.replace('/', '_')}"
 
 
 @dataclass(frozen=True)
@@ -69,27 +54,6 @@ class Examples(NamedTuple):
     logits: torch.Tensor
     objectives: torch.Tensor
     zero_gradients: torch.Tensor
-
-
-def planned(settings: Mapping[str, Any]) -> list[Attack]:
-    """The attacks that the config's `attack` asks for: `pgd`, its variants, and the noise control.
-
-    Noise is added in every ball in which there is an attack.
-    """
-    attacks = [
-        _attack(name, {**settings, **changes})
-        for name, changes in {MAIN: {}, **settings["variants"]}.items()
-    ]
-    balls = dict.fromkeys(ball for attack in attacks for ball in attack.balls)
-    ascending = sorted(balls, key=lambda ball: (ball.norm, ball.epsilon))
-    return [*attacks, Attack(CONTROL, None, tuple(ascending))]
-
-
-def _attack(name: str, settings: Mapping[str, Any]) -> Attack:
-    search = Search(**{key: settings[key] for key in Search.__dataclass_fields__})
-    epsilons = settings["epsilons"].items()
-    balls = tuple(parse_ball(norm, epsilon) for norm, values in epsilons for epsilon in values)
-    return Attack(name, search, balls)
 
 
 def targets(

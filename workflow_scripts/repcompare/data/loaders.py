@@ -7,30 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from repcompare.data.splits import Images, stratified
 from repcompare.registry import known
-from repcompare.storage.files import new_hdf5
 
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 DOWNLOADS = Path("resources")
 DIGITS_TEST_IMAGES = 597
-SPLIT_SEED = 0
 
 
 class DataError(ValueError):
     """A data set that cannot be found, or is not what it should be."""
-
-
-@dataclass(frozen=True)
-class Images:
-    """Labelled images: `images` uint8 (N, C, H, W), `labels` int64 (N,), `ids` int64 (N,)."""
-
-    images: np.ndarray
-    labels: np.ndarray
-    ids: np.ndarray
-
-    def take(self, index: np.ndarray) -> "Images":
-        """The images at `index`, in that order."""
-        return Images(self.images[index], self.labels[index], self.ids[index])
 
 
 @dataclass(frozen=True)
@@ -53,65 +39,6 @@ def load(name: str, root: str | None) -> RawDataset:
     return known(LOADERS, name, "data.name")(None if root is None else Path(root))
 
 
-def split_training(train: Images, fit_samples: int, train_samples: int | None) -> dict[str, Images]:
-    """Split the published training images into `train` and, if `fit_samples` > 0, `fit`.
-
-    Stratified by class and deterministic. `fit` is taken first and never trained on, so it is the
-    same for every `train_samples`; a smaller `train` is a part of a larger one's images.
-    """
-    index = np.arange(len(train.labels))
-    splits = {}
-    if fit_samples:
-        index, fit = _stratified(index, train.labels, fit_samples)
-        splits["fit"] = train.take(fit)
-    if train_samples is not None and train_samples < len(index):
-        _, index = _stratified(index, train.labels, train_samples)
-    return {"train": train.take(index), **splits}
-
-
-def write_dataset(
-    path: str | Path, name: str, root: str | None, fit_samples: int, train_samples: int | None
-) -> None:
-    """Write the study's data file: splits, ids, class names and normalisation."""
-    raw = load(name, root)
-    splits = split_training(raw.train, fit_samples, train_samples) | {"test": raw.test}
-    pixels = splits["train"].images
-    attributes = {
-        "name": name,
-        "source": raw.source,
-        "class_names": list(raw.class_names),
-        "mean": pixels.mean(axis=(0, 2, 3), dtype=np.float64) / 255,
-        "std": pixels.std(axis=(0, 2, 3), dtype=np.float64) / 255,
-    }
-    with new_hdf5(path, attributes) as file:
-        for split, data in splits.items():
-            group = file.create_group(split)
-            group.create_dataset(
-                "images",
-                data=data.images,
-                chunks=(min(1024, len(data.images)), *data.images.shape[1:]),
-                compression="gzip",
-                compression_opts=1,
-            )
-            group["labels"] = data.labels
-            group["ids"] = data.ids
-
-
-def _stratified(index: np.ndarray, labels: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two sorted parts of `index`, the second of `size` images, every class in proportion.
-
-    Each class keeps its own fixed random order, and the smaller part is always its beginning.
-    """
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
-    order = order[np.isin(order, index)]
-    share = np.empty(len(order))
-    for label in np.unique(labels[index]):
-        members = labels[order] == label
-        share[members] = (np.arange(members.sum()) + 0.5) / members.sum()
-    ranked = order[np.argsort(share, kind="stable")]
-    return np.sort(ranked[size:]), np.sort(ranked[:size])
-
-
 def _numbered(images: np.ndarray, labels: np.ndarray, first_id: int = 0) -> Images:
     labels = np.asarray(labels, dtype=np.int64)
     return Images(np.ascontiguousarray(images), labels, np.arange(len(labels)) + first_id)
@@ -125,7 +52,7 @@ def _load_digits(root: Path | None) -> RawDataset:
     bunch = load_digits()
     images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
     data = _numbered(images, bunch.target)
-    train, test = _stratified(data.ids, data.labels, DIGITS_TEST_IMAGES)
+    train, test = stratified(data.ids, data.labels, DIGITS_TEST_IMAGES)
     names = tuple(str(name) for name in bunch.target_names)
     return RawDataset(names, data.take(train), data.take(test), "sklearn.datasets.load_digits")
 

@@ -2,14 +2,18 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from repcompare.attacks.balls import L2Ball
 from repcompare.attacks.pgd import Objective, Search, pgd
+from repcompare.data.example_streams import INVERSION, example_streams
 from repcompare.networks.models import folded
 
 # Of directions, as in `Search`: it leaves three quarters of the distance that plain steps leave.
 MOMENTUM = 0.75
+
+STARTS = ("noise", "image")
 
 
 class Representing(torch.nn.Module):
@@ -71,3 +75,30 @@ def invert(
     images = starts + pgd(objective, None, whole, search, shortening=True).perturbation
     with torch.inference_mode():
         return Inversions(images, relative_distance(network(images), aimed))
+
+
+@torch.inference_mode()
+def represented(
+    network: torch.nn.Module, images: torch.Tensor, batch_size: int, device: torch.device
+) -> torch.Tensor:
+    """Representations float32 (N, d), on the CPU, of float images (N, C, H, W)."""
+    return torch.cat([network(batch.to(device)).cpu() for batch in images.split(batch_size)])
+
+
+def noise_starts(ids: np.ndarray, shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    """An image of uniform noise for each id, float32 (N, *shape)."""
+    streams = example_streams(ids, seed, INVERSION)
+    drawn = np.stack([stream.random(tuple(shape), dtype=np.float32) for stream in streams])
+    return torch.from_numpy(drawn).contiguous(memory_format=torch.channels_last)
+
+
+def other_images(ids: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+    """For each image the place of another one of another class, or of any if there is one class."""
+    places = np.arange(len(ids))
+    chosen = []
+    for place, stream in enumerate(example_streams(ids, seed, INVERSION, restart=1)):
+        allowed = places[labels != labels[place]]
+        if not len(allowed):
+            allowed = places[places != place] if len(ids) > 1 else places
+        chosen.append(stream.choice(allowed))
+    return np.array(chosen)

@@ -6,11 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from repcompare.geometry.replicates import FEWEST_SAMPLES, interval
 from repcompare.geometry.similarity import compare_geometry
-from repcompare.maps.scores import without_each_group
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import ROUNDING, Representation
+from repcompare.statistics.jackknife import FEWEST_SAMPLES, interval, without_each_group
 
 
 class FeatureRow(NamedTuple):

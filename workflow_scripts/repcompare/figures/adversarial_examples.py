@@ -7,17 +7,13 @@ from typing import NamedTuple
 
 import h5py
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from repcompare.figures.style import DIVERGING, SAME, explanation, styled
-from repcompare.findings.descriptive import Attack
+from repcompare.figures.style import SAME, explanation, styled
+from repcompare.figures.tiles import GAP, TILE, TILE_TITLE, head, show, show_change, tiles
 from repcompare.storage.files import MismatchError
+from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import label_of
-
-# Inches: the side of an image, between images, of the label above it, of the headings, the border.
-TILE, GAP, LABEL, HEADING, MARGIN = 0.78, 0.06, 0.19, 0.48, 0.08
-TILE_TITLE = {"fontsize": 6.5, "fontweight": "normal", "loc": "center", "pad": 2.5}
 
 
 class Examples(NamedTuple):
@@ -28,7 +24,7 @@ class Examples(NamedTuple):
 
 
 def read_examples(
-    paths: Sequence[str | Path], attack: Attack | None, count: int
+    paths: Sequence[str | Path], attack: Strength | None, count: int
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Examples]]:
     """Clean images uint8 (n, C, H, W), labels int (n,), and each model's examples of them.
 
@@ -78,7 +74,7 @@ def adversarial_examples(
     labels: np.ndarray,
     class_names: Sequence[str],
     examples: Mapping[str, Examples],
-    attack: Attack | None,
+    attack: Strength | None,
 ) -> Figure:
     """Clean images, and for each model the adversarial image and the magnified perturbation.
 
@@ -124,49 +120,3 @@ def adversarial_examples(
         fontweight="bold",
     )
     return figure
-
-
-def tiles(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
-    """A figure of square axes (rows, columns), exactly `TILE` inches each, under a heading."""
-    width = columns * (TILE + GAP) - GAP + 2 * MARGIN
-    step = TILE + LABEL
-    height = rows * step + HEADING + MARGIN
-    figure = Figure(figsize=(max(width, 5.5), height))
-    across, down = figure.get_size_inches()
-    grid = np.empty((rows, columns), dtype=object)
-    for row in range(rows):
-        for column in range(columns):
-            left, bottom = MARGIN + column * (TILE + GAP), MARGIN + (rows - 1 - row) * step
-            place = (left / across, bottom / down, TILE / across, TILE / down)
-            grid[row, column] = figure.add_axes(place)
-    return figure, grid
-
-
-def head(axes: Axes, text: str, middle: float) -> None:
-    """A column's heading above the first row, centred at `middle` tiles from the left."""
-    axes.text(
-        middle, 1 + LABEL / TILE + 0.06, text, transform=axes.transAxes, ha="center", va="bottom",
-        fontsize=7.5,
-    )  # fmt: skip
-
-
-def show(axes: Axes, image: np.ndarray) -> None:
-    """One uint8 image (C, H, W), its pixels unblurred."""
-    pixels = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
-    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_axis_off()
-
-
-def show_change(axes: Axes, change: np.ndarray, largest: float) -> None:
-    """One perturbation (C, H, W) in grey levels, scaled so that ±`largest` is at the extremes.
-
-    One channel: orange darkens and purple brightens. Three: each around mid-grey.
-    """
-    if len(change) == 1:
-        # The outer ends of the colour map are too dark to be told apart.
-        reach = 1.4 * largest
-        axes.imshow(change[0], cmap=DIVERGING, vmin=-reach, vmax=reach, interpolation="nearest")
-    else:
-        pixels = 0.5 + np.moveaxis(change, 0, -1) / (2 * largest)
-        axes.imshow(pixels, interpolation="nearest")
-    axes.set_axis_off()

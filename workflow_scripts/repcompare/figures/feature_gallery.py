@@ -9,17 +9,9 @@ import h5py
 import numpy as np
 from matplotlib.figure import Figure
 
-from repcompare.figures.adversarial_examples import (
-    GAP,
-    TILE,
-    TILE_TITLE,
-    first_correct,
-    head,
-    show,
-    show_change,
-    tiles,
-)
+from repcompare.figures.adversarial_examples import first_correct
 from repcompare.figures.style import explanation, styled
+from repcompare.figures.tiles import GAP, TILE, TILE_TITLE, head, show, show_change, tiles
 
 START = "noise"
 

@@ -5,7 +5,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from repcompare.figures.geometry_against_transfer import print_number, scatter_kinds
 from repcompare.figures.panels import (
     kind_keys,
     legend_below,
@@ -14,6 +13,8 @@ from repcompare.figures.panels import (
     missing_kinds,
     name_rows,
     panel_grid,
+    print_number,
+    scatter_kinds,
     title_figure,
 )
 from repcompare.figures.style import (
@@ -27,8 +28,9 @@ from repcompare.figures.style import (
     jitter,
     styled,
 )
-from repcompare.findings.descriptive import rank_correlation, reference_attack
+from repcompare.statistics.node_effects import rank_correlation
 from repcompare.tables.features import at_reference, undirected
+from repcompare.transfer.reference import reference_attack
 from repcompare.vocabulary import FEATURE_MEASURES, label_of, preferred
 
 PANELS_PER_ROW = 3

@@ -6,43 +6,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repcompare.figures.panels import (
-    dot,
     kind_keys,
     legend_below,
-    mark_mean,
-    mean_tick,
     missing_kinds,
-    name_rows,
+    print_number,
+    scatter_kinds,
+    signed,
     title_figure,
 )
-from repcompare.figures.style import CROSS, KINDS, explain, explanation, few_ticks, jitter, styled
-from repcompare.findings.descriptive import (
-    joined,
-    reference_attack,
-    transfer_numbers,
-    without_node_effects,
-)
+from repcompare.figures.style import explain, explanation, styled
+from repcompare.findings.descriptive import joined, transfer_numbers
+from repcompare.statistics.node_effects import without_node_effects
+from repcompare.transfer.reference import reference_attack
 from repcompare.vocabulary import label_of
 
 PANELS_PER_ROW = 3
 MEASURES_PER_ROW = 5
-
-
-@styled
-def accuracies(models: pd.DataFrame) -> Figure:
-    """Test accuracy of every model, by architecture; `models` is models.csv."""
-    names = sorted(models["architecture"].unique())
-    figure = Figure(figsize=(5.2, 0.9 + 0.3 * len(names)), layout="constrained")
-    axes = figure.subplots()
-    for row, name in enumerate(names):
-        of_name = 100 * models.loc[models["architecture"] == name, "test_accuracy"].to_numpy(float)
-        axes.scatter(of_name, row + jitter(len(of_name), 0.3), s=18, color=CROSS, alpha=0.8)
-        mark_mean(axes, of_name.mean(), row, 0.28)
-    name_rows(axes, names)
-    axes.set(xlabel="test accuracy (%)", title="Test accuracy")
-    few_ticks(axes, x=6)
-    legend_below(figure, [dot("one seed", CROSS, "o"), mean_tick()])
-    return figure
 
 
 @styled
@@ -115,29 +94,3 @@ def draw_residuals(axes: Axes, pairs: pd.DataFrame, numbers: pd.DataFrame) -> No
     axes.plot(ends, numbers.loc["all", "slope"] * ends, color="black", linewidth=1)
     # Same-architecture pairs alone can carry the pooled number.
     print_number(axes, "partial", partial, f"different {signed(among_different)}")
-
-
-def scatter_kinds(axes: Axes, x, y, same: pd.Series) -> None:
-    """Points of pairs, same-architecture ones above the others."""
-    x, y, same = np.asarray(x, float), np.asarray(y, float), np.asarray(same, bool)
-    for kind in (False, True):
-        chosen = same == kind
-        _, colour, marker = KINDS[kind]
-        axes.scatter(
-            x[chosen], y[chosen], s=11, color=colour, marker=marker, linewidth=0,
-            alpha=0.7 if len(x) < 500 else 0.35,
-        )  # fmt: skip
-    axes.grid(True)
-    axes.margins(0.07)
-    few_ticks(axes, x=3, y=4)
-
-
-def print_number(axes: Axes, name: str, value: float, beside: str = "") -> None:
-    """A correlation above the panel, and what is to be read `beside` it."""
-    text = f"{name} {signed(value)}" + (f" ({beside})" if beside else "")
-    axes.text(0, 1.01, text, transform=axes.transAxes, va="bottom", fontsize=6.8)
-
-
-def signed(value: float) -> str:
-    """A correlation with its sign."""
-    return f"{value:+.2f}".replace("-", "−") if np.isfinite(value) else "undefined"

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from repcompare.figures.panels import panel_grid, title_figure
 from repcompare.figures.style import SEQUENTIAL, UNDEFINED, explanation, styled
 from repcompare.tables import matrices
-from repcompare.tables.matrices import Matrix
+from repcompare.tables.matrices import Matrix, cells_id
 from repcompare.vocabulary import LAYER_MEASURE, architecture_of, label_of
 
 PANELS_PER_ROW = 3
@@ -154,11 +154,6 @@ def draw_layers(axes: Axes, matrix: Matrix, place: int) -> None:
             )  # fmt: skip
     rows, columns = matrix.ends
     axes.set(ylabel=rows, xlabel=columns)
-
-
-def cells_id(place: int) -> str:
-    """The SVG id of the rectangle that the cells of a figure's matrix fill."""
-    return f"cells{place}"
 
 
 def readable_on(shade: float) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from repcompare.figures.style import KINDS
+from repcompare.figures.style import KINDS, few_ticks
 
 
 def panel_grid(count: int, per_row: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
@@ -73,3 +74,29 @@ def mean_tick() -> Line2D:
 def legend_below(figure: Figure, keys: Sequence[Line2D], columns: int | None = None) -> None:
     """One legend for all panels, outside them."""
     figure.legend(handles=keys, loc="outside lower center", ncols=columns or len(keys))
+
+
+def scatter_kinds(axes: Axes, x, y, same: pd.Series) -> None:
+    """Points of pairs, same-architecture ones above the others."""
+    x, y, same = np.asarray(x, float), np.asarray(y, float), np.asarray(same, bool)
+    for kind in (False, True):
+        chosen = same == kind
+        _, colour, marker = KINDS[kind]
+        axes.scatter(
+            x[chosen], y[chosen], s=11, color=colour, marker=marker, linewidth=0,
+            alpha=0.7 if len(x) < 500 else 0.35,
+        )  # fmt: skip
+    axes.grid(True)
+    axes.margins(0.07)
+    few_ticks(axes, x=3, y=4)
+
+
+def print_number(axes: Axes, name: str, value: float, beside: str = "") -> None:
+    """A correlation above the panel, and what is to be read `beside` it."""
+    text = f"{name} {signed(value)}" + (f" ({beside})" if beside else "")
+    axes.text(0, 1.01, text, transform=axes.transAxes, va="bottom", fontsize=6.8)
+
+
+def signed(value: float) -> str:
+    """A correlation with its sign."""
+    return f"{value:+.2f}".replace("-", "−") if np.isfinite(value) else "undefined"

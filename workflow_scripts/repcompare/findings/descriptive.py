@@ -4,22 +4,14 @@ Numbers only: pairs share models, so the usual tests and intervals do not apply 
 that do are in `study_tests`.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
-from repcompare.vocabulary import PRIMARY
+from repcompare.statistics.node_effects import partial_association, rank_correlation
+from repcompare.tables.geometry import mirrored
+from repcompare.transfer.reference import Strength, rates_at
 
 LINEAR_SCORES = ("r2_test", "r2_floor", "stitched_accuracy", "recovered_accuracy", "agreement")
-
-
-class Attack(NamedTuple):
-    """One strength of the attack: the norm of the bound and the bound, in [0, 1] pixel units."""
-
-    norm: str
-    epsilon: float
-    epsilon_label: str
 
 
 def linear_numbers(maps: pd.DataFrame) -> pd.DataFrame:
@@ -144,54 +136,7 @@ def exception_numbers(geometry: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values("standardised", ascending=False, ignore_index=True)
 
 
-def reference_attack(transfer: pd.DataFrame) -> Attack | None:
-    """The strength at which transfer is read: mean PGD transfer nearest 50 %.
-
-    Near 0 and 100 % every pair looks alike, and a correlation with anything vanishes. Linf where
-    it was attacked, else the first norm of transfer.csv; of equals, the smaller ε. None without
-    a pair.
-    """
-    table = transfer[
-        (transfer["attack"] == "pgd")
-        & (transfer["denominator"] == PRIMARY)
-        & (transfer["source"] != transfer["target"])
-    ].dropna(subset="fooled")
-    if table.empty:
-        return None
-    norm = "linf" if (table["norm"] == "linf").any() else table["norm"].iloc[0]
-    means = table[table["norm"] == norm].groupby(["epsilon", "epsilon_label"])["fooled"].mean()
-    epsilon, label = (means - 0.5).abs().idxmin()
-    return Attack(str(norm), float(epsilon), str(label))
-
-
-def rates_at(transfer: pd.DataFrame, attack: Attack, denominator: str = PRIMARY) -> pd.DataFrame:
-    """The rows of transfer.csv of PGD at one strength, pairs of two different models only."""
-    return transfer[
-        (transfer["attack"] == "pgd")
-        & (transfer["norm"] == attack.norm)
-        & (transfer["epsilon_label"].astype(str) == attack.epsilon_label)
-        & (transfer["denominator"] == denominator)
-        & (transfer["source"] != transfer["target"])
-    ]
-
-
-def mirrored(geometry: pd.DataFrame) -> pd.DataFrame:
-    """Rows of geometry.csv as ordered pairs (`source`, `target`), each pair both ways."""
-    names = {"model_a": "source", "model_b": "target"}
-    names |= {"architecture_a": "source_architecture", "architecture_b": "target_architecture"}
-    there = geometry[geometry["model_a"] != geometry["model_b"]].rename(columns=names)
-    back = there.rename(
-        columns={
-            "source": "target",
-            "target": "source",
-            "source_architecture": "target_architecture",
-            "target_architecture": "source_architecture",
-        }
-    )
-    return pd.concat([there, back], ignore_index=True)
-
-
-def joined(geometry: pd.DataFrame, transfer: pd.DataFrame, attack: Attack) -> pd.DataFrame:
+def joined(geometry: pd.DataFrame, transfer: pd.DataFrame, attack: Strength) -> pd.DataFrame:
     """Similarity beside transfer: one row a measure × ordered pair that has both.
 
     Columns: measure, source, target, source_architecture, target_architecture,
@@ -209,7 +154,7 @@ def joined(geometry: pd.DataFrame, transfer: pd.DataFrame, attack: Attack) -> pd
 
 
 def transfer_numbers(
-    geometry: pd.DataFrame, transfer: pd.DataFrame, attack: Attack
+    geometry: pd.DataFrame, transfer: pd.DataFrame, attack: Strength
 ) -> pd.DataFrame:
     """Finding 4: do pairs with more similar geometry show higher transfer?
 
@@ -236,55 +181,3 @@ def transfer_numbers(
                 }
             )
     return pd.DataFrame(rows, columns=["measure", "pairs", "n", "spearman", "partial", "slope"])
-
-
-def rank_correlation(x: pd.Series, y: pd.Series) -> float:
-    """Spearman's correlation, ties at their mean rank; NaN if either is constant or n < 3."""
-    if len(x) < 3:
-        return np.nan
-    return correlation(x.rank().to_numpy(), y.rank().to_numpy())
-
-
-def partial_association(pairs: pd.DataFrame) -> tuple[float, float]:
-    """Correlation and slope of `logit` on `value` given source and target effects.
-
-    By the Frisch–Waugh theorem the slope is β of logit = source + target + β·value. NaN with
-    fewer than three degrees of freedom or if nothing varies within sources and targets.
-    """
-    x, y, free = without_node_effects(pairs)
-    if free < 4 or not x.any():
-        return np.nan, np.nan
-    return correlation(x, y), float(x @ y / (x @ x))
-
-
-def without_node_effects(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
-    """`value` and `logit` less their additive least-squares fits source_i + target_j.
-
-    `pairs`: n rows of `joined` of one measure. Returns both residuals, (n,) each, and the
-    degrees of freedom left. Residuals at the level of rounding are exact zeros.
-    """
-    values = pairs[["value", "logit"]].to_numpy(float)
-    if not len(values):
-        return values[:, 0], values[:, 1], 0
-    rows, row_names = pd.factorize(pairs["source"])
-    columns, column_names = pd.factorize(pairs["target"])
-    # The normal equations of the dummy variables are (S+T)², however many pairs there are.
-    counts = np.zeros((len(row_names), len(column_names)))
-    np.add.at(counts, (rows, columns), 1.0)
-    normal = np.block([[np.diag(counts.sum(1)), counts], [counts.T, np.diag(counts.sum(0))]])
-    centred = values - values.mean(0)
-    totals = np.zeros((len(normal), 2))
-    np.add.at(totals, rows, centred)
-    np.add.at(totals, len(row_names) + columns, centred)
-    effects, _, rank, _ = np.linalg.lstsq(normal, totals, rcond=1e-10)
-    residuals = centred - effects[rows] - effects[len(row_names) + columns]
-    rounding = 1e-9 * np.abs(values).max(0)
-    residuals[:, np.abs(residuals).max(0) <= rounding] = 0.0
-    return residuals[:, 0], residuals[:, 1], len(values) - int(rank)
-
-
-def correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's correlation; NaN if either is constant."""
-    x, y = x - x.mean(), y - y.mean()
-    scale = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / scale) if scale > 0 else np.nan

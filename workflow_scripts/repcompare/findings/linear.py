@@ -5,10 +5,8 @@ import pandas as pd
 
 from repcompare.findings.model_matrices import Models, standard_errors
 from repcompare.findings.rows import Need, Resampling, Row
+from repcompare.findings.rules import MOST_OF_THE_VARIANCE
 from repcompare.statistics.bootstrap import crossed_means, interval, model_weights
-
-# Two representations count as linearly related if a map explains more than this of the variance.
-MOST_OF_THE_VARIANCE = 0.5
 
 CONTROLS = ("untrained", "pixels")
 SCORES = {"r2": "r2_test", "recovered_accuracy": "recovered_accuracy"}

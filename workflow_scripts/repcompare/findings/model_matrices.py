@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from repcompare.findings.descriptive import Attack, rates_at
-from repcompare.geometry.replicates import CONFIDENCE
-from repcompare.representations.representation import GROUPS
+from repcompare.statistics.jackknife import CONFIDENCE, GROUPS
+from repcompare.transfer.rates import empirical_logit
+from repcompare.transfer.reference import Strength, rates_at
 from repcompare.vocabulary import PRIMARY
 
 
@@ -88,17 +88,12 @@ class Models:
         return np.abs(values[:, None] - values)
 
 
-def pair_logits(models: Models, transfer: pd.DataFrame, attack: Attack) -> np.ndarray:
+def pair_logits(models: Models, transfer: pd.DataFrame, attack: Strength) -> np.ndarray:
     """(M, M): the empirical logit of the primary rate of transfer at one strength."""
     table = rates_at(transfer, attack, PRIMARY).dropna(subset="fooled")
     return models.matrix(
         table.assign(logit=empirical_logit(table["n"] * table["fooled"], table["n"])), "logit"
     )
-
-
-def empirical_logit(count: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """log((k + ½) / (n − k + ½)) of k of n, finite at 0 and n (Cox 1970)."""
-    return np.log((count + 0.5) / (n - count + 0.5))
 
 
 def standard_errors(table: pd.DataFrame, low: str = "low", high: str = "high") -> pd.Series:

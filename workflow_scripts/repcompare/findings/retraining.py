@@ -7,6 +7,7 @@ import pandas as pd
 
 from repcompare.findings.model_matrices import Models, alone, by_measure
 from repcompare.findings.rows import Need, Resampling, Row, left_out
+from repcompare.findings.rules import FEWEST_SEEDS, WIDTH_RATIO
 from repcompare.statistics.permutations import FEWEST_DISTINCT, groupings, of_models
 from repcompare.statistics.self_similarity import (
     Differences,
@@ -14,11 +15,6 @@ from repcompare.statistics.self_similarity import (
     interaction_differences,
 )
 from repcompare.vocabulary import MEASURE, WITHIN_CLASSES, preferred
-
-# Two architectures are compared in the width-matched version if neither is wider by more than this.
-WIDTH_RATIO = 1.5
-
-FEWEST_SEEDS = 3
 
 VERSIONS = ("plain", "model_effects_removed", "accuracy_adjusted", "width_matched")
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from repcompare.findings.descriptive import Attack, reference_attack
 from repcompare.findings.linear import linear_rows
 from repcompare.findings.model_matrices import Models, by_measure
 from repcompare.findings.retraining import geometry_rows, spread_of_pairs
@@ -12,11 +11,12 @@ from repcompare.findings.rows import Resampling, as_table
 from repcompare.findings.transfer import transfer_rows
 from repcompare.findings.verdicts import geometry_verdicts, linear_verdict, transfer_verdict
 from repcompare.transfer.outcomes import ImageOutcomes
+from repcompare.transfer.reference import Strength, reference_attack
 
 
 def findings_table(
     tables: Mapping[str, pd.DataFrame],
-    outcomes: Callable[[Attack, Sequence[str]], ImageOutcomes],
+    outcomes: Callable[[Strength, Sequence[str]], ImageOutcomes],
     resampling: Resampling,
 ) -> pd.DataFrame:
     """findings.csv: every test of every finding, a verdict in the first row of each finding.

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from repcompare.findings.descriptive import Attack
 from repcompare.findings.model_matrices import Models, alone, pair_logits, standard_errors
 from repcompare.findings.rows import Need, Resampling, Row, left_out
 from repcompare.statistics.bootstrap import image_weights, interval, model_weights, weighted_slopes
@@ -17,6 +16,7 @@ from repcompare.statistics.permutations import (
     of_seeds,
 )
 from repcompare.transfer.outcomes import ImageOutcomes
+from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import MEASURE, WITHIN_CLASSES, preferred
 
 # The versions that decide: one has the p, the other the interval.
@@ -27,7 +27,7 @@ def transfer_rows(
     models: Models,
     geometry: pd.DataFrame,
     transfer: pd.DataFrame,
-    attack: Attack,
+    attack: Strength,
     outcomes: ImageOutcomes,
     resampling: Resampling,
 ) -> list[Row]:

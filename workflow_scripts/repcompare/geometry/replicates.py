@@ -10,30 +10,11 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from scipy.special import stdtrit
 
 from repcompare.geometry.measures import neighbour_overlaps
 from repcompare.representations.pair import Pair
-from repcompare.representations.representation import GROUPS, ROUNDING, View
-
-CONFIDENCE = 0.95
-
-# No interval is given unless every group has two samples.
-FEWEST_SAMPLES = 2 * GROUPS
-
-
-def interval(value: float, replicates: np.ndarray) -> tuple[float, float]:
-    """The interval of `CONFIDENCE` about `value` from replicates (G,), each without one group.
-
-    Student's t with G − 1 degrees of freedom (Kott 2001, the delete-a-group jackknife). NaN if a
-    replicate is.
-    """
-    count = len(replicates)
-    if count < 2 or not np.isfinite(replicates).all():
-        return np.nan, np.nan
-    spread = np.sum((replicates - replicates.mean()) ** 2)
-    half = stdtrit(count - 1, (1 + CONFIDENCE) / 2) * np.sqrt(spread * (count - 1) / count)
-    return float(value - half), float(value + half)
+from repcompare.representations.representation import ROUNDING, View
+from repcompare.statistics.jackknife import GROUPS
 
 
 def procrustes_replicates(pair: Pair) -> np.ndarray:

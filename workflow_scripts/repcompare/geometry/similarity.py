@@ -7,67 +7,21 @@ table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from repcompare.geometry import measures
 from repcompare.geometry import replicates as jackknife
+from repcompare.geometry.catalogue import MEASURES, Measure
 from repcompare.geometry.measures import Result
-from repcompare.geometry.replicates import FEWEST_SAMPLES
 from repcompare.registry import known
 from repcompare.representations.pair import Pair
-from repcompare.representations.representation import GROUPS
+from repcompare.statistics.jackknife import FEWEST_SAMPLES, GROUPS, interval
 
 # Shares of the samples at which `convergence` computes a measure.
 FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1)
-
-
-NEEDS = ("moments", "classes", "subsample", "predictions")
-
-ROTATION = frozenset({"translation", "permutation", "orthogonal", "isotropic_scaling"})
-UNITS = frozenset({"translation", "permutation", "isotropic_scaling"})
-LINEAR = ROTATION | {"invertible_linear"}
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A row of the table of measures.
-
-    `invariances` lists what may be done to either representation without changing the value:
-    `translation`, `permutation` (of units), `orthogonal` (rotations and reflections),
-    `isotropic_scaling`, `invertible_linear`; `target_invariances`, where given, what may be done to
-    the second. `needs` is what the measure reads: `moments`, `classes` (and labels), `subsample`
-    (every sample with every other) or `predictions`. `null` is its expectation over orders of the
-    samples, where that has a closed form: only a measure of moments can do without, for it is then
-    computed on shuffled samples. `replicates` is a short way to its jackknife replicates.
-    Below `samples_per_unit` samples for each unit its value says more of n than of the networks.
-    """
-
-    id: str
-    label: str
-    function: Callable[[Pair], Result]
-    reference: str
-    invariances: frozenset[str]
-    range: tuple[float, float]
-    needs: str
-    null: Callable[[Pair], float] | None = None
-    replicates: Callable[[Pair], np.ndarray] | None = None
-    samples_per_unit: float = 0
-    directed: bool = False
-    target_invariances: frozenset[str] | None = None
-    similarity: bool = True
-
-    def __post_init__(self) -> None:
-        if self.needs not in NEEDS:
-            raise ValueError(f"{self.id}: needs {self.needs!r}, allowed: {', '.join(NEEDS)}")
-        if self.null is None and self.needs != "moments":
-            raise ValueError(
-                f"{self.id}: a measure that needs {self.needs} must have a null in closed form: "
-                "`Pair.shuffled` puts only what moments are made of in another order"
-            )
 
 
 @dataclass(frozen=True)
@@ -88,138 +42,6 @@ class GeometryRow:
     flag: str
     note: str
     backward: bool = False
-
-
-def zero(pair: Pair) -> float:
-    """The expectation of an estimator that has no bias."""
-    del pair
-    return 0.0
-
-
-MEASURES: dict[str, Measure] = {
-    measure.id: measure
-    for measure in (
-        Measure(
-            "cka",
-            "CKA",
-            measures.cka,
-            "Kornblith et al. 2019, arXiv:1905.00414",
-            ROTATION,
-            (0, 1),
-            "moments",
-            null=measures.cka_null,
-            samples_per_unit=10,
-        ),
-        Measure(
-            "cka_debiased",
-            "CKA (debiased)",
-            measures.cka_debiased,
-            "Song et al. 2012, JMLR 13:1393-1434",
-            ROTATION,
-            (-1, 1),
-            "moments",
-            null=zero,
-        ),
-        Measure(
-            "cka_within_class",
-            "CKA within classes",
-            measures.cka_within_class,
-            "Kornblith et al. 2019, arXiv:1905.00414, of class residuals",
-            ROTATION,
-            (0, 1),
-            "classes",
-            null=measures.cka_within_class_null,
-            samples_per_unit=10,
-        ),
-        Measure(
-            "cka_centroids",
-            "CKA of class means",
-            measures.cka_centroids,
-            "Kornblith et al. 2019, arXiv:1905.00414, of class means",
-            ROTATION,
-            (0, 1),
-            "classes",
-            null=measures.cka_centroids_null,
-        ),
-        Measure(
-            "procrustes",
-            "Procrustes",
-            measures.procrustes,
-            "Williams et al. 2021, arXiv:2110.14739",
-            ROTATION,
-            (0, 1),
-            "moments",
-            replicates=jackknife.procrustes_replicates,
-            samples_per_unit=10,
-        ),
-        Measure(
-            "cca",
-            "mean CCA",
-            measures.cca,
-            "Hotelling 1936, Biometrika 28",
-            LINEAR,
-            (0, 1),
-            "moments",
-            replicates=jackknife.cca_replicates,
-            samples_per_unit=10,
-        ),
-        Measure(
-            "svcca",
-            "SVCCA",
-            measures.svcca,
-            "Raghu et al. 2017, arXiv:1706.05806",
-            ROTATION,
-            (0, 1),
-            "moments",
-            samples_per_unit=10,
-        ),
-        Measure(
-            "pwcca",
-            "PWCCA",
-            measures.pwcca,
-            "Morcos et al. 2018, arXiv:1806.05759",
-            UNITS,
-            (0, 1),
-            "moments",
-            samples_per_unit=10,
-            directed=True,
-            target_invariances=LINEAR,
-        ),
-        Measure(
-            "rsa",
-            "RSA",
-            measures.rsa,
-            "Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008",
-            ROTATION,
-            (-1, 1),
-            "subsample",
-            null=zero,
-            replicates=jackknife.rsa_replicates,
-        ),
-        Measure(
-            "knn_jaccard",
-            "k-NN Jaccard",
-            measures.knn_jaccard,
-            "Klabunde et al. 2023, arXiv:2305.06329",
-            ROTATION,
-            (0, 1),
-            "subsample",
-            null=measures.knn_jaccard_null,
-            replicates=jackknife.knn_jaccard_replicates,
-        ),
-        Measure(
-            "disagreement",
-            "disagreement",
-            measures.disagreement,
-            "Klabunde et al. 2023, arXiv:2305.06329",
-            LINEAR,
-            (0, 1),
-            "predictions",
-            null=measures.disagreement_null,
-            similarity=False,
-        ),
-    )
-}
 
 
 class Task(NamedTuple):
@@ -285,7 +107,7 @@ def measured_row(
     if replicates is None:
         notes.append(f"no interval below {FEWEST_SAMPLES} samples")
     elif np.isfinite(value):
-        low, high = jackknife.interval(value, replicates)
+        low, high = interval(value, replicates)
         if np.isnan(low):
             notes.append("no interval: undefined without some group of samples")
     return GeometryRow(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from repcompare.geometry.replicates import FEWEST_SAMPLES, inner_products, interval
+from repcompare.geometry.replicates import inner_products
 from repcompare.maps.families import AffineMap
+from repcompare.representations.activations_file import TargetClassifier
 from repcompare.representations.moments import ROWS_PER_CHUNK, Moments, Rows, row_chunks
 from repcompare.representations.pair import Pair
-from repcompare.representations.representation import by_group
+from repcompare.statistics.jackknife import FEWEST_SAMPLES, interval, without_each_group
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,24 +26,6 @@ class PairMoments:
     def reversed(self) -> PairMoments:
         """The same with source and target exchanged."""
         return PairMoments(self.target, self.source, self.cross.T)
-
-
-@dataclass(frozen=True, eq=False)
-class TargetClassifier:
-    """The target's final layer, weight (K, d_b) and bias (K,), and its test split.
-
-    `logits` (n, K) are the target's own, `labels` (n,) the true classes.
-    """
-
-    weight: np.ndarray
-    bias: np.ndarray
-    logits: np.ndarray
-    labels: np.ndarray
-
-    @cached_property
-    def predictions(self) -> np.ndarray:
-        """The target's own predictions (n,)."""
-        return np.argmax(self.logits, axis=1)
 
 
 @dataclass(frozen=True)
@@ -211,12 +193,6 @@ def score_columns(mapping: AffineMap, scores: MapScores) -> dict:
     }
     del columns["class_accuracies"], columns["target_class_accuracies"]
     return columns
-
-
-def without_each_group(values: np.ndarray) -> np.ndarray:
-    """Means (G,) of `values` (n,) over the samples that are not in group g."""
-    sums, sizes = by_group(values), by_group(np.ones(len(values)))
-    return (sums.sum() - sums) / (sizes.sum() - sizes)
 
 
 def by_class(values: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:

@@ -4,11 +4,6 @@ import torch
 from torch.nn.functional import pad
 
 
-def to_float(images: torch.Tensor) -> torch.Tensor:
-    """uint8 (N, C, H, W) → float32 in [0, 1], channels_last."""
-    return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
-
-
 class Augmentation:
     """Random crops after zero padding and random horizontal flips, a batch at a time.
 

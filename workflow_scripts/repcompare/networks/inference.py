@@ -2,8 +2,6 @@
 
 import torch
 
-from repcompare.networks.augmentation import to_float
-
 
 @torch.inference_mode()
 def logits_of(network: torch.nn.Module, images: torch.Tensor, batch_size: int) -> torch.Tensor:
@@ -26,3 +24,8 @@ def margins(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
     column = classes[:, None]
     others = logits.scatter(1, column, -torch.inf)
     return logits.gather(1, column)[:, 0] - others.amax(1)
+
+
+def to_float(images: torch.Tensor) -> torch.Tensor:
+    """uint8 (N, C, H, W) → float32 in [0, 1], channels_last."""
+    return images.to(torch.float32, memory_format=torch.channels_last).div_(255)

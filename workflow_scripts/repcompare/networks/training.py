@@ -12,10 +12,10 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from repcompare.networks.augmentation import Augmentation, to_float
+from repcompare.networks.augmentation import Augmentation
 from repcompare.networks.checkpoints import Checkpoint
 from repcompare.networks.devices import autocast, with_recorded_step
-from repcompare.networks.inference import logits_of
+from repcompare.networks.inference import logits_of, to_float
 from repcompare.registry import known
 
 EVALUATION_BATCH = 500

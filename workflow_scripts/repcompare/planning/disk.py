@@ -7,11 +7,11 @@ table, HDF5 objects and Snakemake's records take is as measured in finished stud
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from repcompare.geometry.similarity import MEASURES
+from repcompare.data.catalogue import DATA_SETS
+from repcompare.geometry.catalogue import MEASURES
 from repcompare.planning import workload
 from repcompare.planning.jobs import Job
 from repcompare.study import config as study_config
-from repcompare.study.consistency import DATA_SETS
 from repcompare.vocabulary import DENOMINATORS
 
 FLOAT, INTEGER = 4, 8

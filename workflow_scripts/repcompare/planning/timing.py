@@ -16,22 +16,21 @@ import torch
 
 from repcompare.architectures import build
 from repcompare.architectures.classifier import Classifier
+from repcompare.data.catalogue import DATA_SETS
 from repcompare.features.measures import similarity
 from repcompare.names import REPRESENTATION
-from repcompare.networks.augmentation import to_float
 from repcompare.networks.devices import autocast, resolve_precision, with_recorded_step
-from repcompare.networks.inference import logits_of
+from repcompare.networks.inference import logits_of, to_float
 from repcompare.networks.models import folded
 from repcompare.networks.training import Run, TrainingSettings
 from repcompare.planning.disk import Sizes
 from repcompare.planning.workload import STARTS, Numbers, Passes, split
-from repcompare.representations.activations_file import Member
+from repcompare.representations.activations_file import ModelActivations
 from repcompare.stages.compare import Outputs, compare_block
 from repcompare.stages.compare_features import matched_units
 from repcompare.stages.describe import describe_model
 from repcompare.storage.files import new_hdf5
 from repcompare.study.config import training_settings
-from repcompare.study.consistency import DATA_SETS
 
 # A pass is repeated until it has taken so long; a CPU needs no larger batch to be busy.
 SECONDS, CPU_BATCH = 0.5, 64
@@ -168,7 +167,7 @@ def _compare_features(config: Mapping[str, Any], *files: Path) -> None:
     """What the features stage does with a pair, but for what the networks answer."""
     n = config["features"]["samples"]
     with h5py.File(files[0]) as one, h5py.File(files[1]) as other:
-        members = Member(one), Member(other)
+        members = ModelActivations(one), ModelActivations(other)
         matched_units(*members)
         rows, labels = (members[0].file[f"test/{name}"][:n] for name in (REPRESENTATION, "labels"))
     for _ in range(SIMILARITIES):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from repcompare.data.catalogue import DATA_SETS
 from repcompare.study.config import nonrobust_settings, seeds, training_settings
-from repcompare.study.consistency import DATA_SETS
 from repcompare.study.epsilon import parse_epsilon
 
 # An inversion begins at noise and at another image.

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from repcompare.figures.heatmaps import cells_id
 from repcompare.tables import matrices
-from repcompare.tables.matrices import Matrix
+from repcompare.tables.matrices import Matrix, cells_id
 
 # Digits of a share or a similarity: more than a heatmap's colours or an interval can tell.
 DIGITS = 4

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from repcompare.findings import descriptive as findings
-from repcompare.report.tables import MISSING, Column, Table, table
+from repcompare.report.columns import MISSING, Column, Table, table
+from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import label_of, preferred
 
 
@@ -247,7 +248,7 @@ def lacking(geometry: pd.DataFrame) -> str:
 
 
 def transfer(
-    geometry: pd.DataFrame, rates: pd.DataFrame, attack: findings.Attack | None, strength: str
+    geometry: pd.DataFrame, rates: pd.DataFrame, attack: Strength | None, strength: str
 ) -> Finding:
     """Finding 4, from geometry.csv and transfer.csv; `strength` is the attack's in words."""
     question = "Do pairs with more similar geometry show higher adversarial transfer?"

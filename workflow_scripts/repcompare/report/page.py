@@ -2,93 +2,28 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
-from repcompare.findings import descriptive as findings
 from repcompare.report import findings as report_findings
 from repcompare.report.cells import heatmap_cells
+from repcompare.report.columns import MISSING
 from repcompare.report.tables import (
-    MISSING,
-    Column,
-    Table,
-    adequacy,
-    class_means,
-    control_means,
-    denominators,
-    feature_means,
-    geometry_blocks,
-    map_blocks,
-    measure_summary,
-    notes,
-    table,
-    transfer_attacks,
-    transfer_blocks,
-    whole,
+    complete_tables,
+    section_tables,
 )
 from repcompare.report.verdicts import verdicts
-from repcompare.tables.attack_checks import attack_checks as checks_of
-from repcompare.tables.attack_checks import resisting
-from repcompare.vocabulary import label_of, ordered_norms, preferred
-
-MODELS = (
-    Column("architecture", "architecture"),
-    Column("seed", "seed", "count"),
-    Column("parameters", "parameters", "count"),
-    Column("representation_width", "width", "count"),
-    Column("train_accuracy", "train accuracy, %", "percent", 2),
-    Column("test_accuracy", "test accuracy, %", "percent", 2),
-    Column("train_seconds", "training, s", "number", 1),
-    Column("device", "device"),
-    Column("precision", "precision"),
-)
-ATTACK_CHECKS = (
-    Column("attack", "attack"),
-    Column("norm", "norm"),
-    Column("epsilon_label", "ε"),
-    Column("epsilon", "ε, decimal", "number", 4),
-    Column("largest", "largest stored", "number", 4),
-    Column("success_mean", "success, mean %", "percent", 1),
-    Column("success_min", "lowest %", "percent", 1),
-    Column("noise_mean", "noise, mean %", "percent", 1),
-    Column("noise_max", "highest %", "percent", 1),
-    Column("grows", "models where success grew"),
-    Column("climbs", "models where the objective rose"),
-    Column("zero_gradients", "zero gradients, %", "percent", 1),
-)
-NONROBUST = (
-    Column("source_architecture", "source"),
-    Column("target_architecture", "target"),
-    Column("success", "images driven to their label, %", "percent", 1),
-    Column("accuracy", "target's accuracy on clean images, %", "percent", 1),
-    Column("chance", "chance, %", "percent", 1),
-)
-ATTACK_GROWTH = (
-    Column("norm", "norm"),
-    Column("models", "models", "count"),
-    Column("reached", "models where no image resists", "count"),
-    Column("success_min", "lowest success, %", "percent", 1),
-    Column("largest", "largest ε needed", "number", 3),
-)
-COSTS = (
-    Column("stage", "stage"),
-    Column("jobs", "jobs", "count"),
-    Column("seconds", "seconds", "number", 1),
-    Column("peak_mib", "peak memory, MiB", "count"),
-)
+from repcompare.transfer.reference import Strength, reference_attack
+from repcompare.vocabulary import label_of
 
 # Where the page's template and the figures' captions are kept.
 PAGE = Path(__file__).resolve().parents[3] / "report"
-
-# A table longer than this is named and not shown: the browser would spend seconds laying it out.
-LONGEST_TABLE = 2000
 
 
 @dataclass(frozen=True)
@@ -177,7 +112,7 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    attack = findings.reference_attack(tables["transfer"])
+    attack = reference_attack(tables["transfer"])
     return environment.get_template(template.name).render(
         title=title(study["config"]),
         summary=summary(tables["models"], study),
@@ -237,76 +172,8 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{ending}"
 
 
-def strength(attack: findings.Attack | None) -> str:
+def strength(attack: Strength | None) -> str:
     """The strength of the attack, as it is written in text."""
     if attack is None:
         return MISSING
     return f"{label_of(attack.norm)}, ε\u00a0=\u00a0{attack.epsilon_label}"
-
-
-def section_tables(
-    tables: Mapping[str, pd.DataFrame],
-    attack: findings.Attack | None,
-    class_names: Sequence[str],
-) -> dict[str, Table]:
-    """The tables of the page's sections, by name."""
-    maps, geometry, transfer = tables["maps"], tables["geometry"], tables["transfer"]
-    shown = {
-        "models": table(tables["models"], MODELS),
-        "adequacy": adequacy(tables["models"], maps, geometry),
-        "attack_checks": attack_checks(tables["attacks"], tables["attack_steps"]),
-        "attack_growth": attack_growth(tables["attack_growth"]),
-        "notes": notes(
-            {name: tables[name] for name in ("maps", "geometry", "transfer", "features")}
-        ),
-        "costs": table(tables["costs"], COSTS),
-    }
-    # A study of one model has no pair, and these no row.
-    if len(maps):
-        family = preferred(maps["family"], "least_squares")
-        shown["map_blocks"] = map_blocks(maps, family)
-        shown["controls"] = control_means(tables["controls"], maps)
-        shown["classes"] = class_means(tables["class_accuracies"], family, class_names)
-    if len(geometry):
-        shown["measures"] = measure_summary(geometry)
-        shown["geometry_blocks"] = geometry_blocks(geometry)
-    if len(tables["features"]):
-        shown["features"] = feature_means(tables["features"], attack)
-    if "nonrobust" in tables:
-        shown["nonrobust"] = table(tables["nonrobust"], NONROBUST)
-    if attack is not None:
-        shown["transfer_blocks"] = transfer_blocks(transfer)
-        shown["denominators"] = denominators(transfer, attack)
-        shown["transfer_attacks"] = transfer_attacks(transfer)
-    return shown
-
-
-def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int]:
-    """Each large table in full, or its number of rows if it is too long for a page."""
-    names = ("findings", "maps", "geometry", "pairs", "transfer")
-    files = {name: tables["layers_geometry" if name == "geometry" else name] for name in names}
-    return {
-        name: whole(file) if len(file) <= LONGEST_TABLE else len(file)
-        for name, file in files.items()
-    }
-
-
-def attack_checks(attacks: pd.DataFrame, steps: pd.DataFrame) -> Table:
-    """The attacks' sanity checks by attack, norm and ε."""
-    checks = checks_of(attacks, steps)
-    place = {norm: place for place, norm in enumerate(ordered_norms(attacks["norm"]))}
-    checks = checks.sort_values("norm", key=lambda norms: norms.map(place), kind="stable")
-    for name in ("grows", "climbs"):
-        checks[name] = [
-            MISSING if np.isnan(count) else f"{count:.0f} of {models}"
-            for count, models in zip(checks[name], checks["models"], strict=True)
-        ]
-    checks["norm"] = checks["norm"].map(label_of)
-    return table(checks, ATTACK_CHECKS)
-
-
-def attack_growth(growth: pd.DataFrame) -> Table:
-    """How far `pgd` gets in balls that grow, by norm."""
-    reached = resisting(growth)
-    reached["norm"] = reached["norm"].map(label_of)
-    return table(reached, ATTACK_GROWTH)

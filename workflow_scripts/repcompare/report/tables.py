@@ -1,79 +1,78 @@
 """Tables as the report's page shows them: text for a reader, block means, and what jobs cost."""
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from repcompare.findings.descriptive import Attack
+from repcompare.report.columns import MISSING, Column, Table, table, whole
+from repcompare.tables.attack_checks import attack_checks as checks_of
+from repcompare.tables.attack_checks import resisting
 from repcompare.tables.features import at_reference
+from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import (
     DENOMINATORS,
     MAP_FAMILIES,
     PRIMARY,
     label_of,
     ordered_norms,
+    preferred,
 )
 
-MISSING = "–"
-
-
-@dataclass(frozen=True)
-class Column:
-    """How one column is shown: `form` is "text", "count", "number" or "percent"."""
-
-    key: str
-    label: str
-    form: str = "text"
-    digits: int = 3
-    signed: bool = False
-
-    @property
-    def numeric(self) -> bool:
-        """Whether the column is aligned and sorted as numbers."""
-        return self.form != "text"
-
-    def show(self, value: object) -> str:
-        """One cell's text; a dash for what is missing."""
-        if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-            return MISSING
-        if self.form == "text":
-            return str(value)
-        if self.form == "count":
-            return f"{round(value):,}".replace(",", " ")
-        scale = 100 if self.form == "percent" else 1
-        text = f"{scale * value:{'+' if self.signed else ''}.{self.digits}f}"
-        return text.replace("-", "−")
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table ready for the template."""
-
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[str]]
-
-
-def table(frame: pd.DataFrame, columns: Sequence[Column]) -> Table:
-    """The columns named, in that order, of every row."""
-    cells = [[column.show(value) for value in frame[column.key]] for column in columns]
-    return Table(columns, list(zip(*cells, strict=True)))
-
-
-def whole(frame: pd.DataFrame) -> Table:
-    """Every column under its own name, four digits after the point."""
-    columns = []
-    for key in frame.columns:
-        kind = frame[key].dtype.kind if isinstance(frame[key].dtype, np.dtype) else "O"
-        form = {"f": "number", "i": "count", "u": "count"}.get(kind, "text")
-        columns.append(Column(key, key, form, digits=4))
-    return table(frame.astype({key: object for key in frame if frame[key].dtype == bool}), columns)
-
-
 ENDS = (Column("source_architecture", "source"), Column("target_architecture", "target"))
+
+MODELS = (
+    Column("architecture", "architecture"),
+    Column("seed", "seed", "count"),
+    Column("parameters", "parameters", "count"),
+    Column("representation_width", "width", "count"),
+    Column("train_accuracy", "train accuracy, %", "percent", 2),
+    Column("test_accuracy", "test accuracy, %", "percent", 2),
+    Column("train_seconds", "training, s", "number", 1),
+    Column("device", "device"),
+    Column("precision", "precision"),
+)
+
+ATTACK_CHECKS = (
+    Column("attack", "attack"),
+    Column("norm", "norm"),
+    Column("epsilon_label", "ε"),
+    Column("epsilon", "ε, decimal", "number", 4),
+    Column("largest", "largest stored", "number", 4),
+    Column("success_mean", "success, mean %", "percent", 1),
+    Column("success_min", "lowest %", "percent", 1),
+    Column("noise_mean", "noise, mean %", "percent", 1),
+    Column("noise_max", "highest %", "percent", 1),
+    Column("grows", "models where success grew"),
+    Column("climbs", "models where the objective rose"),
+    Column("zero_gradients", "zero gradients, %", "percent", 1),
+)
+
+NONROBUST = (
+    Column("source_architecture", "source"),
+    Column("target_architecture", "target"),
+    Column("success", "images driven to their label, %", "percent", 1),
+    Column("accuracy", "target's accuracy on clean images, %", "percent", 1),
+    Column("chance", "chance, %", "percent", 1),
+)
+
+ATTACK_GROWTH = (
+    Column("norm", "norm"),
+    Column("models", "models", "count"),
+    Column("reached", "models where no image resists", "count"),
+    Column("success_min", "lowest success, %", "percent", 1),
+    Column("largest", "largest ε needed", "number", 3),
+)
+
+COSTS = (
+    Column("stage", "stage"),
+    Column("jobs", "jobs", "count"),
+    Column("seconds", "seconds", "number", 1),
+    Column("peak_mib", "peak memory, MiB", "count"),
+)
+
+# A table longer than this is named and not shown: the browser would spend seconds laying it out.
+LONGEST_TABLE = 2000
 
 
 def map_blocks(maps: pd.DataFrame, family: str) -> Table:
@@ -233,7 +232,7 @@ def transfer_attacks(transfer: pd.DataFrame) -> Table:
     return table(frame, columns)
 
 
-def feature_means(features: pd.DataFrame, attack: Attack | None) -> Table:
+def feature_means(features: pd.DataFrame, attack: Strength | None) -> Table:
     """Mean input features of each architecture's own pairs, and of different architectures."""
     chosen = at_reference(features, attack)
     same = chosen["architecture_a"] == chosen["architecture_b"]
@@ -259,7 +258,7 @@ def feature_means(features: pd.DataFrame, attack: Attack | None) -> Table:
     return table(means, columns)
 
 
-def denominators(transfer: pd.DataFrame, attack: Attack) -> Table:
+def denominators(transfer: pd.DataFrame, attack: Strength) -> Table:
     """Transfer at one strength under each denominator, averaged over the ordered pairs."""
     chosen = transfer[
         (transfer["attack"] == "pgd")
@@ -321,29 +320,69 @@ def notes(tables: dict[str, pd.DataFrame]) -> Table:
     return table(pd.DataFrame(rows, columns=["table", "note", "rows"]), columns)
 
 
-def read_costs(benchmarks: Iterable[Path]) -> pd.DataFrame:
-    """What each stage cost, from Snakemake's benchmark files, the costliest stage first.
+def section_tables(
+    tables: Mapping[str, pd.DataFrame],
+    attack: Strength | None,
+    class_names: Sequence[str],
+) -> dict[str, Table]:
+    """The tables of the page's sections, by name."""
+    maps, geometry, transfer = tables["maps"], tables["geometry"], tables["transfer"]
+    shown = {
+        "models": table(tables["models"], MODELS),
+        "adequacy": adequacy(tables["models"], maps, geometry),
+        "attack_checks": attack_checks(tables["attacks"], tables["attack_steps"]),
+        "attack_growth": attack_growth(tables["attack_growth"]),
+        "notes": notes(
+            {name: tables[name] for name in ("maps", "geometry", "transfer", "features")}
+        ),
+        "costs": table(tables["costs"], COSTS),
+    }
+    # A study of one model has no pair, and these no row.
+    if len(maps):
+        family = preferred(maps["family"], "least_squares")
+        shown["map_blocks"] = map_blocks(maps, family)
+        shown["controls"] = control_means(tables["controls"], maps)
+        shown["classes"] = class_means(tables["class_accuracies"], family, class_names)
+    if len(geometry):
+        shown["measures"] = measure_summary(geometry)
+        shown["geometry_blocks"] = geometry_blocks(geometry)
+    if len(tables["features"]):
+        shown["features"] = feature_means(tables["features"], attack)
+    if "nonrobust" in tables:
+        shown["nonrobust"] = table(tables["nonrobust"], NONROBUST)
+    if attack is not None:
+        shown["transfer_blocks"] = transfer_blocks(transfer)
+        shown["denominators"] = denominators(transfer, attack)
+        shown["transfer_attacks"] = transfer_attacks(transfer)
+    return shown
 
-    Args:
-        benchmarks: files named `…/benchmarks/{stage}/….tsv`.
 
-    Returns:
-        `stage`, `jobs`, `seconds` (summed over its jobs) and `peak_mib` (of its largest job; NaN
-        where the jobs were too short to be measured).
-    """
-    rows = []
-    for path in map(Path, benchmarks):
-        parts = path.parts
-        after = len(parts) - parts[::-1].index("benchmarks") if "benchmarks" in parts else -1
-        measured = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
-        seconds, peak = (
-            pd.to_numeric(measured[name], errors="coerce") for name in ("s", "max_rss")
-        )
-        rows.append(
-            {"stage": Path(parts[after]).stem, "seconds": seconds.sum(), "peak": peak.max()}
-        )
-    frame = pd.DataFrame(rows, columns=["stage", "seconds", "peak"])
-    costs = frame.groupby("stage").agg(
-        jobs=("seconds", "size"), seconds=("seconds", "sum"), peak_mib=("peak", "max")
-    )
-    return costs.sort_values("seconds", ascending=False).reset_index()
+def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int]:
+    """Each large table in full, or its number of rows if it is too long for a page."""
+    names = ("findings", "maps", "geometry", "pairs", "transfer")
+    files = {name: tables["layers_geometry" if name == "geometry" else name] for name in names}
+    return {
+        name: whole(file) if len(file) <= LONGEST_TABLE else len(file)
+        for name, file in files.items()
+    }
+
+
+def attack_checks(attacks: pd.DataFrame, steps: pd.DataFrame) -> Table:
+    """The attacks' sanity checks by attack, norm and ε."""
+    checks = checks_of(attacks, steps)
+    place = {norm: place for place, norm in enumerate(ordered_norms(attacks["norm"]))}
+    checks = checks.sort_values("norm", key=lambda norms: norms.map(place), kind="stable")
+    for name in ("grows", "climbs"):
+        checks[name] = [
+            MISSING if np.isnan(count) else f"{count:.0f} of {models}"
+            for count, models in zip(checks[name], checks["models"], strict=True)
+        ]
+    checks["norm"] = checks["norm"].map(label_of)
+    return table(checks, ATTACK_CHECKS)
+
+
+def attack_growth(growth: pd.DataFrame) -> Table:
+    """How far `pgd` gets in balls that grow, by norm."""
+    reached = resisting(growth)
+    reached["norm"] = reached["norm"].map(label_of)
+    return table(reached, ATTACK_GROWTH)

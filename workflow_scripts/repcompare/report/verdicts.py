@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from repcompare.findings.verdicts import RULES
-from repcompare.report.tables import MISSING, Column
+from repcompare.findings.rules import RULES
+from repcompare.report.columns import MISSING, Column
 from repcompare.vocabulary import label_of
 
 

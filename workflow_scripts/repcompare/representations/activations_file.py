@@ -7,7 +7,6 @@ from functools import cached_property
 import h5py
 import numpy as np
 
-from repcompare.maps.scores import TargetClassifier
 from repcompare.names import REPRESENTATION
 from repcompare.representations.moments import Factorisation, Rows, factorise
 from repcompare.representations.representation import Representation
@@ -15,7 +14,25 @@ from repcompare.storage.files import MismatchError, require_equal
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
+class TargetClassifier:
+    """The target's final layer, weight (K, d_b) and bias (K,), and its test split.
+
+    `logits` (n, K) are the target's own, `labels` (n,) the true classes.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    logits: np.ndarray
+    labels: np.ndarray
+
+    @cached_property
+    def predictions(self) -> np.ndarray:
+        """The target's own predictions (n,)."""
+        return np.argmax(self.logits, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class ModelActivations:
     """One model of a block, read from its activations file."""
 
     file: h5py.File

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from repcompare.representations.moments import row_chunks
-from repcompare.representations.representation import GROUPS, Representation, View, selected_sum
+from repcompare.representations.representation import Representation, View, selected_sum
+from repcompare.statistics.jackknife import GROUPS
 
 
 class Canonical(NamedTuple):

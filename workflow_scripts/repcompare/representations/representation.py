@@ -22,8 +22,7 @@ from repcompare.representations.moments import (
     principal_components,
     row_chunks,
 )
-
-GROUPS = 16
+from repcompare.statistics.jackknife import GROUPS, by_group
 
 # Measures that compare every sample with every other one see at most this many, evenly spaced.
 SUBSAMPLE = 2000
@@ -285,11 +284,6 @@ def unbiased_hsic(
     product = (ss - a.squared_length) * (tt - b.squared_length)
     total = trace - norms + product / ((n - 1) * (n - 2)) - 2 * rows / (n - 2)
     return float(total) if abs(total) > ROUNDING * max(trace, norms) else 0.0
-
-
-def by_group(values: np.ndarray) -> np.ndarray:
-    """Sums (G,) of `values` (n,) over each group."""
-    return np.bincount(np.arange(len(values)) % GROUPS, values, minlength=GROUPS)
 
 
 def selected_sum(total: np.ndarray, parts: np.ndarray, kept: np.ndarray) -> np.ndarray:

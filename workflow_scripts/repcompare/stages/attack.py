@@ -11,7 +11,6 @@ from torch.nn.functional import cross_entropy
 
 from repcompare.attacks.balls import Ball
 from repcompare.attacks.craft import (
-    Attack,
     Computation,
     Examples,
     Images,
@@ -22,6 +21,7 @@ from repcompare.attacks.craft import (
     targets,
 )
 from repcompare.attacks.pgd import Search
+from repcompare.attacks.suite import Attack
 from repcompare.names import MAIN
 from repcompare.networks.inference import logits_of, margins
 from repcompare.networks.models import TrainedModel, folded

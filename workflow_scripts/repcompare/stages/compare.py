@@ -12,7 +12,7 @@ from repcompare.geometry.similarity import GeometryRow, compare_geometry, conver
 from repcompare.maps.families import AffineMap, fit_maps_both_ways
 from repcompare.maps.scores import MapScores, PairMoments, score_columns, score_map
 from repcompare.names import REPRESENTATION
-from repcompare.representations.activations_file import Member, check_same_images
+from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
 from repcompare.storage.files import new_hdf5, write_csv
@@ -51,7 +51,7 @@ def compare_block(
     files = [h5py.File(name) for name in activations]
     try:
         check_same_images(files)
-        members = [Member(file) for file in files]
+        members = [ModelActivations(file) for file in files]
         attributes = {
             "models": [member.name for member in members],
             "activation_digests": [member.digest for member in members],
@@ -88,8 +88,8 @@ def compare_block(
 
 
 def scored_maps(
-    a: Member, b: Member, test: Pair, families: Sequence[str]
-) -> Iterator[tuple[Member, Member, AffineMap, MapScores]]:
+    a: ModelActivations, b: ModelActivations, test: Pair, families: Sequence[str]
+) -> Iterator[tuple[ModelActivations, ModelActivations, AffineMap, MapScores]]:
     """Every family's map from a to b and from b to a, with its scores."""
     cross = cross_covariance(a.fit_rows, a.fit.mean, b.fit_rows, b.fit.mean)
     fit = PairMoments(a.fit, b.fit, cross)
@@ -100,7 +100,9 @@ def scored_maps(
         yield b, a, mapping, score_map(mapping, fit.reversed, test.reversed, a.classifier)
 
 
-def same_layer_rows(pairs: Sequence[tuple[Member, Member]], measures: Sequence[str]) -> list[dict]:
+def same_layer_rows(
+    pairs: Sequence[tuple[ModelActivations, ModelActivations]], measures: Sequence[str]
+) -> list[dict]:
     """Geometry of the layers before the representation, one layer in memory at a time."""
     members = {member.name: member for pair in pairs for member in pair}
     rows = []
@@ -115,7 +117,7 @@ def same_layer_rows(pairs: Sequence[tuple[Member, Member]], measures: Sequence[s
     return rows
 
 
-def crossed_layer_rows(pairs: Sequence[tuple[Member, Member]]) -> list[dict]:
+def crossed_layer_rows(pairs: Sequence[tuple[ModelActivations, ModelActivations]]) -> list[dict]:
     """Every layer of one model with every other layer of the other."""
     rows = []
     for a, b in pairs:
@@ -129,7 +131,11 @@ def crossed_layer_rows(pairs: Sequence[tuple[Member, Member]]) -> list[dict]:
 
 
 def geometry_rows(
-    a: Member, b: Member, layer_a: str, layer_b: str, rows: Sequence[GeometryRow]
+    a: ModelActivations,
+    b: ModelActivations,
+    layer_a: str,
+    layer_b: str,
+    rows: Sequence[GeometryRow],
 ) -> list[dict]:
     """Rows of geometry.csv."""
     table = []
@@ -154,7 +160,9 @@ def geometry_rows(
     return table
 
 
-def convergence_rows(a: Member, b: Member, rows: Sequence[GeometryRow]) -> list[dict]:
+def convergence_rows(
+    a: ModelActivations, b: ModelActivations, rows: Sequence[GeometryRow]
+) -> list[dict]:
     """Rows of convergence.csv: what a measure gives to fewer samples; one that says why if none."""
     names = {"model_a": a.name, "model_b": b.name}
     if not rows:
@@ -164,7 +172,9 @@ def convergence_rows(a: Member, b: Member, rows: Sequence[GeometryRow]) -> list[
     return [{**names, **{key: getattr(row, key) for key in keys}} for row in rows]
 
 
-def score_row(source: Member, target: Member, mapping: AffineMap, scores: MapScores) -> dict:
+def score_row(
+    source: ModelActivations, target: ModelActivations, mapping: AffineMap, scores: MapScores
+) -> dict:
     """A row of maps.csv."""
     columns = score_columns(mapping, scores)
     note = columns.pop("note")
@@ -180,7 +190,9 @@ def score_row(source: Member, target: Member, mapping: AffineMap, scores: MapSco
     }
 
 
-def class_rows(source: Member, target: Member, mapping: AffineMap, scores: MapScores) -> list[dict]:
+def class_rows(
+    source: ModelActivations, target: ModelActivations, mapping: AffineMap, scores: MapScores
+) -> list[dict]:
     """Rows of class_accuracies.csv: the classes present in the test split."""
     both = zip(scores.class_accuracies, scores.target_class_accuracies, strict=True)
     return [

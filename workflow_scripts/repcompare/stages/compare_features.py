@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import torch
 
-from repcompare.features.inversion import representing
+from repcompare.features.inversion import STARTS, represented, representing
 from repcompare.features.measures import (
     FeatureRow,
     alignment,
@@ -20,10 +20,9 @@ from repcompare.features.measures import (
     unit_matching,
 )
 from repcompare.networks.models import TrainedModel
-from repcompare.representations.activations_file import Member, check_same_images
+from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
-from repcompare.stages.extract_features import STARTS, represented
 from repcompare.storage.files import MismatchError, require_equal, write_csv
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
 
@@ -57,9 +56,9 @@ class Network:
         return self.model.record["architecture"]
 
     @cached_property
-    def member(self) -> Member:
+    def member(self) -> ModelActivations:
         """Its activations."""
-        return Member(self.files.activations)
+        return ModelActivations(self.files.activations)
 
     @cached_property
     def correct(self) -> np.ndarray:
@@ -119,7 +118,7 @@ def symmetric_rows(a: Network, b: Network) -> Iterator[tuple[str, str, FeatureRo
     yield from perturbation_rows(a.files.adversarial, b.files.adversarial)
 
 
-def matched_units(a: Member, b: Member) -> FeatureRow:
+def matched_units(a: ModelActivations, b: ModelActivations) -> FeatureRow:
     """Matched on the fit split, scored on the test split."""
     cross = cross_covariance(a.fit_rows, a.fit.mean, b.fit_rows, b.fit.mean)
     variances = (np.diagonal(member.fit.scatter) for member in (a, b))

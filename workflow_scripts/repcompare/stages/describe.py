@@ -5,38 +5,19 @@ must mean more than that both representations hold the labels, or the image.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from repcompare.maps.families import fit_maps
+from repcompare.maps.pixels import Pixels
 from repcompare.maps.scores import PairMoments, score_columns, score_map
-from repcompare.representations.activations_file import Member
+from repcompare.representations.activations_file import ModelActivations
 from repcompare.representations.moments import Rows, cross_covariance, diagonalise, factorise
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import Representation
 from repcompare.storage.files import MismatchError, require_equal, write_csv
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """The first `n` images of a split as rows of pixels in [0, 1], read only as they are sliced."""
-
-    images: h5py.Dataset
-    n: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n, pixels times channels)."""
-        return self.n, int(np.prod(self.images.shape[1:]))
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        """The rows of a slice, float32, cut off at `n`."""
-        start, stop, step = rows.indices(self.n)
-        images = self.images[start:stop:step]
-        return images.reshape(len(images), -1).astype(np.float32) / 255
 
 
 def describe_model(
@@ -56,12 +37,12 @@ def describe_model(
             "digest of the data",
             [(activations, file.attrs["data_digest"]), (dataset, data.attrs["digest"])],
         )
-        member = Member(file)
+        member = ModelActivations(file)
         write_csv(layers_path, list(layer_rows(member)))
         write_csv(controls_path, list(control_rows(member, data, families)))
 
 
-def layer_rows(member: Member) -> Iterator[dict]:
+def layer_rows(member: ModelActivations) -> Iterator[dict]:
     """Rows of layers.csv: sizes, ranks and dead units on the test split."""
     for name in member.layers:
         found = diagonalise(member.layer(name).moments)
@@ -80,7 +61,9 @@ def layer_rows(member: Member) -> Iterator[dict]:
         }
 
 
-def control_rows(member: Member, data: h5py.File, families: Sequence[str]) -> Iterator[dict]:
+def control_rows(
+    member: ModelActivations, data: h5py.File, families: Sequence[str]
+) -> Iterator[dict]:
     """Rows of controls.csv."""
     for control, fit_rows, test_rows in controls(member, data):
         source = factorise(fit_rows)
@@ -99,7 +82,7 @@ def control_rows(member: Member, data: h5py.File, families: Sequence[str]) -> It
             }
 
 
-def controls(member: Member, data: h5py.File) -> Iterator[tuple[str, Rows, Rows]]:
+def controls(member: ModelActivations, data: h5py.File) -> Iterator[tuple[str, Rows, Rows]]:
     """Each control's name and its rows of the fit and the test split."""
     file = member.file
     yield "untrained", file["untrained/fit"], file["untrained/test"]

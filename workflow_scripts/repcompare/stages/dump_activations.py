@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import torch
 
-from repcompare.networks.augmentation import to_float
+from repcompare.networks.inference import to_float
 from repcompare.networks.models import TrainedModel
 from repcompare.storage.files import ROWS_PER_READ, new_hdf5
 

@@ -4,18 +4,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
-import numpy as np
 import torch
 
-from repcompare.attacks.pgd import Objective
-from repcompare.data.example_streams import INVERSION, example_streams
-from repcompare.features.inversion import Inversions, invert, representing
-from repcompare.networks.augmentation import to_float
-from repcompare.networks.inference import margins
+from repcompare.features.gradients import margin_gradients
+from repcompare.features.inversion import (
+    Inversions,
+    invert,
+    noise_starts,
+    other_images,
+    represented,
+    representing,
+)
+from repcompare.networks.inference import to_float
 from repcompare.networks.models import TrainedModel, folded
 from repcompare.storage.files import new_hdf5
-
-STARTS = ("noise", "image")
 
 
 @dataclass(frozen=True)
@@ -91,47 +93,3 @@ def extract_features(
                 network, found.images, settings.batch_size, model.device
             ).numpy()
         file["inversion/image/start"] = ids[others]
-
-
-def margin_gradients(
-    network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits (N, K), and the gradient of the margin z_y − max_{k≠y} z_k by the image, float32.
-
-    `images` float32 (N, C, H, W) in [0, 1], `labels` int64 (N,).
-    """
-    seen = []
-
-    def values(logits: torch.Tensor) -> torch.Tensor:
-        seen.append(logits.detach())
-        return margins(logits, labels)
-
-    gradient = Objective(network, images, values, "float32").at_clean.gradient
-    return seen[0], gradient
-
-
-@torch.inference_mode()
-def represented(
-    network: torch.nn.Module, images: torch.Tensor, batch_size: int, device: torch.device
-) -> torch.Tensor:
-    """Representations float32 (N, d), on the CPU, of float images (N, C, H, W)."""
-    return torch.cat([network(batch.to(device)).cpu() for batch in images.split(batch_size)])
-
-
-def noise_starts(ids: np.ndarray, shape: tuple[int, ...], seed: int) -> torch.Tensor:
-    """An image of uniform noise for each id, float32 (N, *shape)."""
-    streams = example_streams(ids, seed, INVERSION)
-    drawn = np.stack([stream.random(tuple(shape), dtype=np.float32) for stream in streams])
-    return torch.from_numpy(drawn).contiguous(memory_format=torch.channels_last)
-
-
-def other_images(ids: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
-    """For each image the place of another one of another class, or of any if there is one class."""
-    places = np.arange(len(ids))
-    chosen = []
-    for place, stream in enumerate(example_streams(ids, seed, INVERSION, restart=1)):
-        allowed = places[labels != labels[place]]
-        if not len(allowed):
-            allowed = places[places != place] if len(ids) > 1 else places
-        chosen.append(stream.choice(allowed))
-    return np.array(chosen)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from repcompare.geometry.replicates import CONFIDENCE
+from repcompare.statistics.jackknife import CONFIDENCE
 from repcompare.statistics.mrqap import ROUNDING
 
 # Resampled studies in which so few pairs are left that nothing can be computed are left out; above

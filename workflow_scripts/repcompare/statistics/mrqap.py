@@ -11,9 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from repcompare.statistics.permutations import chunks, p_value
-
-LEVEL = 0.05
+from repcompare.statistics.permutations import LEVEL, chunks, p_value
 
 # Of the variation of a predictor, the part that is no more than rounding.
 ROUNDING = 1e-9

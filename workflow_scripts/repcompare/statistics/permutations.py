@@ -13,6 +13,8 @@ import numpy as np
 # Below this many distinct permutations none of them can reach p < 0.05.
 FEWEST_DISTINCT = 21
 
+LEVEL = 0.05
+
 
 def of_architectures(
     architecture: np.ndarray, count: int, rng: np.random.Generator

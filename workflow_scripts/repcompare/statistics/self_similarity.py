@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from repcompare.statistics.mrqap import LEVEL, ROUNDING, PairDesign
-from repcompare.statistics.permutations import chunks, p_value
+from repcompare.statistics.mrqap import ROUNDING, PairDesign
+from repcompare.statistics.permutations import LEVEL, chunks, p_value
 
 
 class Differences(NamedTuple):

@@ -3,29 +3,12 @@
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from repcompare import architectures
+from repcompare.data.catalogue import DATA_SETS, DataSet
 from repcompare.study.epsilon import parse_epsilon
 from repcompare.study.schema import KeyPath, Problem, hint, nearest, shown
-
-
-class DataSet(NamedTuple):
-    """Side of the square images in pixels, their channels, the images in each split, classes."""
-
-    size: int
-    channels: int
-    train: int
-    test: int
-    classes: int
-
-
-DATA_SETS = {
-    "digits": DataSet(8, 1, 1200, 597, 10),
-    "fashion_mnist": DataSet(28, 1, 60000, 10000, 10),
-    "cifar10": DataSet(32, 3, 50000, 10000, 10),
-    "cifar100": DataSet(32, 3, 50000, 10000, 100),
-}
 
 
 def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from repcompare.findings.descriptive import Attack
+from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import FEATURE_MEASURES
 
 DIRECTED = ("stir", "inverted_cka")
@@ -15,7 +15,7 @@ SWAPPED = {"model_a": "model_b", "model_b": "model_a"}
 SWAPPED |= {"architecture_a": "architecture_b", "architecture_b": "architecture_a"}
 
 
-def at_reference(features: pd.DataFrame, attack: Attack | None) -> pd.DataFrame:
+def at_reference(features: pd.DataFrame, attack: Strength | None) -> pd.DataFrame:
     """The rows that are read: inversions from noise, perturbations of one attack, in fixed order.
 
     `features` is features.csv.

@@ -1,8 +1,10 @@
 """geometry.csv read for a purpose: one layer, measures of similarity, pairs in one order or both."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 
-from repcompare.geometry.similarity import MEASURES
+from repcompare.geometry.catalogue import MEASURES
 from repcompare.names import REPRESENTATION
 
 SWAPPED = {
@@ -10,6 +12,8 @@ SWAPPED = {
     "architecture_a": "architecture_b",
     "layer_a": "layer_b",
 }
+
+CEILING_KEYS = ["measure", "layer_a", "layer_b"]
 SWAPPED |= {second: first for first, second in SWAPPED.items()}
 
 NUMBERS = ["value", "low", "high", "null", "ceiling"]
@@ -52,3 +56,61 @@ def ordered_pairs_of(geometry: pd.DataFrame) -> pd.DataFrame:
     names |= {"architecture_a": "source_architecture", "architecture_b": "target_architecture"}
     back = geometry[~is_directed(geometry)].rename(columns=SWAPPED)
     return pd.concat([geometry, back], ignore_index=True).rename(columns=names)
+
+
+def mirrored(geometry: pd.DataFrame) -> pd.DataFrame:
+    """Rows of geometry.csv as ordered pairs (`source`, `target`), each pair both ways."""
+    names = {"model_a": "source", "model_b": "target"}
+    names |= {"architecture_a": "source_architecture", "architecture_b": "target_architecture"}
+    there = geometry[geometry["model_a"] != geometry["model_b"]].rename(columns=names)
+    back = there.rename(
+        columns={
+            "source": "target",
+            "target": "source",
+            "source_architecture": "target_architecture",
+            "target_architecture": "source_architecture",
+        }
+    )
+    return pd.concat([there, back], ignore_index=True)
+
+
+def retraining_means(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The mean value of the pairs of one architecture, by measure, layer and architecture.
+
+    From the geometry of every block, one row each with the columns of `CEILING_KEYS`,
+    `architecture` and `mean`. A block holds all pairs of its architecture.
+    """
+    means = []
+    for geometry in blocks:
+        own = geometry[geometry["architecture_a"] == geometry["architecture_b"]]
+        own = own[own["layer_a"] == own["layer_b"]].rename(
+            columns={"architecture_a": "architecture"}
+        )
+        means.append(own.groupby([*CEILING_KEYS, "architecture"])["value"].mean().reset_index())
+    return pd.concat(means, ignore_index=True).rename(columns={"value": "mean"})
+
+
+def with_ceilings(geometry: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
+    """The geometry of a block with the noise ceiling of every row, as `ceiling` behind `null`.
+
+    Of two architectures the mean of their `retraining_means`: what retraining alone leaves of a
+    measure. NaN, and said so, where an architecture has one seed, and between different layers.
+    """
+    same_layer = geometry["layer_a"] == geometry["layer_b"]
+    sides = [
+        geometry[[*CEILING_KEYS, side]].merge(
+            means.rename(columns={"architecture": side}), on=[*CEILING_KEYS, side], how="left"
+        )["mean"]
+        for side in ("architecture_a", "architecture_b")
+    ]
+    table = geometry.copy()
+    table.insert(table.columns.get_loc("null") + 1, "ceiling", (sides[0] + sides[1]).to_numpy() / 2)
+    for rows, reason in (
+        (same_layer, "no ceiling: an architecture has one seed"),
+        (~same_layer, "no ceiling between different layers"),
+    ):
+        lacking = rows & table["ceiling"].isna() & table["value"].notna()
+        table.loc[lacking, "note"] = [
+            "; ".join(filter(None, (note, reason))) for note in table.loc[lacking, "note"]
+        ]
+    return table

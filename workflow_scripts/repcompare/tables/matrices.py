@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from repcompare.findings.descriptive import mirrored, rates_at, reference_attack
-from repcompare.geometry.replicates import CONFIDENCE
+from repcompare.statistics.jackknife import CONFIDENCE
 from repcompare.tables.features import at_reference, both_ways
+from repcompare.tables.geometry import mirrored
+from repcompare.transfer.reference import rates_at, reference_attack
 from repcompare.vocabulary import FEATURE_MEASURES as FEATURES
 from repcompare.vocabulary import (
     LAYER_MEASURE,
@@ -170,3 +171,8 @@ def with_share_interval(table: pd.DataFrame, share: str, count: str) -> pd.DataF
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     return table.assign(value=p, low=centre - half, high=centre + half)
+
+
+def cells_id(place: int) -> str:
+    """The SVG id of the rectangle that the cells of a figure's matrix fill."""
+    return f"cells{place}"

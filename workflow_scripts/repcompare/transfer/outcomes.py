@@ -7,9 +7,9 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 
-from repcompare.findings.descriptive import Attack
-from repcompare.findings.model_matrices import empirical_logit
 from repcompare.storage.files import MismatchError
+from repcompare.transfer.rates import empirical_logit
+from repcompare.transfer.reference import Strength
 
 
 class ImageOutcomes(NamedTuple):
@@ -38,7 +38,7 @@ class ImageOutcomes(NamedTuple):
 
 
 def read_outcomes(
-    paths: Sequence[str | Path], names: Sequence[str], attack: Attack
+    paths: Sequence[str | Path], names: Sequence[str], attack: Strength
 ) -> ImageOutcomes:
     """The outcomes of PGD at one strength, for pairs of the models in `names`.
 

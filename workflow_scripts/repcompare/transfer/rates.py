@@ -69,3 +69,8 @@ def rates(answers: PairAnswers, denominator: str) -> dict:
         "margin_drop": float(drop.mean()),
         "note": "",
     }
+
+
+def empirical_logit(count: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """log((k + ½) / (n − k + ½)) of k of n, finite at 0 and n (Cox 1970)."""
+    return np.log((count + 0.5) / (n - count + 0.5))
