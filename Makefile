@@ -9,7 +9,7 @@ run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
 
 plan: .venv/run.stamp
-	$(BIN)/python workflow_scripts/plan_study.py --configfile $(STUDY) --cores $(CORES)
+	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.planning --configfile $(STUDY) --cores $(CORES)
 
 # A worker that dies ends the run: pytest-xdist 3.8.0 gives the files of the dead to its successor,
 # which dies of the same test or waits for ever.

@@ -27,7 +27,7 @@ from repcompare.networks.devices import resolve_precision
 from repcompare.networks.inference import to_float
 from repcompare.networks.models import folded, load_model
 from repcompare.networks.training import TrainingSettings, train
-from repcompare.stages.prepare_data import write_dataset
+from repcompare.stages.prepare_data import prepare_data
 from repcompare.study.config import training_settings, validate
 
 STUDY = Path(__file__).parents[1] / "config" / "config.yaml"
@@ -110,7 +110,8 @@ def main() -> None:
         results = Path(sys.argv[1]) if len(sys.argv) > 1 else None
         path = results / "data" / "dataset.h5" if results else Path(folder, "dataset.h5")
         if not results:
-            write_dataset(path, "digits", None, fit_samples=0, train_samples=None)
+            settings = {"name": "digits", "fit_samples": 0, "train_samples": None}
+            prepare_data(path, settings=settings)
         with h5py.File(path) as dataset:
             test = dataset["test"]
             clean, labels = (torch.from_numpy(test[key][:SAMPLES]) for key in ("images", "labels"))

@@ -1,4 +1,4 @@
-rule test_findings:
+rule judge_findings:
     input:
         **{
             name: rules.summarise.output[name]
@@ -8,9 +8,9 @@ rule test_findings:
     output:
         findings=f"{RESULTS}/tables/findings.csv",
     log:
-        f"{LOGS}/test_findings.log",
+        f"{LOGS}/judge_findings.log",
     benchmark:
-        local(f"{BENCHMARKS}/test_findings/table.tsv")
+        local(f"{BENCHMARKS}/judge_findings/table.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -18,8 +18,8 @@ rule test_findings:
         mem_mb=more_each_attempt(8000),
         runtime=more_each_attempt(60),
     params:
-        settings=stage_settings("test_findings.py", statistics=STUDY["statistics"]),
+        settings=stage_settings("judge_findings.py", statistics=STUDY["statistics"]),
     message:
         "Testing the findings"
     script:
-        "../workflow_scripts/test_findings.py"
+        "../workflow_scripts/judge_findings.py"

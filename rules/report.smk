@@ -1,26 +1,11 @@
-# Each figure of the tables and its section in the report.
-FIGURES = {
-    "accuracies": "Models",
-    "stitched_accuracy": "Linear maps",
-    "held_out_r2": "Linear maps",
-    "maps_by_family": "Linear maps",
-    "similarity": "Geometry",
-    "model_map": "Geometry",
-    "measures_and_nulls": "Geometry",
-    "same_and_cross_architecture": "Geometry",
-    "convergence": "Geometry",
-    "adversarial_transfer": "Adversarial transfer",
-    "epsilon_curves": "Adversarial transfer",
-    "attack_checks": "Adversarial transfer",
-    "geometry_against_transfer": "Adversarial transfer",
-    "feature_similarity": "Input features",
-    "features_by_kind": "Input features",
-    "features_against_geometry": "Input features",
+from repcompare.figures.registry import FIGURES
+
+# A study that lacks what a figure is about does not draw it.
+ABSENT = {
+    "similarity_by_layer": not set(STUDY["activations"]["layers"]) - {"penultimate"},
+    "layer_similarity": not STUDY["geometry"]["layer_pairs"],
 }
-if set(STUDY["activations"]["layers"]) - {"penultimate"}:
-    FIGURES["similarity_by_layer"] = "Geometry"
-if STUDY["geometry"]["layer_pairs"]:
-    FIGURES["layer_similarity"] = "Geometry"
+DRAWN = {name: row for name, row in FIGURES.items() if not ABSENT.get(name)}
 EXAMPLES = "adversarial_examples"
 GALLERY = "feature_gallery"
 
@@ -29,8 +14,8 @@ rule draw_figures:
     input:
         **{name: path for name, path in rules.summarise.output.items() if name != "pairs"},
     output:
-        svg=[in_report(name, section) for name, section in FIGURES.items()],
-        png=[f"{RESULTS}/figures/{name}.png" for name in FIGURES],
+        svg=[in_report(name, row.section) for name, row in DRAWN.items()],
+        png=[f"{RESULTS}/figures/{name}.png" for name in DRAWN],
     log:
         f"{LOGS}/draw_figures.log",
     benchmark:
@@ -42,14 +27,17 @@ rule draw_figures:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(30),
     params:
-        settings=stage_settings("draw_figures.py"),
+        settings=stage_settings(
+            "draw_figures.py",
+            *sorted({f"repcompare.figures.{row.module}" for row in DRAWN.values()}),
+        ),
     message:
         "Drawing the figures"
     script:
         "../workflow_scripts/draw_figures.py"
 
 
-rule draw_examples:
+rule draw_adversarial_examples:
     input:
         dataset=DATASET,
         transfer=rules.summarise.output.transfer,
@@ -63,9 +51,9 @@ rule draw_examples:
         svg=in_report(EXAMPLES, "Adversarial transfer"),
         png=f"{RESULTS}/figures/{EXAMPLES}.png",
     log:
-        f"{LOGS}/draw_examples.log",
+        f"{LOGS}/draw_adversarial_examples.log",
     benchmark:
-        local(f"{BENCHMARKS}/draw_examples/figure.tsv")
+        local(f"{BENCHMARKS}/draw_adversarial_examples/figure.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -73,14 +61,16 @@ rule draw_examples:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(30),
     params:
-        settings=stage_settings("draw_examples.py", examples=STUDY["report"]["examples"]),
+        settings=stage_settings(
+            "draw_adversarial_examples.py", examples=STUDY["report"]["examples"]
+        ),
     message:
         "Drawing adversarial examples"
     script:
-        "../workflow_scripts/draw_examples.py"
+        "../workflow_scripts/draw_adversarial_examples.py"
 
 
-rule draw_gallery:
+rule draw_feature_gallery:
     input:
         dataset=DATASET,
         features=[
@@ -93,9 +83,9 @@ rule draw_gallery:
         svg=in_report(GALLERY, "Input features"),
         png=f"{RESULTS}/figures/{GALLERY}.png",
     log:
-        f"{LOGS}/draw_gallery.log",
+        f"{LOGS}/draw_feature_gallery.log",
     benchmark:
-        local(f"{BENCHMARKS}/draw_gallery/figure.tsv")
+        local(f"{BENCHMARKS}/draw_feature_gallery/figure.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -103,22 +93,22 @@ rule draw_gallery:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(30),
     params:
-        settings=stage_settings("draw_gallery.py", examples=STUDY["report"]["examples"]),
+        settings=stage_settings("draw_feature_gallery.py", examples=STUDY["report"]["examples"]),
     message:
         "Drawing gradients and inversions"
     script:
-        "../workflow_scripts/draw_gallery.py"
+        "../workflow_scripts/draw_feature_gallery.py"
 
 
 rule write_report:
     input:
         **rules.summarise.output,
-        findings=rules.test_findings.output.findings,
+        findings=rules.judge_findings.output.findings,
         dataset=DATASET,
         figures=[
             rules.draw_figures.output.svg,
-            rules.draw_examples.output.svg,
-            rules.draw_gallery.output.svg,
+            rules.draw_adversarial_examples.output.svg,
+            rules.draw_feature_gallery.output.svg,
         ],
     output:
         page=f"{RESULTS}/report.html",

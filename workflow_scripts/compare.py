@@ -2,19 +2,16 @@
 
 import json
 
-from repcompare.stages.compare import Outputs, compare_block
+from repcompare.stages.compare import compare
 from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:
-    """Read the block's activations and write its maps and tables."""
-    settings = json.loads(snakemake.params.settings)
-    compare_block(
-        snakemake.input.activations,
-        Outputs(**dict(snakemake.output.items())),
-        settings["families"],
-        settings["measures"],
-        settings["layer_pairs"],
+    """Hand what the rule has to its stage."""
+    compare(
+        **dict(snakemake.output.items()),
+        activations=snakemake.input.activations,
+        settings=json.loads(snakemake.params.settings),
     )
 
 

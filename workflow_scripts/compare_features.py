@@ -1,33 +1,25 @@
 """Compare the input features of one block's pairs."""
 
-import contextlib
 import json
 
-import h5py
-
-from repcompare.networks.devices import prepare_process, resolve_device
-from repcompare.networks.models import load_model
-from repcompare.stages.compare_features import Files, compare_features
+from repcompare.stages.compare_features import compare_features
 from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:
-    """Load the block's models and files and write its table."""
-    settings = json.loads(snakemake.params.settings)
-    device = resolve_device(snakemake.resources.device)
-    prepare_process(snakemake.threads, device)
-    given = snakemake.input
-    with contextlib.ExitStack() as stack:
-        dataset = stack.enter_context(h5py.File(given.dataset))
-        models = [
-            load_model(weights, record, dataset, device)
-            for weights, record in zip(given.weights, given.records, strict=True)
-        ]
-        files = [
-            Files(*(stack.enter_context(h5py.File(path)) for path in paths))
-            for paths in zip(given.activations, given.adversarial, given.features, strict=True)
-        ]
-        compare_features(snakemake.output.features, models, files, settings["batch_size"])
+    """Hand what the rule has to its stage."""
+    compare_features(
+        snakemake.output.features,
+        weights=snakemake.input.weights,
+        records=snakemake.input.records,
+        activations=snakemake.input.activations,
+        adversarial=snakemake.input.adversarial,
+        inputs=snakemake.input.features,
+        dataset=snakemake.input.dataset,
+        settings=json.loads(snakemake.params.settings),
+        device=snakemake.resources.device,
+        threads=snakemake.threads,
+    )
 
 
 if __name__ == "__main__":

@@ -2,19 +2,18 @@
 
 import json
 
-from repcompare.stages.describe import describe_model
+from repcompare.stages.describe import describe
 from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:
-    """Read the model's activations and write its tables."""
-    settings = json.loads(snakemake.params.settings)
-    describe_model(
-        snakemake.input.activations,
-        snakemake.input.dataset,
+    """Hand what the rule has to its stage."""
+    describe(
         snakemake.output.layers,
         snakemake.output.controls,
-        settings["families"],
+        activations=snakemake.input.activations,
+        dataset=snakemake.input.dataset,
+        settings=json.loads(snakemake.params.settings),
     )
 
 

@@ -2,19 +2,16 @@
 
 import json
 
-from repcompare.stages.prepare_data import write_dataset
+from repcompare.stages.prepare_data import prepare_data
 from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:
-    """Load the data set, split it and store it."""
-    settings = json.loads(snakemake.params.settings)
-    write_dataset(
+    """Hand what the rule has to its stage."""
+    prepare_data(
         snakemake.output.dataset,
-        settings["name"],
-        snakemake.resources.data_root or None,
-        settings["fit_samples"],
-        settings["train_samples"],
+        settings=json.loads(snakemake.params.settings),
+        root=snakemake.resources.data_root or None,
     )
 
 

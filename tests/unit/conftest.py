@@ -3,18 +3,37 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-import h5py
 import pytest
 import torch
-from unit.small_study import ATTACKS, COMPUTATION, CPU, FEATURES, LAYERS, NETWORKS, TRAINING
+from unit.support.small_study import (
+    ATTACKS,
+    BLOCKS,
+    COMPUTATION,
+    CPU,
+    FAMILIES,
+    FEATURES,
+    JOINED,
+    LAYERS,
+    MEASURES,
+    NETWORKS,
+    TRAINING,
+    block_files,
+    compared,
+    described,
+)
 
 from repcompare.architectures import build
+from repcompare.data.dataset_file import Dataset
 from repcompare.networks.models import load_model, save_model, untrained
 from repcompare.networks.training import accuracy, train
 from repcompare.stages.attack import attack_model
-from repcompare.stages.dump_activations import dump_activations
-from repcompare.stages.extract_features import extract_features
-from repcompare.stages.prepare_data import write_dataset
+from repcompare.stages.compare_features import feature_rows
+from repcompare.stages.dump_activations import store_activations
+from repcompare.stages.evaluate_transfer import store_answers
+from repcompare.stages.extract_features import store_features
+from repcompare.stages.prepare_data import prepare_data
+from repcompare.storage.files import write_csv
+from repcompare.study.blocks import ordered_pairs
 
 torch.set_num_threads(1)
 
@@ -32,14 +51,15 @@ def one_thread():
 def dataset_path(tmp_path_factory) -> Path:
     """The digits, all splits."""
     path = tmp_path_factory.mktemp("data") / "dataset.h5"
-    write_dataset(path, "digits", None, fit_samples=200, train_samples=None)
+    settings = {"name": "digits", "fit_samples": 200, "train_samples": None}
+    prepare_data(path, settings=settings)
     return path
 
 
 @pytest.fixture
 def dataset(dataset_path):
     """The open data file."""
-    with h5py.File(dataset_path) as file:
+    with Dataset(dataset_path) as file:
         yield file
 
 
@@ -48,14 +68,14 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
     """Every file of three trained models, by model name."""
     folder = tmp_path_factory.mktemp("models")
     models = {}
-    with h5py.File(dataset_path) as dataset:
+    with Dataset(dataset_path) as dataset:
         images, labels = (
-            torch.from_numpy(dataset["train"][key][:]) for key in ("images", "labels")
+            torch.from_numpy(dataset.h5["train"][key][:]) for key in ("images", "labels")
         )
-        test = tuple(torch.from_numpy(dataset["test"][key][:]) for key in ("images", "labels"))
+        test = tuple(torch.from_numpy(dataset.h5["test"][key][:]) for key in ("images", "labels"))
         for (factory, seed), kwargs in NETWORKS.items():
             network = build(factory, kwargs, 1, 10, seed=seed)
-            network.set_normalisation(dataset.attrs["mean"], dataset.attrs["std"])
+            network.set_normalisation(dataset.h5.attrs["mean"], dataset.h5.attrs["std"])
             network.to(memory_format=torch.channels_last)
             train(network, images, labels, TRAINING, "float32", seed)
             name = f"{factory}/seed{seed}"
@@ -75,7 +95,7 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
                 "train_seconds": 1.0,
                 "device": "cpu",
                 "precision": "float32",
-                "data_digest": dataset.attrs["digest"],
+                "data_digest": dataset.h5.attrs["digest"],
             }
             at = folder / factory / f"seed{seed}"
             files = SimpleNamespace(
@@ -87,10 +107,42 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
             )
             save_model(files.weights, files.record, network, record)
             files.model = load_model(files.weights, files.record, dataset, CPU)
-            dump_activations(
+            store_activations(
                 files.activations, files.model, untrained(files.model), dataset, LAYERS, None, 128
             )
-            extract_features(files.features, files.model, dataset, FEATURES)
+            store_features(files.features, files.model, dataset, FEATURES)
             attack_model(files.adversarial, files.model, dataset, 100, ATTACKS, COMPUTATION)
             models[name] = files
     return models
+
+
+@pytest.fixture(scope="session")
+def files(study, dataset_path, tmp_path_factory):
+    """The files of the three models and of both their blocks, by kind."""
+    made = {name: [] for name in (*JOINED, "transfer", "features")}
+    for files in study.values():
+        folder = tmp_path_factory.mktemp("model")
+        paths = described(folder, files.activations, dataset_path, FAMILIES)
+        for kind, path in zip(("layers", "controls"), paths, strict=True):
+            made[kind].append(path)
+    for names in BLOCKS:
+        folder = tmp_path_factory.mktemp("block")
+        members = [study[name] for name in names]
+        activations = [member.activations for member in members]
+        outputs = compared(folder, activations, FAMILIES, MEASURES, [BLOCKS[0]])
+        pairs = ordered_pairs([name.split("/")[0] for name in names])
+        store_answers(
+            folder / "transfer.h5",
+            [m.model for m in members], [m.adversarial for m in members], pairs, 64,
+        )  # fmt: skip
+        for kind, path in outputs._asdict().items():
+            if kind != "maps":
+                made[kind].append(path)
+        made["transfer"].append(folder / "transfer.h5")
+        with block_files(members) as opened:
+            rows = feature_rows([m.model for m in members], opened, 64)
+        write_csv(folder / "features.csv", rows)
+        made["features"].append(folder / "features.csv")
+    for key in ("record", "activations", "adversarial"):
+        made[key] = [getattr(member, key) for member in study.values()]
+    return made

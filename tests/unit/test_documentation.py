@@ -6,6 +6,7 @@ import pytest
 
 from repcompare.geometry.catalogue import MEASURES
 from repcompare.maps.families import FAMILIES
+from repcompare.vocabulary import GEOMETRY_MEASURES, MAP_FAMILIES, label_of
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8")
 WORDS = {
@@ -28,7 +29,7 @@ def test_the_table_of_measures_is_that_of_the_library(measure):
         invariances += f"; of the second: {in_words(measure.target_invariances)}"
     cells = [
         f"`{measure.id}`",
-        measure.label,
+        label_of(measure.id),
         "{} to {}".format(*measure.range),
         invariances,
         "yes" if measure.directed else "no",
@@ -42,3 +43,8 @@ def test_the_table_of_measures_is_that_of_the_library(measure):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_of_maps_is_described(family):
     assert f"| `{family}` |" in DOCUMENT
+
+
+def test_the_vocabulary_has_the_names_of_the_tables_in_their_order():
+    assert list(GEOMETRY_MEASURES) == list(MEASURES)
+    assert list(MAP_FAMILIES) == list(FAMILIES)

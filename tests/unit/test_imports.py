@@ -38,7 +38,7 @@ def imported(scripts) -> set[str]:
 
 
 def test_no_stage_but_those_that_run_networks_imports_torch():
-    assert {"compare", "describe", "summarise", "test_findings", "write_report"} <= OF_TABLES
+    assert {"compare", "describe", "summarise", "judge_findings", "write_report"} <= OF_TABLES
     assert not imported(sorted(OF_TABLES)) & {"torch", "torchvision", "sklearn"}
 
 

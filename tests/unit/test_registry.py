@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from unit.small_study import CPU, SEARCH, TRAINING
+from unit.support.small_study import CPU, SEARCH, TRAINING
 
 from repcompare.attacks.balls import BALLS, parse_ball
 from repcompare.attacks.craft import TARGETS, targets

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from study import ALL_RULES, ROOT, WORKFLOW, Study, copy, jobs
+from workflow.study import ALL_RULES, ROOT, WORKFLOW, Study, copy, jobs
 
 
 @pytest.fixture(scope="session")

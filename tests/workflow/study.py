@@ -19,8 +19,14 @@ BLOCKS = [("resnet", "resnet"), ("resnet", "vgg"), ("vgg", "vgg")]
 
 MODEL_RULES = ("train", "dump_activations", "describe", "attack", "extract_features")
 BLOCK_RULES = ("compare", "evaluate_transfer", "compare_features")
-REPORT = ("summarise", "test_findings", "draw_figures", "draw_examples", "write_report")
-GALLERY = ("draw_gallery",)
+REPORT = (
+    "summarise",
+    "judge_findings",
+    "draw_figures",
+    "draw_adversarial_examples",
+    "write_report",
+)
+GALLERY = ("draw_feature_gallery",)
 ALL_RULES = ("prepare_data", *MODEL_RULES, *BLOCK_RULES, *GALLERY, *REPORT)
 
 ONWARDS = {
@@ -37,13 +43,13 @@ ONWARDS = {
     "attack": ("attack", "evaluate_transfer", "compare_features", *REPORT),
     "extract_features": ("extract_features", "compare_features", *GALLERY, *REPORT),
     "compare_features": ("compare_features", *REPORT),
-    "draw_gallery": ("draw_gallery", "write_report"),
+    "draw_feature_gallery": ("draw_feature_gallery", "write_report"),
     "compare": ("compare", *REPORT),
     "evaluate_transfer": ("evaluate_transfer", *REPORT),
     "summarise": REPORT,
-    "test_findings": ("test_findings", "write_report"),
+    "judge_findings": ("judge_findings", "write_report"),
     "draw_figures": ("draw_figures", "write_report"),
-    "draw_examples": ("draw_examples", "write_report"),
+    "draw_adversarial_examples": ("draw_adversarial_examples", "write_report"),
     "write_report": ("write_report",),
 }
 

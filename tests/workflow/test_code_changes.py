@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from study import jobs, of, onwards
+from workflow.study import jobs, of, onwards
 
 SCRIPTS = "workflow_scripts"
 OPENING_QUOTES = re.compile(r'^(\s*""")(?=[^"\n])', re.MULTILINE)
@@ -37,7 +37,7 @@ def test_another_locale_reruns_nothing(study):
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        ("storage/files", ["prepare_data"]),
+        ("storage/hdf5", ["prepare_data"]),
         ("data/loaders", ["prepare_data"]),
         ("networks/training", ["train"]),
         ("attacks/balls", ["attack", "extract_features"]),
@@ -45,19 +45,20 @@ def test_another_locale_reruns_nothing(study):
         ("features/inversion", ["extract_features", "compare_features"]),
         ("features/measures", ["compare_features", "draw_figures", "summarise", "write_report"]),
         ("figures/features", ["draw_figures"]),
-        ("figures/feature_gallery", ["draw_gallery"]),
+        ("figures/feature_gallery", ["draw_feature_gallery"]),
         ("attacks/adversarial_training", []),
-        ("geometry/similarity", ["compare", "compare_features", "draw_gallery"]),
-        ("maps/families", ["compare", "describe", "compare_features", "draw_gallery"]),
+        ("geometry/similarity", ["compare", "compare_features", "draw_feature_gallery"]),
+        ("maps/families", ["compare", "describe", "compare_features", "draw_feature_gallery"]),
         ("stages/describe", ["describe"]),
         ("stages/evaluate_transfer", ["evaluate_transfer"]),
         ("study/blocks", ["compare", "evaluate_transfer", "compare_features"]),
         ("tables/summary", ["summarise"]),
-        ("statistics/mrqap", ["test_findings"]),
-        ("figures/geometry_against_transfer", ["draw_figures"]),
-        ("figures/adversarial_examples", ["draw_examples", "draw_gallery"]),
+        ("statistics/mrqap", ["judge_findings"]),
+        ("figures/accuracies", ["draw_figures"]),
+        ("figures/tiles", ["draw_adversarial_examples", "draw_feature_gallery"]),
         ("report/page", ["write_report"]),
         ("figures/geometry", ["draw_figures"]),
+        ("vocabulary", ["compare", "compare_features"]),
         ("study/config", []),
         ("study/consistency", []),
     ],

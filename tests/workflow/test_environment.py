@@ -1,7 +1,7 @@
 """The conda environment and the lock file name the same versions."""
 
 import yaml
-from study import ROOT
+from workflow.study import ROOT
 
 
 def test_the_conda_environment_has_the_pins_of_the_lock_file():

@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from study import jobs, of, onwards
+from workflow.study import jobs, of, onwards
 
 
 @contextlib.contextmanager
@@ -72,6 +72,6 @@ def test_a_stage_whose_code_failed_is_owed_when_the_code_is_mended(study):
 def test_the_call_after_a_failure_ends_in_a_finished_study(study):
     study.set(report__examples=1)
     with damaged(study.result("data/dataset.h5")):
-        assert study.call().failed == {"draw_examples", "draw_gallery"}
-    assert study.run().jobs == onwards("draw_examples", "draw_gallery")
+        assert study.call().failed == {"draw_adversarial_examples", "draw_feature_gallery"}
+    assert study.run().jobs == onwards("draw_adversarial_examples", "draw_feature_gallery")
     assert study.due() == set()

@@ -12,12 +12,12 @@ from repcompare.planning.jobs import read_jobs
 from repcompare.study.config import validate
 
 # Fixed, for a study of several architectures; these are of two.
-DRAWN = {"draw_figures", "draw_examples", "draw_gallery", "write_report"}
+DRAWN = {"draw_figures", "draw_adversarial_examples", "draw_feature_gallery", "write_report"}
 
 
 def plan(study) -> str:
     """What the command prints about the tiny study."""
-    command = [sys.executable, "workflow_scripts/plan_study.py", "--configfile", "tiny.yaml"]
+    command = [sys.executable, "-m", "repcompare.planning", "--configfile", "tiny.yaml"]
     return subprocess.check_output(command, cwd=study.folder, encoding="utf-8")
 
 
@@ -31,11 +31,13 @@ def planned_jobs(study) -> Counter:
     "mistake", [("--cores", "0"), ("--cores", "many"), ("--configfile", "none.yaml")]
 )
 def test_a_mistake_is_named_before_anything_is_timed(new_study, mistake):
-    command = [sys.executable, "workflow_scripts/plan_study.py", *mistake]
+    command = [sys.executable, "-m", "repcompare.planning", *mistake]
     done = subprocess.run(command, cwd=new_study.folder, encoding="utf-8", capture_output=True)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.splitlines()[-1].startswith(f"plan_study.py: error: argument {mistake[0]}: ")
+    assert done.stderr.splitlines()[-1].startswith(
+        f"python -m repcompare.planning: error: argument {mistake[0]}: "
+    )
     assert mistake[1] in done.stderr.splitlines()[-1]
 
 

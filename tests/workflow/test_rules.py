@@ -3,7 +3,7 @@
 import ast
 import json
 
-from study import ALL_RULES
+from workflow.study import ALL_RULES
 
 
 def test_every_rule_has_a_message_resources_a_log_and_a_benchmark(new_study):

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from study import BLOCK_RULES, GALLERY, MODEL_RULES, REPORT, Study, copy, jobs, onwards
+from workflow.study import BLOCK_RULES, GALLERY, MODEL_RULES, REPORT, Study, copy, jobs, onwards
 
 PATIENCE = 120
 GROUP = 61000

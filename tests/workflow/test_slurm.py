@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import slurm_cluster
-from study import (
+from workflow.study import (
     ALL_RULES,
     BLOCK_RULES,
     GALLERY,

@@ -8,7 +8,7 @@ import pytest
 from browser import needs_chromium, opened
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from study import Study, copy
+from workflow.study import Study, copy
 
 CATEGORIES = {"Adversarial transfer", "Geometry", "Input features", "Linear maps", "Models"}
 

@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from study import (
+from workflow.study import (
     ALL_RULES,
     BLOCK_RULES,
     GALLERY,
@@ -65,7 +65,7 @@ def test_a_new_seed_of_an_architecture_runs_its_model_and_the_blocks_of_the_arch
         ("attack__variants", {"far": {"target": "random"}}, "attack"),
         ("transfer__batch_size", 100, "evaluate_transfer"),
         ("features__steps", 4, "extract_features"),
-        ("statistics__permutations", 499, "test_findings"),
+        ("statistics__permutations", 499, "judge_findings"),
         ("report__title", "Another title", "write_report"),
     ],
 )
@@ -76,7 +76,7 @@ def test_a_setting_reruns_its_stage_and_what_follows(study, key, value, stage):
 
 def test_another_number_of_examples_redraws_both_galleries(study):
     study.set(report__examples=1)
-    assert study.due() == onwards("draw_examples", "draw_gallery")
+    assert study.due() == onwards("draw_adversarial_examples", "draw_feature_gallery")
 
 
 def test_non_robust_features_are_extra_jobs_and_a_new_summary(study):
@@ -193,9 +193,9 @@ def test_another_place_of_the_raw_data_reruns_nothing(new_study):
     [
         ("report.html", onwards("write_report")),
         ("figures/similarity.svg", onwards("draw_figures")),
-        ("figures/adversarial_examples.png", onwards("draw_examples")),
+        ("figures/adversarial_examples.png", onwards("draw_adversarial_examples")),
         ("tables/pairs.csv", onwards("summarise")),
-        ("tables/findings.csv", onwards("test_findings")),
+        ("tables/findings.csv", onwards("judge_findings")),
         ("models/vgg/seed0/controls.csv", onwards("describe", models=[("vgg", 0)])),
         ("blocks/resnet--vgg/geometry.csv", onwards("compare", blocks=[("resnet", "vgg")])),
         (

@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from study import ALL_RULES, Study, copy, jobs, of, onwards
+from workflow.study import ALL_RULES, Study, copy, jobs, of, onwards
 
 pytestmark = pytest.mark.skipif(shutil.which("rsync") is None, reason="the plugin needs rsync")
 
@@ -66,6 +66,6 @@ def test_a_file_deleted_from_the_storage_is_made_again(stored):
     table = results / "tables/findings.csv"
     content = table.rename(results / "findings.csv.aside")
     try:
-        assert study.due(*options) == onwards("test_findings", **of_vgg())
+        assert study.due(*options) == onwards("judge_findings", **of_vgg())
     finally:
         content.rename(table)

@@ -3,7 +3,7 @@
 from itertools import combinations_with_replacement, product
 
 import yaml
-from study import ALL_RULES, jobs
+from workflow.study import ALL_RULES, jobs
 
 
 def test_a_study_is_not_merged_with_the_default_one(new_study):

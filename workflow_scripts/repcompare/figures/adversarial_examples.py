@@ -1,17 +1,13 @@
 """Adversarial examples as images."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 from matplotlib.figure import Figure
 
 from repcompare.figures.style import SAME, explanation, styled
 from repcompare.figures.tiles import GAP, TILE, TILE_TITLE, head, show, show_change, tiles
-from repcompare.storage.files import MismatchError
 from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import label_of
 
@@ -21,51 +17,6 @@ class Examples(NamedTuple):
 
     images: np.ndarray
     predictions: np.ndarray
-
-
-def read_examples(
-    paths: Sequence[str | Path], attack: Strength | None, count: int
-) -> tuple[np.ndarray, np.ndarray, dict[str, Examples]]:
-    """Clean images uint8 (n, C, H, W), labels int (n,), and each model's examples of them.
-
-    The first `count` images that every model classifies correctly; none of them without an
-    attack. `paths`: the models' adversarial.h5.
-
-    Raises:
-        MismatchError: the files do not hold the same images.
-    """
-    with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(h5py.File(path)) for path in paths]
-        labels, chosen = first_correct(files, "clean_prediction", count if attack else 0)
-        examples = {}
-        for file in files:
-            for group in file["attacks"].values() if attack else ():
-                kind = group.attrs["attack"], group.attrs["norm"]
-                if kind == ("pgd", attack.norm) and np.isclose(
-                    group.attrs["epsilon"], attack.epsilon
-                ):
-                    examples[str(file.attrs["model"])] = Examples(
-                        group["images"][chosen], group["prediction"][chosen]
-                    )
-        return files[0]["clean"][chosen], labels[chosen], examples
-
-
-def first_correct(
-    files: Sequence[h5py.File], prediction: str, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """All labels (n,), and the places of the first `count` images that every model gets right.
-
-    `prediction`: the name of each model's answers in its file.
-
-    Raises:
-        MismatchError: the files do not hold the same images.
-    """
-    for file in files[1:]:
-        if not np.array_equal(file["ids"], files[0]["ids"]):
-            raise MismatchError(f"{file.filename} and {files[0].filename} hold other images")
-    labels = files[0]["labels"][:]
-    correct = np.all([file[prediction][:] == labels for file in files], axis=0)
-    return labels, np.flatnonzero(correct)[:count]
 
 
 @styled

@@ -1,19 +1,13 @@
 """A gallery of input features: images, each network's gradients, and its inversions of them."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 from matplotlib.figure import Figure
 
-from repcompare.figures.adversarial_examples import first_correct
 from repcompare.figures.style import explanation, styled
 from repcompare.figures.tiles import GAP, TILE, TILE_TITLE, head, show, show_change, tiles
-
-START = "noise"
 
 
 class Features(NamedTuple):
@@ -22,31 +16,6 @@ class Features(NamedTuple):
     gradients: np.ndarray
     inversions: np.ndarray
     residuals: np.ndarray
-
-
-def read_features(
-    paths: Sequence[str | Path], count: int
-) -> tuple[np.ndarray, np.ndarray, dict[str, Features]]:
-    """Clean images float (n, C, H, W), labels (n,), and each model's features of them.
-
-    The first `count` images that every model classifies correctly. `paths`: the models'
-    features.h5.
-
-    Raises:
-        MismatchError: the files do not hold the same images.
-    """
-    with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(h5py.File(path)) for path in paths]
-        labels, chosen = first_correct(files, "prediction", count)
-        features = {
-            str(file.attrs["model"]): Features(
-                file["gradient"][chosen],
-                file[f"inversion/{START}/images"][chosen],
-                file[f"inversion/{START}/residual"][chosen],
-            )
-            for file in files
-        }
-        return files[0]["clean"][chosen], labels[chosen], features
 
 
 @styled

@@ -28,7 +28,6 @@ from repcompare.figures.style import (
     jitter,
     styled,
 )
-from repcompare.statistics.node_effects import rank_correlation
 from repcompare.tables.features import at_reference, undirected
 from repcompare.transfer.reference import reference_attack
 from repcompare.vocabulary import FEATURE_MEASURES, label_of, preferred
@@ -104,7 +103,7 @@ def features_against_geometry(
             explain(axes, "one pair")
             continue
         scatter_kinds(axes, pairs["value_geometry"], pairs["value"], same)
-        spearman = rank_correlation(pairs["value_geometry"], pairs["value"])
+        spearman = pairs["value_geometry"].corr(pairs["value"], "spearman", min_periods=3)
         print_number(axes, "Spearman", spearman)
     same = joined["architecture_a"] == joined["architecture_b"]
     title_figure(figure, "Input features against geometry", missing_kinds(same))

@@ -15,8 +15,7 @@ from repcompare.figures.panels import (
     title_figure,
 )
 from repcompare.figures.style import explain, explanation, styled
-from repcompare.findings.descriptive import joined, transfer_numbers
-from repcompare.statistics.node_effects import without_node_effects
+from repcompare.findings.descriptive import joined, residuals, transfer_numbers
 from repcompare.transfer.reference import reference_attack
 from repcompare.vocabulary import label_of
 
@@ -88,7 +87,7 @@ def draw_residuals(axes: Axes, pairs: pd.DataFrame, numbers: pd.DataFrame) -> No
         axes.set_xlabel("")
         axes.set_ylabel("")
         return
-    x, y, _ = without_node_effects(pairs)
+    x, y = residuals(pairs)
     scatter_kinds(axes, x, y, pairs["same_architecture"])
     ends = np.array([x.min(), x.max()])
     axes.plot(ends, numbers.loc["all", "slope"] * ends, color="black", linewidth=1)

@@ -7,7 +7,11 @@ that do are in `study_tests`.
 import numpy as np
 import pandas as pd
 
-from repcompare.statistics.node_effects import partial_association, rank_correlation
+from repcompare.statistics.node_effects import (
+    partial_association,
+    rank_correlation,
+    without_node_effects,
+)
 from repcompare.tables.geometry import mirrored
 from repcompare.transfer.reference import Strength, rates_at
 
@@ -181,3 +185,12 @@ def transfer_numbers(
                 }
             )
     return pd.DataFrame(rows, columns=["measure", "pairs", "n", "spearman", "partial", "slope"])
+
+
+def residuals(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """What is left of similarity and of the logit of transfer once source and target are known.
+
+    `pairs`: n rows of `joined` of one measure. Both (n,).
+    """
+    similarity, logit, _ = without_node_effects(pairs)
+    return similarity, logit

@@ -15,6 +15,7 @@ from repcompare.geometry import measures
 from repcompare.geometry import replicates as jackknife
 from repcompare.geometry.measures import Result
 from repcompare.representations.pair import Pair
+from repcompare.vocabulary import GEOMETRY_MEASURES
 
 NEEDS = ("moments", "classes", "subsample", "predictions")
 
@@ -40,7 +41,6 @@ class Measure:
     """
 
     id: str
-    label: str
     function: Callable[[Pair], Result]
     reference: str
     invariances: frozenset[str]
@@ -49,11 +49,16 @@ class Measure:
     null: Callable[[Pair], float] | None = None
     replicates: Callable[[Pair], np.ndarray] | None = None
     samples_per_unit: float = 0
-    directed: bool = False
     target_invariances: frozenset[str] | None = None
-    similarity: bool = True
+
+    @property
+    def directed(self) -> bool:
+        """Whether its value from b to a is another than from a to b."""
+        return GEOMETRY_MEASURES[self.id].directed
 
     def __post_init__(self) -> None:
+        if self.id not in GEOMETRY_MEASURES:
+            raise ValueError(f"{self.id}: vocabulary.GEOMETRY_MEASURES has no name for it")
         if self.needs not in NEEDS:
             raise ValueError(f"{self.id}: needs {self.needs!r}, allowed: {', '.join(NEEDS)}")
         if self.null is None and self.needs != "moments":
@@ -74,7 +79,6 @@ MEASURES: dict[str, Measure] = {
     for measure in (
         Measure(
             "cka",
-            "CKA",
             measures.cka,
             "Kornblith et al. 2019, arXiv:1905.00414",
             ROTATION,
@@ -85,7 +89,6 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "cka_debiased",
-            "CKA (debiased)",
             measures.cka_debiased,
             "Song et al. 2012, JMLR 13:1393-1434",
             ROTATION,
@@ -95,7 +98,6 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "cka_within_class",
-            "CKA within classes",
             measures.cka_within_class,
             "Kornblith et al. 2019, arXiv:1905.00414, of class residuals",
             ROTATION,
@@ -106,7 +108,6 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "cka_centroids",
-            "CKA of class means",
             measures.cka_centroids,
             "Kornblith et al. 2019, arXiv:1905.00414, of class means",
             ROTATION,
@@ -116,7 +117,6 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "procrustes",
-            "Procrustes",
             measures.procrustes,
             "Williams et al. 2021, arXiv:2110.14739",
             ROTATION,
@@ -127,7 +127,6 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "cca",
-            "mean CCA",
             measures.cca,
             "Hotelling 1936, Biometrika 28",
             LINEAR,
@@ -138,7 +137,6 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "svcca",
-            "SVCCA",
             measures.svcca,
             "Raghu et al. 2017, arXiv:1706.05806",
             ROTATION,
@@ -148,19 +146,16 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "pwcca",
-            "PWCCA",
             measures.pwcca,
             "Morcos et al. 2018, arXiv:1806.05759",
             UNITS,
             (0, 1),
             "moments",
             samples_per_unit=10,
-            directed=True,
             target_invariances=LINEAR,
         ),
         Measure(
             "rsa",
-            "RSA",
             measures.rsa,
             "Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008",
             ROTATION,
@@ -171,7 +166,6 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "knn_jaccard",
-            "k-NN Jaccard",
             measures.knn_jaccard,
             "Klabunde et al. 2023, arXiv:2305.06329",
             ROTATION,
@@ -182,14 +176,12 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "disagreement",
-            "disagreement",
             measures.disagreement,
             "Klabunde et al. 2023, arXiv:2305.06329",
             LINEAR,
             (0, 1),
             "predictions",
             null=measures.disagreement_null,
-            similarity=False,
         ),
     )
 }

@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
+
+from repcompare.representations.moments import Rows
 
 
 @dataclass(frozen=True)
 class Pixels:
     """The first `n` images of a split as rows of pixels in [0, 1], read only as they are sliced."""
 
-    images: h5py.Dataset
+    images: Rows
     n: int
 
     @property

@@ -44,6 +44,13 @@ DEVICES: dict[str, Callable[[], torch.device]] = {
 }
 
 
+def prepared_device(name: str, threads: int) -> torch.device:
+    """`resolve_device`, and the process made ready to run networks on it with so many threads."""
+    device = resolve_device(name)
+    prepare_process(threads, device)
+    return device
+
+
 def resolve_precision(name: str, device: torch.device) -> str:
     """`auto` is `bfloat16` where the hardware multiplies it natively, else `float32`.
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import safetensors.torch
 import torch
 from torch.fx.experimental.optimization import fuse
 
 from repcompare.architectures import build
+from repcompare.data.dataset_file import Dataset
 from repcompare.storage.files import file_digest, read_json, replacing, require_equal, write_json
 
 
@@ -42,7 +42,7 @@ def save_model(
 
 
 def load_model(
-    weights: str | Path, record_path: str | Path, dataset: h5py.File, device: torch.device
+    weights: str | Path, record_path: str | Path, dataset: Dataset, device: torch.device
 ) -> TrainedModel:
     """Build the network of a record, load its weights and freeze it.
 
@@ -56,7 +56,7 @@ def load_model(
     )
     require_equal(
         "digest of the data",
-        [(record_path, record["data_digest"]), (dataset.filename, dataset.attrs["digest"])],
+        [(record_path, record["data_digest"]), (dataset.path, dataset.digest)],
     )
     network = build(
         record["factory"], record["kwargs"], record["in_channels"], record["num_classes"]

@@ -171,9 +171,9 @@ BYTES: dict[str, Callable[[Mapping[str, Any], Job, list[Sizes]], int]] = {
     "make_nonrobust": _nonrobust_images,
     "train_nonrobust": _fixed(RECORD),
     "summarise": _tables,
-    "test_findings": _fixed(FINDINGS),
+    "judge_findings": _fixed(FINDINGS),
     "draw_figures": _fixed(FIGURES),
-    "draw_examples": _fixed(FIGURES // 10),
-    "draw_gallery": _fixed(FIGURES // 10),
+    "draw_adversarial_examples": _fixed(FIGURES // 10),
+    "draw_feature_gallery": _fixed(FIGURES // 10),
     "write_report": _fixed(REPORT),
 }

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import safetensors.torch
 import torch
@@ -17,6 +16,7 @@ import torch
 from repcompare.architectures import build
 from repcompare.architectures.classifier import Classifier
 from repcompare.data.catalogue import DATA_SETS
+from repcompare.data.dataset_file import Dataset
 from repcompare.features.measures import similarity
 from repcompare.names import REPRESENTATION
 from repcompare.networks.devices import autocast, resolve_precision, with_recorded_step
@@ -26,15 +26,17 @@ from repcompare.networks.training import Run, TrainingSettings
 from repcompare.planning.disk import Sizes
 from repcompare.planning.workload import STARTS, Numbers, Passes, split
 from repcompare.representations.activations_file import ModelActivations
-from repcompare.stages.compare import Outputs, compare_block
+from repcompare.stages.compare import compare
 from repcompare.stages.compare_features import matched_units
-from repcompare.stages.describe import describe_model
-from repcompare.storage.files import new_hdf5
+from repcompare.stages.describe import describe
+from repcompare.storage.hdf5 import new_hdf5
 from repcompare.study.config import training_settings
 
 # A pass is repeated until it has taken so long; a CPU needs no larger batch to be busy.
 SECONDS, CPU_BATCH = 0.5, 64
 # Of a pair's inversions: two measures, both ways, from every start.
+COMPARED = ("maps.h5", "scores", "class_accuracies", "geometry", "convergence")
+
 SIMILARITIES = 4 * STARTS
 
 
@@ -101,12 +103,13 @@ def numbers(config: Mapping[str, Any], of: Sizes) -> Numbers:
         _write_images(data, config)
         for place, path in enumerate(files):
             _write_activations(path, config, of, place)
-        outputs = Outputs(*(folder / field for field in Outputs._fields))
-        families, measures = config["maps"]["families"], config["geometry"]["measures"]
+        settings = {**config["maps"], **config["geometry"], "layer_pairs": ()}
+        outputs = [folder / name for name in COMPARED]
         tables = folder / "layers.csv", folder / "controls.csv"
+        of_model = {"activations": files[0], "dataset": data, "settings": settings}
         return Numbers(
-            _timed(lambda: compare_block(files, outputs, families, measures)),
-            _timed(lambda: describe_model(files[0], data, *tables, families)),
+            _timed(lambda: compare(*outputs, activations=files, settings=settings)),
+            _timed(lambda: describe(*tables, **of_model)),
             _timed(lambda: _compare_features(config, *files)),
         )
 
@@ -166,10 +169,9 @@ def _timed(work: Callable[[], object]) -> float:
 def _compare_features(config: Mapping[str, Any], *files: Path) -> None:
     """What the features stage does with a pair, but for what the networks answer."""
     n = config["features"]["samples"]
-    with h5py.File(files[0]) as one, h5py.File(files[1]) as other:
-        members = ModelActivations(one), ModelActivations(other)
-        matched_units(*members)
-        rows, labels = (members[0].file[f"test/{name}"][:n] for name in (REPRESENTATION, "labels"))
+    with ModelActivations(files[0]) as one, ModelActivations(files[1]) as other:
+        matched_units(one, other)
+        rows, labels = one.test.rows[:n], one.classifier.labels[:n]
     for _ in range(SIMILARITIES):
         similarity(rows, rows, labels, dropped=0)
 
@@ -187,8 +189,8 @@ def _write_images(path: Path, config: Mapping[str, Any]) -> None:
 def _write_activations(path: Path, config: Mapping[str, Any], of: Sizes, place: int) -> None:
     """Activations of random numbers: what they are does not change what comparing them costs."""
     images, rng = split(config), np.random.default_rng(place)
-    with h5py.File(path.with_name("data.h5")) as data:
-        digest = data.attrs["digest"]
+    with Dataset(path.with_name("data.h5")) as data:
+        digest = data.digest
     attributes = {"model": f"probe/seed{place}", "architecture": "probe", "layers": list(of.widths)}
     attributes |= {"data_digest": digest, "fit_images": "train", "precision": "float32"}
     with new_hdf5(path, attributes) as file:

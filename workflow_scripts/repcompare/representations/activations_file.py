@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import h5py
 import numpy as np
 
 from repcompare.names import REPRESENTATION
 from repcompare.representations.moments import Factorisation, Rows, factorise
 from repcompare.representations.representation import Representation
-from repcompare.storage.files import MismatchError, require_equal
+from repcompare.storage.files import MismatchError
+from repcompare.storage.hdf5 import ModelFile, require_same_data
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,36 +31,36 @@ class TargetClassifier:
         return np.argmax(self.logits, axis=1)
 
 
-@dataclass(frozen=True, eq=False)
-class ModelActivations:
-    """One model of a block, read from its activations file."""
+class ModelActivations(ModelFile):
+    """What one model computes on the images that networks are compared on.
 
-    file: h5py.File
-
-    @property
-    def name(self) -> str:
-        """`{architecture}/seed{seed}`."""
-        return self.file.attrs["model"]
+    Written by `stages.dump_activations`.
+    """
 
     @property
     def architecture(self) -> str:
         """Its architecture."""
-        return self.file.attrs["architecture"]
+        return str(self.attribute("architecture"))
 
     @property
-    def digest(self) -> str:
-        """The digest of its activations."""
-        return self.file.attrs["digest"]
+    def precision(self) -> str:
+        """The arithmetic of the network."""
+        return str(self.attribute("precision"))
+
+    @property
+    def fit_split(self) -> str:
+        """The split of the data file that the fit images are of."""
+        return str(self.attribute("fit_images"))
 
     @property
     def layers(self) -> list[str]:
         """The layers it stores, in the network's order; the representation is the last."""
-        return list(self.file.attrs["layers"])
+        return list(self.attribute("layers"))
 
     @property
     def fit_rows(self) -> Rows:
         """The representation on the fit split."""
-        return self.file[f"fit/{REPRESENTATION}"]
+        return self.h5[f"fit/{REPRESENTATION}"]
 
     @cached_property
     def fit(self) -> Factorisation:
@@ -76,25 +76,33 @@ class ModelActivations:
     def classifier(self) -> TargetClassifier:
         """What answers when a map leads to this model."""
         return TargetClassifier(
-            self.file["classifier/weight"][:],
-            self.file["classifier/bias"][:],
-            self.file["test/logits"][:],
-            self.file["test/labels"][:],
+            self.h5["classifier/weight"][:],
+            self.h5["classifier/bias"][:],
+            self.h5["test/logits"][:],
+            self.h5["test/labels"][:],
         )
 
     def layer(self, name: str) -> Representation:
         """A layer on the test split."""
         return Representation.of(
-            self.file[f"test/{name}"], self.classifier.labels, self.classifier.predictions
+            self.h5[f"test/{name}"], self.classifier.labels, self.classifier.predictions
         )
 
+    def ids_of(self, split: str) -> np.ndarray:
+        """The ids of the images of `fit` or `test`, int64 (n,)."""
+        return self.h5[f"{split}/ids"][:]
 
-def check_same_images(files: Sequence[h5py.File]) -> None:
+    def untrained(self, split: str) -> Rows:
+        """The representation of the network before its training, (n, d)."""
+        return self.h5[f"untrained/{split}"]
+
+
+def check_same_images(files: Sequence[ModelActivations]) -> None:
     """Raise MismatchError unless all activations are of the same data and images."""
-    require_equal("digest of the data", [(f.filename, f.attrs["data_digest"]) for f in files])
+    require_same_data(files)
     for file in files[1:]:
         for split in ("fit", "test"):
-            if not np.array_equal(file[f"{split}/ids"], files[0][f"{split}/ids"]):
+            if not np.array_equal(file.ids_of(split), files[0].ids_of(split)):
                 raise MismatchError(
-                    f"{file.filename} and {files[0].filename} hold different {split} images"
+                    f"{file.path} and {files[0].path} hold different {split} images"
                 )

@@ -1,8 +1,9 @@
 """One model under every attack of a study, in one file."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -21,17 +22,48 @@ from repcompare.attacks.craft import (
     targets,
 )
 from repcompare.attacks.pgd import Search
-from repcompare.attacks.suite import Attack
+from repcompare.attacks.suite import Attack, planned
+from repcompare.data.dataset_file import Dataset
 from repcompare.names import MAIN
+from repcompare.networks.devices import prepared_device, resolve_precision
 from repcompare.networks.inference import logits_of, margins
-from repcompare.networks.models import TrainedModel, folded
-from repcompare.storage.files import new_hdf5
+from repcompare.networks.models import TrainedModel, folded, load_model
+from repcompare.storage.hdf5 import new_hdf5
+
+
+def attack(
+    adversarial: str | Path,
+    *,
+    weights: str | Path,
+    record: str | Path,
+    dataset: str | Path,
+    settings: Mapping[str, Any],
+    device: str,
+    threads: int,
+) -> None:
+    """Store one model's perturbed images under every attack of the study: see `attack_model`.
+
+    Args:
+        adversarial: the file to write.
+        weights: of the model.
+        record: of the model.
+        dataset: the study's data file.
+        settings: the config's `attack`; precision may be `auto`.
+        device: where the network runs, see `networks.devices.resolve_device`.
+        threads: of the CPU.
+    """
+    where = prepared_device(device, threads)
+    precision = resolve_precision(settings["precision"], where)
+    computation = Computation(settings["batch_size"], precision, settings["seed"])
+    with Dataset(dataset) as data:
+        model = load_model(weights, record, data, where)
+        attack_model(adversarial, model, data, settings["samples"], planned(settings), computation)
 
 
 def attack_model(
     path: str | Path,
     model: TrainedModel,
-    dataset: h5py.File,
+    dataset: Dataset,
     samples: int,
     attacks: Sequence[Attack],
     computation: Computation,
@@ -45,9 +77,9 @@ def attack_model(
     `growth`, by norm: how many of the images that the model classifies correctly `pgd` fools in
     ever larger balls.
     """
-    test = dataset["test"]
-    ids, labels = test["ids"][:samples], torch.from_numpy(test["labels"][:samples])
-    clean = torch.from_numpy(test["images"][:samples])
+    test = dataset.split("test", samples)
+    ids, labels = test.ids, torch.from_numpy(test.labels)
+    clean = torch.from_numpy(test.images[:samples])
     network = folded(model.network)
     attributes = {
         **{key: model.record[key] for key in ("model", "model_digest", "data_digest")},

@@ -1,90 +1,91 @@
 """The compare stage: linear maps and geometry of every pair of a block, from activations files."""
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import h5py
 import numpy as np
 
-from repcompare.geometry.similarity import GeometryRow, compare_geometry, convergence
+from repcompare.geometry.similarity import GeometryRow, compare_geometry
+from repcompare.geometry.similarity import convergence as converged
 from repcompare.maps.families import AffineMap, fit_maps_both_ways
 from repcompare.maps.scores import MapScores, PairMoments, score_columns, score_map
 from repcompare.names import REPRESENTATION
 from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
-from repcompare.storage.files import new_hdf5, write_csv
+from repcompare.storage.files import write_csv
+from repcompare.storage.hdf5 import new_hdf5
 from repcompare.study.blocks import unordered_pairs
 from repcompare.vocabulary import LAYER_MEASURE
 
 
-class Outputs(NamedTuple):
-    """Where `compare_block` writes: an HDF5 file, then CSV tables."""
-
-    maps: str | Path
-    scores: str | Path
-    class_accuracies: str | Path
-    geometry: str | Path
-    convergence: str | Path
-
-
-def compare_block(
+def compare(
+    maps: str | Path,
+    scores: str | Path,
+    class_accuracies: str | Path,
+    geometry: str | Path,
+    convergence: str | Path,
+    *,
     activations: Sequence[str | Path],
-    outputs: Outputs,
-    families: Sequence[str],
-    measures: Sequence[str],
-    layer_pairs: Sequence[Sequence[str]] = (),
+    settings: Mapping[str, Any],
 ) -> None:
     """Compare every pair of models of a block.
 
     Maps are of the representation, fit on the fit split and scored on the test split, in both
     directions; geometry is of the test split, of each layer that both models store, and of every
     layer with every other for the `layer_pairs` of models. Convergence is that of the block's
-    first pair. Writes the maps (`{source}/{target}/{family}` with float32 `weight`
-    (d_source, d_target) and `bias`, and λ as the attribute `lambda`) and the tables.
+    first pair.
+
+    Args:
+        maps: the HDF5 file of maps to write: `{source}/{target}/{family}` with float32 `weight`
+            (d_source, d_target) and `bias`, and λ as the attribute `lambda`.
+        scores: the table of the maps' scores to write.
+        class_accuracies: that of their accuracies by class.
+        geometry: that of the geometry.
+        convergence: that of the geometry on fewer samples.
+        activations: of the block's models.
+        settings: `families` of maps, `measures` and `layer_pairs`.
 
     Raises:
         MismatchError: the files are not of the same data or the same images.
     """
-    files = [h5py.File(name) for name in activations]
-    try:
-        check_same_images(files)
-        members = [ModelActivations(file) for file in files]
+    measures = settings["measures"]
+    with contextlib.ExitStack() as stack:
+        members = [stack.enter_context(ModelActivations(path)) for path in activations]
+        check_same_images(members)
         attributes = {
             "models": [member.name for member in members],
             "activation_digests": [member.digest for member in members],
-            "data_digest": files[0].attrs["data_digest"],
+            "data_digest": members[0].data_digest,
         }
         pairs = [
             (members[first], members[second])
             for first, second in unordered_pairs([member.architecture for member in members])
         ]
-        scores, classes, geometry, converging = [], [], [], []
-        with new_hdf5(outputs.maps, attributes) as out:
+        scored, classes, similar, converging = [], [], [], []
+        with new_hdf5(maps, attributes) as out:
             for a, b in pairs:
                 pair = Pair.of(a.test, b.test)
                 rows = compare_geometry(pair, measures)
-                geometry += geometry_rows(a, b, REPRESENTATION, REPRESENTATION, rows)
-                for source, target, mapping, found in scored_maps(a, b, pair, families):
-                    store(
-                        out.create_group(f"{source.name}/{target.name}/{mapping.family}"), mapping
-                    )
-                    scores.append(score_row(source, target, mapping, found))
+                similar += geometry_rows(a, b, REPRESENTATION, REPRESENTATION, rows)
+                for source, target, mapping, found in scored_maps(a, b, pair, settings["families"]):
+                    group = out.create_group(f"{source.name}/{target.name}/{mapping.family}")
+                    store(group, mapping)
+                    scored.append(score_row(source, target, mapping, found))
                     classes += class_rows(source, target, mapping, found)
                 if not converging:
-                    converging = convergence_rows(a, b, convergence(pair, measures))
-        asked = {frozenset(names) for names in layer_pairs}
-        geometry += same_layer_rows(pairs, measures)
-        geometry += crossed_layer_rows([p for p in pairs if {p[0].name, p[1].name} in asked])
-        write_csv(outputs.scores, scores)
-        write_csv(outputs.class_accuracies, classes)
-        write_csv(outputs.geometry, geometry)
-        write_csv(outputs.convergence, converging)
-    finally:
-        for file in files:
-            file.close()
+                    converging = convergence_rows(a, b, converged(pair, measures))
+        asked = {frozenset(names) for names in settings["layer_pairs"]}
+        similar += same_layer_rows(pairs, measures)
+        similar += crossed_layer_rows([p for p in pairs if {p[0].name, p[1].name} in asked])
+    write_csv(scores, scored)
+    write_csv(class_accuracies, classes)
+    write_csv(geometry, similar)
+    write_csv(convergence, converging)
 
 
 def scored_maps(

@@ -1,15 +1,18 @@
 """The features stage of a block: what the networks of each pair both use in the images."""
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 import torch
 
+from repcompare.attacks.adversarial_file import AdversarialImages
+from repcompare.data.dataset_file import Dataset
+from repcompare.features.features_file import InputFeatures
 from repcompare.features.inversion import STARTS, represented, representing
 from repcompare.features.measures import (
     FeatureRow,
@@ -19,22 +22,23 @@ from repcompare.features.measures import (
     similarity,
     unit_matching,
 )
-from repcompare.networks.models import TrainedModel
+from repcompare.names import MAIN
+from repcompare.networks.devices import prepared_device
+from repcompare.networks.models import TrainedModel, load_model
 from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
-from repcompare.storage.files import MismatchError, require_equal, write_csv
+from repcompare.storage.files import write_csv
+from repcompare.storage.hdf5 import require_same_data, require_same_images
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
-
-ATTACK = "pgd"
 
 
 class Files(NamedTuple):
     """The files of one model."""
 
-    activations: h5py.File
-    adversarial: h5py.File
-    features: h5py.File
+    activations: ModelActivations
+    adversarial: AdversarialImages
+    features: InputFeatures
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,39 +60,60 @@ class Network:
         return self.model.record["architecture"]
 
     @cached_property
-    def member(self) -> ModelActivations:
-        """Its activations."""
-        return ModelActivations(self.files.activations)
-
-    @cached_property
-    def correct(self) -> np.ndarray:
-        """Which images of the probe set it classifies correctly, bool (n,)."""
-        return self.files.features["prediction"][:] == self.files.features["labels"][:]
-
-    @cached_property
-    def representation(self) -> np.ndarray:
-        """What it makes of the probe set, (n, d)."""
-        return self.files.features["representation"][:]
-
-    @cached_property
     def network(self) -> torch.nn.Module:
         """From images to representations."""
         return representing(self.model.network)
 
     def of_inversions(self, other: "Network", start: str) -> np.ndarray:
         """What it makes of the other's inverted images, (n, d)."""
-        images = torch.from_numpy(other.files.features[f"inversion/{start}/images"][:])
+        images = torch.from_numpy(other.files.features.inversions(start).images[:])
         images = images.contiguous(memory_format=torch.channels_last)
         return represented(self.network, images, self.batch_size, self.model.device).numpy()
 
 
 def compare_features(
-    path: str | Path,
-    models: Sequence[TrainedModel],
-    files: Sequence[Files],
-    batch_size: int,
+    features: str | Path,
+    *,
+    weights: Sequence[str | Path],
+    records: Sequence[str | Path],
+    activations: Sequence[str | Path],
+    adversarial: Sequence[str | Path],
+    inputs: Sequence[str | Path],
+    dataset: str | Path,
+    settings: Mapping[str, Any],
+    device: str,
+    threads: int,
 ) -> None:
-    """Write the measures of every pair of a block as a table.
+    """Write the measures of every pair of a block as a table: see `feature_rows`.
+
+    Args:
+        features: the table to write.
+        weights: of the block's models.
+        records: of the models; this and the files that follow in the same order.
+        activations: of the models.
+        adversarial: the models' adversarial images.
+        inputs: the models' gradients and inversions, what `stages.extract_features` wrote.
+        dataset: the study's data file.
+        settings: `batch_size`.
+        device: where the networks run, see `networks.devices.resolve_device`.
+        threads: of the CPU.
+    """
+    where = prepared_device(device, threads)
+    with contextlib.ExitStack() as stack:
+        data = stack.enter_context(Dataset(dataset))
+        models = [load_model(*files, data, where) for files in zip(weights, records, strict=True)]
+        readers = ModelActivations, AdversarialImages, InputFeatures
+        files = [
+            Files(*(stack.enter_context(read(p)) for read, p in zip(readers, paths, strict=True)))
+            for paths in zip(activations, adversarial, inputs, strict=True)
+        ]
+        write_csv(features, feature_rows(models, files, settings["batch_size"]))
+
+
+def feature_rows(
+    models: Sequence[TrainedModel], files: Sequence[Files], batch_size: int
+) -> list[dict]:
+    """The measures of every pair of a block.
 
     One row a pair, measure and `condition`: the ball of the attack, or the start of the inversions.
     Of a directed measure, model_a is the model whose inversions model_b is shown.
@@ -106,15 +131,15 @@ def compare_features(
     for first, second in ordered_pairs(architectures):
         a, b = networks[first], networks[second]
         rows += [table_row(a, b, *found) for found in directed_rows(a, b)]
-    write_csv(path, rows)
+    return rows
 
 
 def symmetric_rows(a: Network, b: Network) -> Iterator[tuple[str, str, FeatureRow]]:
     """Measure, condition and row of what has no direction."""
-    both = a.correct & b.correct
-    gradients = (network.files.features["gradient"][:][both] for network in (a, b))
-    yield "gradient_alignment", "", alignment(*gradients)
-    yield "unit_matching", "", matched_units(a.member, b.member)
+    features = a.files.features, b.files.features
+    both = features[0].correct & features[1].correct
+    yield "gradient_alignment", "", alignment(*(each.gradient[:][both] for each in features))
+    yield "unit_matching", "", matched_units(a.files.activations, b.files.activations)
     yield from perturbation_rows(a.files.adversarial, b.files.adversarial)
 
 
@@ -125,23 +150,25 @@ def matched_units(a: ModelActivations, b: ModelActivations) -> FeatureRow:
     return unit_matching(scaled_to_correlations(cross, *variances), Pair.of(a.test, b.test))
 
 
-def perturbation_rows(a: h5py.File, b: h5py.File) -> Iterator[tuple[str, str, FeatureRow]]:
+def perturbation_rows(
+    a: AdversarialImages, b: AdversarialImages
+) -> Iterator[tuple[str, str, FeatureRow]]:
     """What two attacks change in the same image, and what they make of it, ball by ball.
 
     Changes agree where a pixel is black or white, for it can move only one way: it is left out.
     """
-    labels = a["labels"][:]
-    clean = a["clean"][:].astype(np.int16)
+    labels, clean = a.labels, a.clean.astype(np.int16)
     free = (clean > 0) & (clean < 255)
-    both = (a["clean_prediction"][:] == labels) & (b["clean_prediction"][:] == labels)
-    for name, group in a["attacks"].items():
-        if group.attrs["attack"] != ATTACK:
+    both = a.correct & b.correct
+    for name, attack in a.attacks.items():
+        condition = attack.condition
+        if condition.attack != MAIN:
             continue
-        ball = f"{group.attrs['norm']} {group.attrs['epsilon_label']}"
-        pair = (group, b["attacks"][name])
-        changes = ((one["images"][:][both] - clean[both]) * free[both] for one in pair)
+        ball = f"{condition.norm} {condition.epsilon_label}"
+        pair = (attack, b.attacks[name])
+        changes = ((one.images[:][both] - clean[both]) * free[both] for one in pair)
         yield "perturbation_agreement", ball, alignment(*changes)
-        predictions = [one["prediction"][:] for one in pair]
+        predictions = [one.prediction for one in pair]
         fooled = both & (predictions[0] != labels) & (predictions[1] != labels)
         chosen = (part[fooled] for part in (labels, *predictions))
         dropped = int(both.sum() - fooled.sum())
@@ -150,15 +177,16 @@ def perturbation_rows(a: h5py.File, b: h5py.File) -> Iterator[tuple[str, str, Fe
 
 def directed_rows(a: Network, b: Network) -> Iterator[tuple[str, str, FeatureRow]]:
     """What b makes of images that a cannot tell from the clean ones."""
-    both, features = a.correct & b.correct, a.files.features
+    features, others = a.files.features, b.files.features
+    both = features.correct & others.correct
     for start in STARTS:
-        converged = features[f"inversion/{start}/residual"][:] <= features.attrs["tolerance"]
-        chosen = both & converged
+        inversions = features.inversions(start)
+        chosen = both & (inversions.residual <= features.tolerance)
         dropped = int(both.sum() - chosen.sum())
-        labels = features["labels"][:][chosen]
+        labels = features.labels[chosen]
         seen = b.of_inversions(a, start)[chosen]
-        own = features[f"inversion/{start}/representation"][:][chosen]
-        yield "stir", start, similarity(b.representation[chosen], seen, labels, dropped)
+        own = inversions.representation[chosen]
+        yield "stir", start, similarity(others.representation[chosen], seen, labels, dropped)
         yield "inverted_cka", start, similarity(own, seen, labels, dropped)
 
 
@@ -179,16 +207,8 @@ def check(models: Sequence[TrainedModel], files: Sequence[Files]) -> None:
     """Raise MismatchError unless every file is of its model and all hold the same images."""
     for model, of_model in zip(models, files, strict=True):
         for file in of_model:
-            if file.attrs["model_digest"] != model.record["model_digest"]:
-                raise MismatchError(
-                    f"{file.filename} was made from other weights of {file.attrs['model']} than "
-                    f"those given for {model.name}; delete it and call snakemake again"
-                )
-    everything = [file for of_model in files for file in of_model]
-    require_equal("digest of the data", [(f.filename, f.attrs["data_digest"]) for f in everything])
+            file.require_weights(model.name, model.record["model_digest"])
+    require_same_data([file for of_model in files for file in of_model])
     check_same_images([of_model.activations for of_model in files])
-    for kind in ("adversarial", "features"):
-        first, *others = (getattr(of_model, kind) for of_model in files)
-        for file in others:
-            if not np.array_equal(file["ids"], first["ids"]):
-                raise MismatchError(f"{file.filename} and {first.filename} hold different images")
+    require_same_images([of_model.adversarial for of_model in files])
+    require_same_images([of_model.features for of_model in files])

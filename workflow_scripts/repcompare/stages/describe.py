@@ -4,12 +4,13 @@ Maps from the raw pixels and from the network before its training are controls: 
 must mean more than that both representations hold the labels, or the image.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 
+from repcompare.data.dataset_file import Dataset
 from repcompare.maps.families import fit_maps
 from repcompare.maps.pixels import Pixels
 from repcompare.maps.scores import PairMoments, score_columns, score_map
@@ -17,29 +18,34 @@ from repcompare.representations.activations_file import ModelActivations
 from repcompare.representations.moments import Rows, cross_covariance, diagonalise, factorise
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import Representation
-from repcompare.storage.files import MismatchError, require_equal, write_csv
+from repcompare.storage.files import MismatchError, write_csv
+from repcompare.storage.hdf5 import require_same_data
 
 
-def describe_model(
+def describe(
+    layers: str | Path,
+    controls: str | Path,
+    *,
     activations: str | Path,
     dataset: str | Path,
-    layers_path: str | Path,
-    controls_path: str | Path,
-    families: Sequence[str],
+    settings: Mapping[str, Any],
 ) -> None:
     """Write one row a layer, and one row a control and family of maps to the representation.
+
+    Args:
+        layers: the table of layers to write.
+        controls: the table of controls to write.
+        activations: of the model.
+        dataset: the study's data file.
+        settings: `families` of maps.
 
     Raises:
         MismatchError: the activations are not of the images of this data file.
     """
-    with h5py.File(activations) as file, h5py.File(dataset) as data:
-        require_equal(
-            "digest of the data",
-            [(activations, file.attrs["data_digest"]), (dataset, data.attrs["digest"])],
-        )
-        member = ModelActivations(file)
-        write_csv(layers_path, list(layer_rows(member)))
-        write_csv(controls_path, list(control_rows(member, data, families)))
+    with ModelActivations(activations) as member, Dataset(dataset) as data:
+        require_same_data([member, data])
+        write_csv(layers, list(layer_rows(member)))
+        write_csv(controls, list(control_rows(member, data, settings["families"])))
 
 
 def layer_rows(member: ModelActivations) -> Iterator[dict]:
@@ -56,13 +62,13 @@ def layer_rows(member: ModelActivations) -> Iterator[dict]:
             "rank": found.rank,
             "effective_rank": found.effective_rank,
             "dead_units": found.dead_units,
-            "precision": member.file.attrs["precision"],
+            "precision": member.precision,
             "digest": member.digest,
         }
 
 
 def control_rows(
-    member: ModelActivations, data: h5py.File, families: Sequence[str]
+    member: ModelActivations, data: Dataset, families: Sequence[str]
 ) -> Iterator[dict]:
     """Rows of controls.csv."""
     for control, fit_rows, test_rows in controls(member, data):
@@ -82,16 +88,14 @@ def control_rows(
             }
 
 
-def controls(member: ModelActivations, data: h5py.File) -> Iterator[tuple[str, Rows, Rows]]:
+def controls(member: ModelActivations, data: Dataset) -> Iterator[tuple[str, Rows, Rows]]:
     """Each control's name and its rows of the fit and the test split."""
-    file = member.file
-    yield "untrained", file["untrained/fit"], file["untrained/test"]
+    yield "untrained", member.untrained("fit"), member.untrained("test")
     pixels = {}
-    for split, images in (("fit", data[file.attrs["fit_images"]]), ("test", data["test"])):
-        ids = file[f"{split}/ids"][:]
-        if not np.array_equal(ids, images["ids"][: len(ids)]):
-            raise MismatchError(
-                f"{file.filename} and {data.filename} hold different {split} images"
-            )
-        pixels[split] = Pixels(images["images"], len(ids))
+    for split, name in (("fit", member.fit_split), ("test", "test")):
+        ids = member.ids_of(split)
+        images = data.split(name, len(ids))
+        if not np.array_equal(ids, images.ids):
+            raise MismatchError(f"{member.path} and {data.path} hold different {split} images")
+        pixels[split] = Pixels(images.images, len(ids))
     yield "pixels", pixels["fit"], pixels["test"]

@@ -1,23 +1,59 @@
 """What a network computes on the images that networks are compared on, streamed to HDF5."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import torch
 
+from repcompare.data.dataset_file import Dataset
+from repcompare.names import REPRESENTATION
+from repcompare.networks.devices import prepared_device
 from repcompare.networks.inference import to_float
-from repcompare.networks.models import TrainedModel
-from repcompare.storage.files import ROWS_PER_READ, new_hdf5
-
-REPRESENTATION = "penultimate"
+from repcompare.networks.models import TrainedModel, load_model, untrained
+from repcompare.storage.hdf5 import ROWS_PER_READ, new_hdf5
 
 
 def dump_activations(
+    activations: str | Path,
+    *,
+    weights: str | Path,
+    record: str | Path,
+    dataset: str | Path,
+    settings: Mapping[str, Any],
+    device: str,
+    threads: int,
+) -> None:
+    """Store what one model computes on every image of the study: see `store_activations`.
+
+    Args:
+        activations: the file to write.
+        weights: of the model.
+        record: of the model.
+        dataset: the study's data file.
+        settings: `layers`, `fit_samples` and `batch_size`.
+        device: where the network runs, see `networks.devices.resolve_device`.
+        threads: of the CPU.
+    """
+    with Dataset(dataset) as data:
+        model = load_model(weights, record, data, prepared_device(device, threads))
+        store_activations(
+            activations,
+            model,
+            untrained(model),
+            data,
+            settings["layers"],
+            settings["fit_samples"],
+            settings["batch_size"],
+        )
+
+
+def store_activations(
     path: str | Path,
     model: TrainedModel,
-    untrained: torch.nn.Module,
-    dataset: h5py.File,
+    before_training: torch.nn.Module,
+    dataset: Dataset,
     layers: Collection[str],
     fit_samples: int | None,
     batch_size: int,
@@ -27,18 +63,17 @@ def dump_activations(
     The fit split is the data's own, else the training images; the first `fit_samples` of it, all
     if None. Every layer of `layers` that the network has is stored under its name, (n, channels)
     float32, and always the representation, the input of the classifier:
-    `logits = penultimate Wᵀ + b`. Group `untrained` holds the representation of `untrained`, the
-    network before its training, on the same images. Computed in float32 and eval mode, `batch_size`
-    images at a time: memory does not grow with n.
+    `logits = penultimate Wᵀ + b`. Group `untrained` holds the representation of `before_training`,
+    the network as it was initialised, on the same images. Computed in float32 and eval mode,
+    `batch_size` images at a time: memory does not grow with n.
     """
-    fit_split = "fit" if "fit" in dataset else "train"
     record, network = model.record, model.network
     layers = [name for name in network.layers if name in layers or name == REPRESENTATION]
     attributes = {
         **{key: record[key] for key in ("model", "architecture", "seed", "model_digest")},
         "data_digest": record["data_digest"],
         "layers": layers,
-        "fit_images": fit_split,
+        "fit_images": dataset.fit_split,
         "precision": "float32",
         "batch_size": batch_size,
         "device": str(model.device),
@@ -47,20 +82,20 @@ def dump_activations(
     with torch.inference_mode(), new_hdf5(path, attributes) as file:
         file["classifier/weight"] = classifier.weight.cpu().numpy()
         file["classifier/bias"] = classifier.bias.cpu().numpy()
-        for split, source, most in (
-            ("fit", dataset[fit_split], fit_samples),
-            ("test", dataset["test"], None),
+        for split, source in (
+            ("fit", dataset.split(dataset.fit_split, fit_samples)),
+            ("test", dataset.split("test")),
         ):
-            n = len(source["ids"][:most])
-            file[f"{split}/ids"], file[f"{split}/labels"] = source["ids"][:n], source["labels"][:n]
+            n = len(source)
+            file[f"{split}/ids"], file[f"{split}/labels"] = source.ids, source.labels
             for start in range(0, n, ROWS_PER_READ):
                 rows = slice(start, min(start + ROWS_PER_READ, n))
-                images = torch.from_numpy(source["images"][rows]).to(model.device)
+                images = torch.from_numpy(source.images[rows]).to(model.device)
                 outputs = evaluate(network, images, layers, batch_size)
                 outputs["logits"] = classifier(outputs[REPRESENTATION])
                 for name, values in outputs.items():
                     _store(file, f"{split}/{name}", values, rows, n)
-                before = evaluate(untrained, images, [REPRESENTATION], batch_size)
+                before = evaluate(before_training, images, [REPRESENTATION], batch_size)
                 _store(file, f"untrained/{split}", before[REPRESENTATION], rows, n)
 
 

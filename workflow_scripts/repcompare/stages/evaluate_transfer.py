@@ -1,18 +1,55 @@
 """What every target makes of every source's stored adversarial examples, image by image."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 import torch
 
+from repcompare.attacks.adversarial_file import AdversarialImages
+from repcompare.data.dataset_file import Dataset
+from repcompare.networks.devices import prepared_device
 from repcompare.networks.inference import logits_of, margins
-from repcompare.networks.models import TrainedModel, folded
-from repcompare.storage.files import MismatchError, new_hdf5, require_equal
+from repcompare.networks.models import TrainedModel, folded, load_model
+from repcompare.storage.hdf5 import new_hdf5, require_same_data, require_same_images
+from repcompare.study.blocks import ordered_pairs
 
 
 def evaluate_transfer(
+    transfer: str | Path,
+    *,
+    weights: Sequence[str | Path],
+    records: Sequence[str | Path],
+    adversarial: Sequence[str | Path],
+    dataset: str | Path,
+    settings: Mapping[str, Any],
+    device: str,
+    threads: int,
+) -> None:
+    """Store what every model of a block answers to the others' adversarial images.
+
+    See `store_answers`.
+
+    Args:
+        transfer: the file to write.
+        weights: of the block's models.
+        records: of the models, in the same order.
+        adversarial: the images of each, in the same order.
+        dataset: the study's data file.
+        settings: `batch_size`.
+        device: where the networks run, see `networks.devices.resolve_device`.
+        threads: of the CPU.
+    """
+    where = prepared_device(device, threads)
+    with Dataset(dataset) as data:
+        models = [load_model(*files, data, where) for files in zip(weights, records, strict=True)]
+    pairs = ordered_pairs([model.record["architecture"] for model in models])
+    store_answers(transfer, models, adversarial, pairs, settings["batch_size"])
+
+
+def store_answers(
     path: str | Path,
     models: Sequence[TrainedModel],
     adversarial: Sequence[str | Path],
@@ -33,26 +70,28 @@ def evaluate_transfer(
     Raises:
         MismatchError: the files are not of these models, or hold different images.
     """
-    files = [h5py.File(name) for name in adversarial]
-    try:
-        _check(models, files)
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(AdversarialImages(name)) for name in adversarial]
+        for model, file in zip(models, files, strict=True):
+            file.require_weights(model.name, model.record["model_digest"])
+        require_same_data(files)
+        require_same_images(files)
         attributes = {
             "models": [model.name for model in models],
             "model_digests": [model.record["model_digest"] for model in models],
             "data_digest": models[0].record["data_digest"],
             "device": str(models[0].device),
         }
-        labels = torch.from_numpy(files[0]["labels"][:])
-        clean = torch.from_numpy(files[0]["clean"][:])
+        labels, clean = torch.from_numpy(files[0].labels), torch.from_numpy(files[0].clean)
         with new_hdf5(path, attributes) as out:
-            out["ids"], out["labels"] = files[0]["ids"][:], files[0]["labels"][:]
+            out["ids"], out["labels"] = files[0].ids, files[0].labels
             for target in sorted({target for _, target in pairs}):
                 network = folded(models[target].network)
                 on_clean = _answers(network, clean, labels, batch_size)
                 for source in sorted(source for source, other in pairs if other == target):
-                    attacks = files[source]["attacks"]
+                    attacks = files[source].attacks
                     on_attacks = [
-                        _answers(network, torch.from_numpy(one["images"][:]), labels, batch_size)
+                        _answers(network, torch.from_numpy(one.images[:]), labels, batch_size)
                         for one in attacks.values()
                     ]
                     group = out.create_group(f"{models[source].name}/{models[target].name}")
@@ -60,9 +99,6 @@ def evaluate_transfer(
                     group["clean_prediction"], group["clean_margin"] = on_clean
                     group["prediction"] = np.stack([prediction for prediction, _ in on_attacks])
                     group["margin"] = np.stack([margin for _, margin in on_attacks])
-    finally:
-        for file in files:
-            file.close()
 
 
 def _answers(
@@ -71,16 +107,3 @@ def _answers(
     """Predictions int64 (n,) and margins of the labels float32 (n,)."""
     logits = logits_of(network, images, batch_size)
     return logits.argmax(1).numpy(), margins(logits, labels).numpy()
-
-
-def _check(models: Sequence[TrainedModel], files: Sequence[h5py.File]) -> None:
-    for model, file in zip(models, files, strict=True):
-        if file.attrs["model_digest"] != model.record["model_digest"]:
-            raise MismatchError(
-                f"{file.filename} was made from other weights of {file.attrs['model']} than those "
-                f"given for {model.name}; delete it and call snakemake again"
-            )
-    require_equal("digest of the data", [(f.filename, f.attrs["data_digest"]) for f in files])
-    for file in files[1:]:
-        if not np.array_equal(file["ids"], files[0]["ids"]):
-            raise MismatchError(f"{file.filename} and {files[0].filename} attack different images")

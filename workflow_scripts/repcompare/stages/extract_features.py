@@ -1,11 +1,13 @@
 """What in the image one network uses: its margin gradients, and images it takes for others."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import h5py
 import torch
 
+from repcompare.data.dataset_file import Dataset
 from repcompare.features.gradients import margin_gradients
 from repcompare.features.inversion import (
     Inversions,
@@ -15,9 +17,10 @@ from repcompare.features.inversion import (
     represented,
     representing,
 )
+from repcompare.networks.devices import prepared_device, resolve_precision
 from repcompare.networks.inference import to_float
-from repcompare.networks.models import TrainedModel, folded
-from repcompare.storage.files import new_hdf5
+from repcompare.networks.models import TrainedModel, folded, load_model
+from repcompare.storage.hdf5 import new_hdf5
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,36 @@ class FeatureSettings:
 
 
 def extract_features(
-    path: str | Path, model: TrainedModel, dataset: h5py.File, settings: FeatureSettings
+    features: str | Path,
+    *,
+    weights: str | Path,
+    record: str | Path,
+    dataset: str | Path,
+    settings: Mapping[str, Any],
+    device: str,
+    threads: int,
+) -> None:
+    """Store what one model uses in the images of the probe set: see `store_features`.
+
+    Args:
+        features: the file to write.
+        weights: of the model.
+        record: of the model.
+        dataset: the study's data file.
+        settings: the keys of `FeatureSettings`; precision may be `auto`.
+        device: where the network runs, see `networks.devices.resolve_device`.
+        threads: of the CPU.
+    """
+    where = prepared_device(device, threads)
+    chosen = {key: settings[key] for key in FeatureSettings.__dataclass_fields__}
+    chosen["precision"] = resolve_precision(settings["precision"], where)
+    with Dataset(dataset) as data:
+        model = load_model(weights, record, data, where)
+        store_features(features, model, data, FeatureSettings(**chosen))
+
+
+def store_features(
+    path: str | Path, model: TrainedModel, dataset: Dataset, settings: FeatureSettings
 ) -> None:
     """Store gradients and inversions of the probe set, the first `samples` test images.
 
@@ -44,9 +76,9 @@ def extract_features(
     float32, their `residual` (n,) and their `representation`. Starts depend on the seed and the
     image's id alone, so that all networks begin at the same ones.
     """
-    test = dataset["test"]
-    ids, labels = test["ids"][: settings.samples], test["labels"][: settings.samples]
-    clean = to_float(torch.from_numpy(test["images"][: settings.samples]))
+    test = dataset.split("test", settings.samples)
+    ids, labels = test.ids, test.labels
+    clean = to_float(torch.from_numpy(test.images[: settings.samples]))
     others = other_images(ids, labels, settings.seed)
     starts = {"noise": noise_starts(ids, clean.shape[1:], settings.seed), "image": clean[others]}
     network, answers = representing(model.network), folded(model.network)

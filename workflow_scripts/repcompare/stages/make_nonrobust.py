@@ -10,23 +10,52 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import torch
 
 from repcompare.attacks.balls import parse_ball
 from repcompare.attacks.craft import Computation, Images, search, successes, targets
 from repcompare.attacks.pgd import Search
+from repcompare.data.dataset_file import Dataset
+from repcompare.networks.devices import prepared_device, resolve_precision
 from repcompare.networks.inference import logits_of
-from repcompare.networks.models import TrainedModel, folded
-from repcompare.storage.files import new_hdf5
+from repcompare.networks.models import TrainedModel, folded, load_model
+from repcompare.storage.hdf5 import new_hdf5
 
 BATCH = 500
+
+
+def make_nonrobust(
+    images: str | Path,
+    *,
+    weights: str | Path,
+    record: str | Path,
+    dataset: str | Path,
+    settings: Mapping[str, Any],
+    device: str,
+    threads: int,
+) -> None:
+    """Store what one model uses in the training images: see `write_nonrobust`.
+
+    Args:
+        images: the file to write.
+        weights: of the model.
+        record: of the model.
+        dataset: the study's data file.
+        settings: `nonrobust`, `seed` and `precision`, which may be `auto`.
+        device: where the network runs, see `networks.devices.resolve_device`.
+        threads: of the CPU.
+    """
+    where = prepared_device(device, threads)
+    precision = resolve_precision(settings["precision"], where)
+    with Dataset(dataset) as data:
+        model = load_model(weights, record, data, where)
+        write_nonrobust(images, model, data, settings["nonrobust"], precision, settings["seed"])
 
 
 def write_nonrobust(
     path: str | Path,
     model: TrainedModel,
-    dataset: h5py.File,
+    dataset: Dataset,
     section: Mapping[str, Any],
     precision: str,
     seed: int,
@@ -41,15 +70,14 @@ def write_nonrobust(
         precision: of the network under attack.
         seed: of the targets and the starts.
     """
-    train = dataset["train"]
-    clean, labels = (torch.from_numpy(train[key][:]) for key in ("images", "labels"))
+    train = dataset.split("train")
+    clean, labels = torch.from_numpy(train.images[:]), torch.from_numpy(train.labels)
     network = folded(model.network)
     ball = parse_ball(section["norm"], section["epsilon"])
     settings = Search(section["steps"], section["step_size"], target="random")
-    ids = train["ids"][:]
-    aims = targets("random", ids, labels, logits_of(network, clean, BATCH), seed)
+    aims = targets("random", train.ids, labels, logits_of(network, clean, BATCH), seed)
     computation = Computation(BATCH, precision, seed)
-    (found,) = search(network, Images(clean, ids, aims), settings, [ball], computation)
+    (found,) = search(network, Images(clean, train.ids, aims), settings, [ball], computation)
     ball.verify(clean, found.images)
     attributes = {
         **{key: model.record[key] for key in ("model", "model_digest", "data_digest")},

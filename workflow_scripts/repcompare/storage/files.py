@@ -10,10 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import h5py
 import numpy as np
-
-ROWS_PER_READ = 4096
 
 
 class MismatchError(ValueError):
@@ -31,37 +28,6 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def new_hdf5(path: str | os.PathLike, attributes: Mapping) -> Iterator[h5py.File]:
-    """Yield an empty HDF5 file; on success it gets `attributes`, `digest` and `versions`.
-
-    `digest` is `content_digest` of what the block stored, so it does not depend on time or host.
-    """
-    with replacing(path) as temporary:  # noqa: SIM117 (closed before it is renamed)
-        with h5py.File(temporary, "w") as file:
-            yield file
-            file.attrs["digest"] = content_digest(file)
-            file.attrs["versions"] = json.dumps(versions())
-            for key, value in attributes.items():
-                file.attrs[key] = value
-
-
-def content_digest(group: h5py.Group) -> str:
-    """SHA-256 (hex) over the names, types, shapes and bytes of every data set below `group`."""
-    digest = hashlib.sha256()
-    datasets: list[h5py.Dataset] = []
-    group.visititems(
-        lambda _, item: datasets.append(item) if isinstance(item, h5py.Dataset) else None
-    )
-    for dataset in sorted(datasets, key=lambda item: item.name):
-        digest.update(f"{dataset.name} {dataset.dtype} {dataset.shape}".encode())
-        if dataset.shape == ():
-            digest.update(np.asarray(dataset[()]).tobytes())
-        for start in range(0, len(dataset) if dataset.shape else 0, ROWS_PER_READ):
-            digest.update(np.ascontiguousarray(dataset[start : start + ROWS_PER_READ]).tobytes())
-    return digest.hexdigest()
 
 
 def file_digest(path: str | os.PathLike) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from repcompare.geometry.catalogue import MEASURES
 from repcompare.names import REPRESENTATION
+from repcompare.vocabulary import GEOMETRY_MEASURES
 
 SWAPPED = {
     "model_a": "model_b",
@@ -32,7 +32,7 @@ def similarities(geometry: pd.DataFrame) -> pd.DataFrame:
     Of a directed measure the mean of both directions. Measures keep the table's order.
     """
     table = at_representation(geometry)
-    return undirected(table[[MEASURES[name].similarity for name in table["measure"]]])
+    return undirected(table[[GEOMETRY_MEASURES[name].similarity for name in table["measure"]]])
 
 
 def undirected(geometry: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def undirected(geometry: pd.DataFrame) -> pd.DataFrame:
 
 def is_directed(geometry: pd.DataFrame) -> pd.Series:
     """Which rows are of a directed measure."""
-    return geometry["measure"].map(lambda name: MEASURES[name].directed).astype(bool)
+    return geometry["measure"].map(lambda name: GEOMETRY_MEASURES[name].directed).astype(bool)
 
 
 def ordered_pairs_of(geometry: pd.DataFrame) -> pd.DataFrame:

@@ -6,10 +6,10 @@ A study of M models has M² pairs: only `pairs_table` is held in memory whole.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import h5py
 import pandas as pd
 
 from repcompare.names import REPRESENTATION
+from repcompare.representations.activations_file import ModelActivations
 from repcompare.storage.files import read_json, require_equal
 from repcompare.storage.tables import read_table
 from repcompare.tables.features import pair_columns
@@ -45,8 +45,8 @@ def activation_digests(activations: Sequence[str | Path]) -> dict[str, tuple[str
     """The activations file of each model and its digest, by the model's name."""
     current = {}
     for path in activations:
-        with h5py.File(path) as file:
-            current[file.attrs["model"]] = (path, file.attrs["digest"])
+        with ModelActivations(path) as file:
+            current[file.name] = (path, file.digest)
     return current
 
 

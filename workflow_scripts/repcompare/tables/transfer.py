@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import h5py
 import numpy as np
 import pandas as pd
 
+from repcompare.attacks.adversarial_file import AdversarialImages, Condition
 from repcompare.storage.files import MismatchError, require_equal
-from repcompare.tables.attacks import condition
 from repcompare.transfer.rates import PairAnswers, rates
-from repcompare.vocabulary import DENOMINATORS
+from repcompare.transfer.transfer_file import TargetAnswers, TransferAnswers
+from repcompare.vocabulary import DENOMINATORS, architecture_of
 
 
 def transfer_tables(
@@ -23,81 +24,78 @@ def transfer_tables(
     """
     sources = {}
     for path in adversarial:
-        with h5py.File(path) as file:
-            sources[file.attrs["model"]] = _source_answers(file, path)
+        with AdversarialImages(path) as file:
+            sources[file.name] = SourceAnswers.of(file)
     first = next(iter(sources.values()))
     for source in sources.values():
-        if not np.array_equal(source["ids"], first["ids"]):
-            raise MismatchError(f"{source['path']} and {first['path']} attack different images")
-    labels = first["labels"]
-    all_correct = np.all([s["clean"] == labels for s in sources.values()], axis=0)
+        if not np.array_equal(source.ids, first.ids):
+            raise MismatchError(f"{source.path} and {first.path} hold different images")
+    labels = first.labels
+    all_correct = np.all([source.clean == labels for source in sources.values()], axis=0)
     for path in transfer:
         rows = []
-        with h5py.File(path) as file:
-            for name, digest in zip(file.attrs["models"], file.attrs["model_digests"], strict=True):
-                require_equal(
-                    f"weights of {name}",
-                    [(sources[name]["path"], sources[name]["digest"]), (path, digest)],
-                )
-            for source, target, group in _pairs(file):
-                rows += _pair_rows(source, target, group, sources[source], labels, all_correct)
+        with TransferAnswers(path) as file:
+            for name, digest in file.model_digests.items():
+                made_from = sources[name].path, sources[name].model_digest
+                require_equal(f"weights of {name}", [made_from, (path, digest)])
+            for answers in file.pairs():
+                rows += pair_rows(answers, sources[answers.source], labels, all_correct)
         yield pd.DataFrame(rows)
 
 
-def _source_answers(file: h5py.File, path: str | Path) -> dict:
-    return {
-        "path": path,
-        "digest": file.attrs["model_digest"],
-        "ids": file["ids"][:],
-        "labels": file["labels"][:],
-        "clean": file["clean_prediction"][:],
-        "conditions": {name: condition(group) for name, group in file["attacks"].items()},
-        "perturbed": {name: group["prediction"][:] for name, group in file["attacks"].items()},
-    }
+class SourceAnswers(NamedTuple):
+    """What an attacked model answers to its own images, clean and `perturbed` by condition."""
+
+    path: Path
+    model_digest: str
+    ids: np.ndarray
+    labels: np.ndarray
+    clean: np.ndarray
+    conditions: dict[str, Condition]
+    perturbed: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, file: AdversarialImages) -> "SourceAnswers":
+        """Read them."""
+        attacks = file.attacks
+        return cls(
+            file.path,
+            file.model_digest,
+            file.ids,
+            file.labels,
+            file.clean_prediction,
+            {name: attack.condition for name, attack in attacks.items()},
+            {name: attack.prediction for name, attack in attacks.items()},
+        )
 
 
-def _pairs(file: h5py.File) -> list[tuple[str, str, h5py.Group]]:
-    names = list(file.attrs["models"])
-    return [
-        (source, target, file[f"{source}/{target}"])
-        for source in names
-        for target in names
-        if source in file and target in file[source]
-    ]
-
-
-def _pair_rows(
-    source: str,
-    target: str,
-    group: h5py.Group,
-    answers: dict,
-    labels: np.ndarray,
-    all_correct: np.ndarray,
+def pair_rows(
+    target: TargetAnswers, source: SourceAnswers, labels: np.ndarray, all_correct: np.ndarray
 ) -> list[dict]:
+    """The rows of one ordered pair."""
     names = {
-        "source": source,
-        "target": target,
-        "source_architecture": source.split("/")[0],
-        "target_architecture": target.split("/")[0],
+        "source": target.source,
+        "target": target.target,
+        "source_architecture": architecture_of(target.source),
+        "target_architecture": architecture_of(target.target),
     }
-    predictions, margins = group["prediction"][:], group["margin"][:]
-    clean_prediction, clean_margin = group["clean_prediction"][:], group["clean_margin"][:]
+    clean_prediction, clean_margin = target.clean_prediction, target.clean_margin
     rows = []
-    for row, name in enumerate(group.attrs["conditions"]):
+    for condition in target.conditions:
         pair = PairAnswers(
             labels,
             all_correct,
-            answers["clean"],
-            answers["perturbed"][name],
+            source.clean,
+            source.perturbed[condition],
             clean_prediction,
-            predictions[row],
+            target.prediction(condition),
             clean_margin,
-            margins[row],
+            target.margin(condition),
         )
         rows += [
             {
                 **names,
-                **answers["conditions"][name],
+                **source.conditions[condition]._asdict(),
                 "denominator": denominator,
                 **rates(pair, denominator),
             }

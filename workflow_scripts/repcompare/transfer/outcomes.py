@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from repcompare.storage.files import MismatchError
 from repcompare.transfer.rates import empirical_logit
 from repcompare.transfer.reference import Strength
+from repcompare.transfer.transfer_file import TransferAnswers
 
 
 class ImageOutcomes(NamedTuple):
@@ -50,30 +50,21 @@ def read_outcomes(
     pairs, counted, fooled = [], [], []
     first = None
     for path in paths:
-        with h5py.File(path) as file:
-            ids, labels = file["ids"][:], file["labels"][:]
+        with TransferAnswers(path) as file:
+            ids, labels = file.ids, file.labels
             if first is None:
                 first = path, ids
             elif not np.array_equal(ids, first[1]):
-                raise MismatchError(f"{path} and {first[0]} attack different images")
+                raise MismatchError(f"{path} and {first[0]} hold different images")
             # Every model of a block is a target in it.
-            groups = {
-                (source, target): file[f"{source}/{target}"]
-                for source in file.attrs["models"]
-                for target in file.attrs["models"]
-                if source in file and target in file[source]
-            }
-            correct = {
-                target: group["clean_prediction"][:] == labels
-                for (_, target), group in groups.items()
-            }
-            for (source, target), group in groups.items():
-                if source in places and target in places:
-                    row = list(group.attrs["conditions"]).index(condition)
-                    both = correct[source] & correct[target]
-                    pairs.append((places[source], places[target]))
+            found = list(file.pairs())
+            correct = {pair.target: pair.clean_prediction == labels for pair in found}
+            for pair in found:
+                if pair.source in places and pair.target in places:
+                    both = correct[pair.source] & correct[pair.target]
+                    pairs.append((places[pair.source], places[pair.target]))
                     counted.append(both)
-                    fooled.append(both & (group["prediction"][row] != labels))
+                    fooled.append(both & (pair.prediction(condition) != labels))
     rows, columns = np.array(pairs, dtype=np.intp).reshape(-1, 2).T
     images = 0 if first is None else len(first[1])
     shape = (len(pairs), images)

@@ -1,0 +1,326 @@
+"""Measures of similarity against closed forms, other implementations and their own nulls."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import scipy.linalg
+from rsatoolbox.data import Dataset
+from rsatoolbox.rdm import calc_rdm, compare_spearman
+from rsatoolbox.rdm.compare import compare_bures_similarity
+from scipy.spatial.distance import pdist
+from scipy.stats import spearmanr
+from sklearn.cross_decomposition import CCA
+from sklearn.neighbors import NearestNeighbors
+from unit.support.synthetic_representations import (
+    ALL,
+    CLASSES,
+    centred,
+    labels_of,
+    orthonormal,
+    pair_of,
+    related,
+    rows_of,
+    value,
+    values,
+)
+
+from repcompare.geometry.catalogue import MEASURES
+from repcompare.vocabulary import GEOMETRY_MEASURES
+
+
+@pytest.mark.parametrize("measure", ALL)
+def test_a_representation_equals_itself(measure):
+    x, _ = related()
+    same = pair_of(x, x, answers=(labels_of(160), labels_of(160)))
+    expected = 1 if GEOMETRY_MEASURES[measure].similarity else 0
+    assert value(measure, same) == pytest.approx(expected, abs=1e-6 if measure == "rsa" else 1e-10)
+
+
+def test_subspaces_with_common_axes_have_known_overlap():
+    axes = orthonormal(9)
+    found = values(axes[:, :6], axes[:, 4:])  # 6 axes and 5, of which 2 are common
+    assert found["cka"] == pytest.approx(2 / np.sqrt(30))
+    assert found["procrustes"] == pytest.approx(2 / np.sqrt(30))
+    assert found["cca"] == pytest.approx(2 / 5)
+    assert found["svcca"] == pytest.approx(2 / 5)
+
+
+def test_representations_at_right_angles_have_nothing_in_common():
+    axes = orthonormal(9)
+    found = values(axes[:, :4], axes[:, 4:])
+    for measure in ("cka", "procrustes", "cca", "svcca", "pwcca"):
+        assert found[measure] == pytest.approx(0, abs=1e-10)
+    assert found["cka_debiased"] < 0
+
+
+@pytest.mark.parametrize("rho", [0.1, 0.5, 0.9])
+def test_signal_of_correlation_rho_in_every_unit(rho):
+    axes = orthonormal(8)
+    found = values(axes[:, :4], rho * axes[:, :4] + np.sqrt(1 - rho**2) * axes[:, 4:])
+    assert found["cka"] == pytest.approx(rho**2)
+    for measure in ("procrustes", "cca", "svcca", "pwcca"):
+        assert found[measure] == pytest.approx(rho)
+
+
+def test_one_unit_each_gives_their_correlation():
+    x, y = related(width_a=1, width_b=1)
+    correlation = np.corrcoef(x[:, 0], y[:, 0])[0, 1]
+    found = values(x, y)
+    assert found["cka"] == pytest.approx(correlation**2)
+    for measure in ("procrustes", "cca", "svcca", "pwcca"):
+        assert found[measure] == pytest.approx(abs(correlation))
+
+
+def test_svcca_ignores_what_holds_less_than_one_percent_of_variance():
+    axes = orthonormal(4)
+    x = np.column_stack([axes[:, 0], 0.05 * axes[:, 1]])
+    y = np.column_stack([axes[:, 0], 0.05 * axes[:, 2]])
+    found = values(x, y)
+    assert found["cca"] == pytest.approx(0.5)
+    assert found["svcca"] == pytest.approx(1)
+    y = np.column_stack([axes[:, 0], 0.2 * axes[:, 2]])
+    assert values(x * [1, 4], y)["svcca"] == pytest.approx(0.5)
+
+
+@pytest.mark.filterwarnings("ignore:Distance covariance is not guaranteed")
+@pytest.mark.parametrize(("n", "width_a", "width_b"), [(80, 6, 4), (30, 100, 40), (200, 1, 3)])
+def test_cka_is_the_squared_distance_correlation_with_squared_distances(n, width_a, width_b):
+    x, y = related(n, width_a, width_b)
+    found = values(x, y)
+    # Compiles when it is imported, which two test processes must not do at one time.
+    import dcor
+
+    biased = dcor.distance_correlation_sqr(x, y, exponent=2)
+    unbiased = dcor.u_distance_correlation_sqr(x, y, exponent=2)
+    assert found["cka"] == pytest.approx(biased, abs=1e-10)
+    assert found["cka_debiased"] == pytest.approx(unbiased, abs=1e-10)
+
+
+def unbiased_hsic(kernel_x: np.ndarray, kernel_y: np.ndarray) -> float:
+    """Equation 5 of Song et al. (2012), with its n × n kernels."""
+    n = len(kernel_x)
+    k, l = (each - np.diag(np.diag(each)) for each in (kernel_x, kernel_y))  # noqa: E741
+    ones = np.ones(n)
+    trace = np.trace(k @ l)
+    sums = (ones @ k @ ones) * (ones @ l @ ones) / ((n - 1) * (n - 2))
+    return (trace + sums - 2 / (n - 2) * (ones @ k @ l @ ones)) / (n * (n - 3))
+
+
+@pytest.mark.parametrize("n", [4, 5, 40])
+def test_debiased_cka_is_the_ratio_of_unbiased_hsics_of_uncentred_kernels(n):
+    x, y = related(n)
+    k, l = x @ x.T, y @ y.T  # noqa: E741
+    expected = unbiased_hsic(k, l) / np.sqrt(unbiased_hsic(k, k) * unbiased_hsic(l, l))
+    assert value("cka_debiased", pair_of(x, y)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_only_debiased_cka_of_unrelated_representations_is_near_zero_when_samples_are_few():
+    rng = np.random.default_rng(0)
+    pair = pair_of(rng.standard_normal((40, 200)), rng.standard_normal((40, 200)))
+    assert value("cka", pair) > 0.8
+    assert abs(value("cka_debiased", pair)) < 0.05
+
+
+def test_debiased_cka_is_not_clamped_at_zero():
+    rng = np.random.default_rng(0)
+    draws = [
+        value("cka_debiased", pair_of(rng.standard_normal((20, 5)), rng.standard_normal((20, 5))))
+        for _ in range(40)
+    ]
+    assert min(draws) < -0.01
+    assert abs(np.mean(draws)) < 0.03
+
+
+def test_procrustes_is_the_normalised_bures_similarity_of_rsatoolbox():
+    x, y = related()
+    found = compare_bures_similarity(*(calc_rdm(Dataset(each)) for each in (x, y)))
+    assert value("procrustes", pair_of(x, y)) == pytest.approx(found.item(), abs=1e-6)
+
+
+def test_procrustes_is_what_the_best_rotation_attains():
+    x, y = (centred(each) for each in related(width_a=5, width_b=5))
+    x, y = (each / np.linalg.norm(each) for each in (x, y))
+    rotation, attained = scipy.linalg.orthogonal_procrustes(x, y)
+    pair = pair_of(x, y)
+    found = value("procrustes", pair)
+    assert found == pytest.approx(attained)
+    assert np.linalg.norm(x @ rotation - y) ** 2 == pytest.approx(2 - 2 * found)
+    np.testing.assert_allclose(pair.polar[0], rotation, atol=1e-9)
+
+
+@pytest.mark.parametrize("widths", [(6, 4), (3, 9)])
+def test_cca_is_the_mean_cosine_of_the_principal_angles(widths):
+    x, y = related(80, *widths)
+    cosines = np.cos(scipy.linalg.subspace_angles(centred(x), centred(y)))
+    pair = pair_of(x, y)
+    assert value("cca", pair) == pytest.approx(cosines.mean(), abs=1e-9)
+    np.testing.assert_allclose(pair.canonical.correlations, np.sort(cosines)[::-1], atol=1e-9)
+
+
+def test_the_first_canonical_correlations_are_those_of_scikit_learn():
+    x, y = related(400)
+    one, other = CCA(2, max_iter=5000, tol=1e-12).fit(x, y).transform(x, y)
+    expected = [np.corrcoef(one[:, k], other[:, k])[0, 1] for k in range(2)]
+    np.testing.assert_allclose(pair_of(x, y).canonical.correlations[:2], expected, atol=1e-6)
+
+
+def projection_weighted(x: np.ndarray, y: np.ndarray) -> float:
+    """Morcos et al. (2018): variates h_k of x, and correlations weighted by Σ_j |⟨h_k, x_j⟩|."""
+    x, y = centred(x), centred(y)
+    frame, other = np.linalg.qr(x)[0], np.linalg.qr(y)[0]
+    left, correlations, _ = np.linalg.svd(frame.T @ other, full_matrices=False)
+    weights = np.abs((frame @ left).T @ x).sum(axis=1)
+    return weights @ correlations / weights.sum()
+
+
+@pytest.mark.parametrize("widths", [(6, 4), (3, 9)])
+def test_pwcca_is_the_formula_of_the_paper_on_the_rows(widths):
+    x, y = related(90, *widths)
+    pair = pair_of(x, y)
+    assert value("pwcca", pair) == pytest.approx(projection_weighted(x, y), abs=1e-9)
+    assert value("pwcca", pair.reversed) == pytest.approx(projection_weighted(y, x), abs=1e-9)
+
+
+def test_rsa_is_the_rank_correlation_of_the_distances():
+    x, y = related()
+    found = value("rsa", pair_of(x, y))
+    assert found == pytest.approx(spearmanr(pdist(x), pdist(y)).statistic, abs=1e-6)
+    toolbox = compare_spearman(*(calc_rdm(Dataset(each), method="euclidean") for each in (x, y)))
+    assert found == pytest.approx(toolbox.item(), abs=1e-6)
+
+
+def test_rsa_gives_tied_distances_their_mean_rank():
+    rng = np.random.default_rng(3)
+    x, y = rng.integers(0, 3, (60, 2)) * 1.0, rng.integers(0, 3, (60, 2)) * 1.0
+    y[:30] = x[:30]
+    expected = spearmanr(pdist(x, "sqeuclidean"), pdist(y, "sqeuclidean")).statistic
+    assert value("rsa", pair_of(x, y)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_neighbours_are_those_of_scikit_learn():
+    x, y = related(130)
+    found = []
+    for each in (x, y):
+        search = NearestNeighbors(n_neighbors=10, metric="cosine").fit(centred(each))
+        found.append(search.kneighbors(return_distance=False))
+    overlaps = [len({*i} & {*j}) / len({*i} | {*j}) for i, j in zip(*found, strict=True)]
+    assert value("knn_jaccard", pair_of(x, y)) == pytest.approx(np.mean(overlaps), abs=1e-12)
+
+
+def test_samples_at_the_same_place_are_neighbours_and_none_is_its_own():
+    x, _ = related(66)
+    twice = np.repeat(x[:33], 2, axis=0)
+    nearest = pair_of(twice, x).a.neighbours
+    np.testing.assert_array_equal(nearest[:, 0], np.arange(66) ^ 1)
+    assert not (nearest == np.arange(66)[:, None]).any()
+
+
+def test_a_sample_at_the_mean_is_at_right_angles_to_all_others():
+    half = np.random.default_rng(0).integers(-9, 10, (20, 5)) + 0.5
+    x = np.vstack([half, np.zeros((1, 5)), -half])
+    with np.errstate(all="raise"):
+        view = pair_of(x, x).a
+        assert view.neighbours.shape == (41, 20)
+    cosines = half @ half[0] / np.linalg.norm(half, axis=1)
+    assert (20 in view.neighbours[0]) == (np.sum(cosines[1:] > 0) + np.sum(cosines < 0) < 20)
+
+
+def class_means(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.array([x[labels == label].mean(axis=0) for label in np.unique(labels)])
+
+
+def test_cka_within_classes_is_the_cka_of_what_class_means_leave():
+    x, y = related()
+    labels = labels_of(160)
+    left = (each - class_means(each, labels)[labels] for each in (x, y))
+    assert value("cka_within_class", pair_of(x, y)) == pytest.approx(value("cka", pair_of(*left)))
+
+
+def test_cka_of_class_means_is_the_cka_of_one_row_a_class():
+    x, y = related(70)
+    labels = np.random.default_rng(0).choice(CLASSES, 70, p=np.arange(1, 9) / 36)
+    expected = value("cka", pair_of(class_means(x, labels), class_means(y, labels)))
+    assert value("cka_centroids", pair_of(x, y, labels)) == pytest.approx(expected)
+
+
+def test_disagreement_is_the_share_of_samples_answered_differently():
+    x, y = related(10)
+    answers = np.zeros(10, int), np.array([0, 1] * 3 + [0] * 4)
+    assert value("disagreement", pair_of(x, y, answers=answers)) == pytest.approx(0.3)
+
+
+def values_in_orders(measure: str, x, y, answers, orders) -> np.ndarray:
+    """Values with y's samples in each of the orders."""
+    return np.array(
+        [
+            value(measure, pair_of(x, y[order], answers=(answers[0], answers[1][order])))
+            for order in map(list, orders)
+        ]
+    )
+
+
+@pytest.mark.parametrize("measure", ["cka", "cka_debiased", "rsa", "disagreement"])
+def test_the_null_is_the_mean_over_all_orders_of_the_samples(measure):
+    x, y = related(6)
+    answers = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 2, 0, 3])
+    found = values_in_orders(measure, x, y, answers, permutations(range(6)))
+    null = MEASURES[measure].null(pair_of(x, y, answers=answers))
+    assert null == pytest.approx(found.mean(), abs=1e-6)
+
+
+def test_the_null_within_classes_is_the_mean_over_all_orders_of_what_class_means_leave():
+    x, y = related(6)
+    labels = np.array([0, 1, 0, 1, 0, 0])
+    left = (each - class_means(each, labels)[labels] for each in (x, y))
+    found = values_in_orders("cka", *left, np.zeros((2, 6), int), permutations(range(6)))
+    null = MEASURES["cka_within_class"].null(pair_of(x, y, labels))
+    assert null == pytest.approx(found.mean(), abs=1e-9)
+
+
+def test_the_null_of_class_means_is_the_mean_over_all_orders_of_the_classes():
+    x, y = related(50)
+    labels = np.arange(50) % 5
+    means = (class_means(each, labels) for each in (x, y))
+    found = values_in_orders("cka", *means, np.zeros((2, 5), int), permutations(range(5)))
+    null = MEASURES["cka_centroids"].null(pair_of(x, y, labels))
+    assert null == pytest.approx(found.mean(), abs=1e-9)
+
+
+def test_the_null_of_neighbours_is_the_mean_over_many_orders_of_the_samples():
+    x, y = related(48)
+    rng = np.random.default_rng(7)
+    orders = (rng.permutation(48) for _ in range(600))
+    found = values_in_orders("knn_jaccard", x, y, np.zeros((2, 48), int), orders)
+    null = MEASURES["knn_jaccard"].null(pair_of(x, y))
+    assert abs(found.mean() - null) < 4 * found.std() / np.sqrt(600)
+
+
+def test_every_null_in_closed_form_is_tested():
+    assert {name for name in ALL if MEASURES[name].null} == {
+        "cka",
+        "cka_debiased",
+        "cka_within_class",
+        "cka_centroids",
+        "rsa",
+        "knn_jaccard",
+        "disagreement",
+    }
+
+
+def test_the_null_of_few_neighbours_is_that_of_a_forced_choice():
+    x, y = related(11)
+    (row,) = rows_of(x, y, ["knn_jaccard"])
+    assert (row.value, row.null) == (1, pytest.approx(1))
+
+
+@pytest.mark.parametrize("measure", [name for name in ALL if not MEASURES[name].null])
+def test_the_null_from_shuffled_samples_is_the_value_of_unrelated_ones(measure):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((1000, 12)), rng.standard_normal((1000, 9))
+    for row in rows_of(x, y, [measure]):
+        assert row.null == pytest.approx(row.value, rel=0.2)
+    for row in rows_of(*related(1000), [measure]):
+        assert row.null < row.value / 2

@@ -1,0 +1,93 @@
+"""A stored network is the trained one, and belongs to its data and its record."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from unit.support.small_study import CPU
+
+from repcompare.architectures import build
+from repcompare.networks.inference import to_float
+from repcompare.networks.models import folded, load_model, untrained
+from repcompare.storage.files import MismatchError
+
+SMALL = {
+    "densenet": {"blocks": [2, 2], "growth_rate": 4},
+    "googlenet": {"width_multiplier": 0.0625},
+    "mobilenet_v2": {"width_multiplier": 0.25, "blocks": [1] * 7, "expansion": 2, "last_width": 32},
+    "preact_resnet": {"blocks": [1, 1], "width": 4},
+    "resnet": {"blocks": [1, 1], "width": 4},
+    "resnext": {"depth": 11, "cardinality": 2, "base_width": 4, "width": 4},
+    "vgg": {"depth": 11, "width": 4, "stages": 3},
+    "wide_resnet": {"depth": 10, "widen_factor": 1, "width": 4},
+}
+
+
+def test_a_loaded_network_is_frozen_and_in_eval_mode(study):
+    network = study["resnet/seed0"].model.network
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("name", ["resnet/seed1", "vgg/seed0"])
+def test_an_untrained_network_is_built_anew_from_the_seed_and_sees_the_same_images(study, name):
+    model = study[name].model
+    network = untrained(model)
+    fresh = build(
+        model.record["factory"], model.record["kwargs"], 1, 10, seed=model.record["seed"]
+    ).state_dict()
+    trained = model.network.state_dict()
+    for key, value in network.state_dict().items():
+        of = trained if key in ("mean", "std") else fresh
+        assert torch.equal(value, of[key]), key
+        if value.ndim > 1:
+            assert not torch.allclose(value, trained[key], atol=1e-3), key
+    assert not torch.equal(trained["mean"], fresh["mean"])
+
+
+def test_an_untrained_network_is_frozen_and_in_eval_mode(study):
+    network = untrained(study["resnet/seed0"].model)
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("factory", SMALL)
+def test_folding_batch_norm_does_not_change_the_function(factory):
+    network = build(factory, SMALL[factory], 1, 10, seed=0)
+    images = torch.rand(64, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for _ in range(5):
+            network(images * 3)
+    network.eval().requires_grad_(False)
+    before, after = network(images), folded(network)(images)
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4 * before.abs().max().item())
+
+
+def test_folding_leaves_the_network_as_it_was(study, dataset):
+    network = study["resnet/seed0"].model.network
+    images = to_float(torch.from_numpy(dataset.h5["test/images"][:20]))
+    before = network(images)
+    folded(network)
+    assert torch.equal(network(images), before)
+
+
+def test_weights_that_are_not_the_records_are_refused(study, dataset):
+    one, other = study["resnet/seed0"], study["resnet/seed1"]
+    with pytest.raises(MismatchError, match="digest of the weights"):
+        load_model(other.weights, one.record, dataset, CPU)
+
+
+def test_a_model_of_another_data_file_is_refused(study, dataset, tmp_path):
+    files = study["resnet/seed0"]
+    record = json.loads(files.record.read_text(encoding="utf-8")) | {"data_digest": "other"}
+    shutil.copy(files.weights, tmp_path / "weights.safetensors")
+    (tmp_path / "record.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(MismatchError, match="digest of the data"):
+        load_model(tmp_path / "weights.safetensors", tmp_path / "record.json", dataset, CPU)
+
+
+def test_a_group_may_read_the_weights_where_the_umask_says_so(study):
+    """As it may read the record beside them."""
+    files = study["vgg/seed0"]
+    assert files.weights.stat().st_mode == files.record.stat().st_mode

@@ -1,0 +1,100 @@
+"""The file of a model's adversarial images holds what was verified."""
+
+import dataclasses
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+from unit.support.small_study import ATTACKS, COMPUTATION, LINF, SEARCH
+
+from repcompare.attacks.balls import BALLS
+from repcompare.attacks.pgd import Search
+from repcompare.attacks.suite import Attack
+from repcompare.networks.inference import margins, to_float
+from repcompare.stages.attack import attack_model
+
+
+@pytest.fixture
+def stored(study):
+    with h5py.File(study["resnet/seed0"].adversarial) as file:
+        yield file
+
+
+def test_every_attack_is_stored_with_what_it_was(stored):
+    expected = {attack.group(ball) for attack in ATTACKS for ball in attack.balls}
+    assert set(stored["attacks"]) == expected
+    for attack in ATTACKS:
+        for ball in attack.balls:
+            group = stored["attacks"][attack.group(ball)]
+            described = {
+                key: group.attrs[key] for key in ("attack", "norm", "epsilon", "epsilon_label")
+            }
+            assert [*described.values()] == [attack.name, ball.norm, ball.epsilon, ball.label]
+            clean, images = (torch.from_numpy(x[:]) for x in (stored["clean"], group["images"]))
+            ball.verify(clean, images)
+            for key, value in dataclasses.asdict(SEARCH).items():
+                assert (group.attrs.get(f"search_{key}") == value) == (attack.search is not None)
+
+
+def test_losses_margins_and_success_are_those_of_the_stored_images(stored, study):
+    network = study["resnet/seed0"].model.network
+    labels = torch.from_numpy(stored["labels"][:])
+    for group in stored["attacks"].values():
+        logits = network(to_float(torch.from_numpy(group["images"][:])))
+        near = {"rtol": 1e-3, "atol": 1e-3}
+        np.testing.assert_allclose(
+            group["loss"], cross_entropy(logits, labels, reduction="none"), **near
+        )
+        np.testing.assert_allclose(group["margin"], margins(logits, labels), **near)
+        np.testing.assert_array_equal(group["prediction"], logits.argmax(1))
+        np.testing.assert_array_equal(group["success"], logits.argmax(1) != labels)
+
+
+def test_success_of_a_targeted_attack_is_to_meet_its_target(study, dataset, tmp_path):
+    path = tmp_path / "adversarial.h5"
+    search = dataclasses.replace(SEARCH, target="least_likely")
+    attacks = [Attack("pgd", search, (LINF,))]
+    attack_model(path, study["vgg/seed0"].model, dataset, 60, attacks, COMPUTATION)
+    with h5py.File(path) as file:
+        group = file["attacks/pgd-linf-32_255"]
+        success, prediction = group["success"][:], group["prediction"][:]
+        np.testing.assert_array_equal(success, prediction == group["target_class"][:])
+        assert not np.any(group["target_class"][:] == file["labels"][:])
+        assert 0 < success.mean() < np.mean(prediction != file["labels"][:])
+
+
+def test_the_path_of_each_search_is_stored_and_noise_has_none(stored):
+    for group in stored["attacks"].values():
+        assert ("objective" in group) == (group.attrs["attack"] == "pgd")
+    group = stored["attacks/pgd-linf-32_255"]
+    assert group["objective"].shape == group["zero_gradient"].shape == (100, SEARCH.steps)
+    assert np.diff(group["objective"][:].mean(0))[0] > 0
+
+
+def test_growth_ends_where_no_image_resists(stored):
+    assert set(stored["growth"]) == set(BALLS)
+    for norm in BALLS:
+        rates = stored[f"growth/{norm}/success_rate"][:]
+        assert (np.diff(rates) >= 0).all()
+        assert rates[-1] == 1
+    correct = stored["clean_prediction"][:] == stored["labels"][:]
+    first = stored["attacks/pgd-linf-32_255/success"][:][correct].mean()
+    assert stored["growth/linf/success_rate"][0] == pytest.approx(first)
+
+
+def test_neither_noise_nor_starts_are_shared_by_models(study, dataset, tmp_path):
+    """A search that hardly moves ends where it began."""
+    resting = [Attack("pgd", Search(steps=1, step_size=1e-6), (LINF,)), ATTACKS[1]]
+    for ends in ("pgd-linf-32_255", "noise-linf-32_255"):
+        changes = []
+        for seed in (0, 1):
+            path = tmp_path / f"{seed}.h5"
+            attack_model(path, study[f"resnet/seed{seed}"].model, dataset, 60, resting, COMPUTATION)
+            with h5py.File(path) as file:
+                clean = file["clean"][:].astype(float)
+                grey = (clean > 32) & (clean < 255 - 32)
+                changes.append((file[f"attacks/{ends}/images"][:] - clean)[grey])
+        assert min(change.std() for change in changes) > 10
+        assert abs(np.corrcoef(changes)[0, 1]) < 0.1

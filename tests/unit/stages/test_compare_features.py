@@ -1,0 +1,230 @@
+"""Real networks compared by their input features: with themselves, their twins, and each other."""
+
+import copy
+import dataclasses
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from unit.support.small_study import FEATURES, block_files
+
+from repcompare.features.gradients import margin_gradients
+from repcompare.features.measures import similarity
+from repcompare.networks.models import TrainedModel, untrained
+from repcompare.stages.compare_features import feature_rows
+from repcompare.stages.dump_activations import store_activations
+from repcompare.stages.extract_features import store_features
+from repcompare.storage.files import MismatchError, write_csv
+from repcompare.storage.tables import read_table
+
+KEYS = ["model_a", "model_b", "measure", "condition"]
+
+
+def compared(members, path) -> pd.DataFrame:
+    with block_files(members) as files:
+        write_csv(path, feature_rows([member.model for member in members], files, 64))
+    return read_table(path).set_index(KEYS)
+
+
+@pytest.fixture(scope="module")
+def block(study, tmp_path_factory):
+    members = [study[name] for name in ("resnet/seed0", "resnet/seed1")]
+    return compared(members, tmp_path_factory.mktemp("block") / "features.csv")
+
+
+@pytest.fixture
+def twin(study, dataset, tmp_path):
+    """Make a model of another name that computes what `change` makes of resnet/seed0."""
+
+    def make(change):
+        original = study["resnet/seed0"]
+        network = change(copy.deepcopy(original.model.network))
+        record = original.model.record | {"model": "twin/seed0", "architecture": "twin"}
+        files = copy.copy(original)
+        files.model = TrainedModel(network, record)
+        files.activations, files.features = tmp_path / "activations.h5", tmp_path / "features.h5"
+        initial = untrained(original.model)
+        store_activations(
+            files.activations, files.model, initial, dataset, ["penultimate"], None, 128
+        )
+        store_features(files.features, files.model, dataset, FEATURES)
+        return original, files
+
+    return make
+
+
+def values_of(members, path):
+    table = compared(members, path).reset_index()
+    return table.groupby(["measure", "condition"], sort=False)["value"].mean()
+
+
+def test_a_network_shares_everything_with_itself(twin, tmp_path):
+    found = values_of(twin(lambda network: network), tmp_path / "features.csv")
+    for measure in ("gradient_alignment", "perturbation_agreement", "mistake_agreement"):
+        assert found[measure].to_numpy() == pytest.approx(1)
+    assert found["unit_matching"].item() > 0.99
+    assert found["inverted_cka"].to_numpy() == pytest.approx(1, abs=1e-4)
+    # An inverted image is not quite represented as the image is.
+    assert (found["stir"] > 0.95).all()
+
+
+def test_a_rotation_of_the_representation_changes_only_what_units_mean(twin, tmp_path):
+    def rotated(network):
+        width = network.representation_width
+        rotation = torch.linalg.qr(
+            torch.randn(width, width, generator=torch.Generator().manual_seed(0))
+        )[0]
+        represent = torch.nn.Linear(width, width, bias=False).requires_grad_(False)
+        represent.weight.copy_(rotation)
+        network.penultimate.append(represent)
+        network.classifier.weight.copy_(network.classifier.weight @ rotation.T)
+        return network
+
+    found = values_of(twin(rotated), tmp_path / "features.csv")
+    assert found["gradient_alignment"].item() == pytest.approx(1, abs=1e-4)
+    assert (found["stir"] > 0.95).all()
+    assert found["inverted_cka"].to_numpy() == pytest.approx(1, abs=1e-3)
+    assert found["unit_matching"].item() < 0.9
+
+
+def test_an_untrained_twin_shares_far_less(study, twin, tmp_path):
+    initial = untrained(study["resnet/seed0"].model)
+    found = values_of(twin(lambda _: initial), tmp_path / "features.csv")
+    # It classifies few images correctly, so that some measures may be undefined.
+    assert not found["gradient_alignment"].item() > 0.2
+    assert found["unit_matching"].item() < 0.9
+
+
+def test_every_pair_measure_and_condition_has_a_row(block):
+    balls = ["linf 32/255", "l2 1"]
+    symmetric = [("gradient_alignment", ""), ("unit_matching", "")]
+    symmetric += [(m, b) for m in ("perturbation_agreement", "mistake_agreement") for b in balls]
+    directed = [(m, s) for m in ("stir", "inverted_cka") for s in ("noise", "image")]
+    names = ("resnet/seed0", "resnet/seed1")
+    expected = {(*names, *row) for row in symmetric + directed}
+    expected |= {(*names[::-1], *row) for row in directed}
+    assert set(block.index) == expected
+    assert not block.index.duplicated().any()
+
+
+def test_two_trainings_share_more_than_the_nulls_and_less_than_everything(block):
+    for measure in ("gradient_alignment", "perturbation_agreement", "unit_matching", "stir"):
+        rows = block.xs(measure, level="measure")
+        assert (rows["value"] > rows["null"] + 0.05).all()
+        assert (rows["value"] < 0.99).all()
+        assert (rows["low"] < rows["value"]).all()
+
+
+def test_alignment_is_of_the_gradients_of_images_that_both_classify_correctly(
+    study, dataset, block
+):
+    first, second = (study[name].model.network for name in ("resnet/seed0", "resnet/seed1"))
+    labels = torch.from_numpy(dataset.h5["test/labels"][: FEATURES.samples])
+    gradients, correct = [], True
+    for network in (first, second):
+        leaf = (
+            torch.from_numpy(dataset.h5["test/images"][: FEATURES.samples]) / 255
+        ).requires_grad_()
+        logits = network(leaf)
+        others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
+        margin = (logits.gather(1, labels[:, None])[:, 0] - others).sum()
+        gradients.append(torch.autograd.grad(margin, leaf)[0].flatten(1))
+        correct = correct & (logits.argmax(1) == labels)
+    cosines = torch.nn.functional.cosine_similarity(*gradients)[correct]
+    row = block.loc[("resnet/seed0", "resnet/seed1", "gradient_alignment", "")]
+    assert row["n"] == correct.sum() < FEATURES.samples
+    assert row["value"] == pytest.approx(cosines.mean().item(), abs=1e-3)
+
+
+def test_a_network_is_shown_the_inversions_of_the_other_that_converged(study, block):
+    with block_files([study[name] for name in ("resnet/seed0", "resnet/seed1")]) as files:
+        inverted, other = (of_model.features.h5 for of_model in files)
+        labels = inverted["labels"][:]
+        both = (inverted["prediction"][:] == labels) & (other["prediction"][:] == labels)
+        assert not both.all()
+        for start in ("noise", "image"):
+            group = inverted[f"inversion/{start}"]
+            chosen = both & (group["residual"][:] <= FEATURES.tolerance)
+            images = torch.from_numpy(group["images"][:][chosen])
+            seen = study["resnet/seed1"].model.network.represent(images).numpy()
+            for measure, beside in (
+                ("stir", other["representation"][:][chosen]),
+                ("inverted_cka", group["representation"][:][chosen]),
+            ):
+                row = block.loc[("resnet/seed0", "resnet/seed1", measure, start)]
+                expected = similarity(beside, seen, labels[chosen], 0)
+                assert row["value"] == pytest.approx(expected.value, abs=1e-3)
+                assert (row["n"], row["dropped"]) == (chosen.sum(), both.sum() - chosen.sum())
+
+
+def test_mistakes_are_those_on_images_that_both_classified_correctly(study, block):
+    with block_files([study[name] for name in ("resnet/seed0", "resnet/seed1")]) as files:
+        a, b = (of_model.adversarial.h5 for of_model in files)
+        labels = a["labels"][:]
+        both = (a["clean_prediction"][:] == labels) & (b["clean_prediction"][:] == labels)
+        assert not both.all()
+        one, other = (file["attacks/pgd-linf-32_255/prediction"][:] for file in (a, b))
+        fooled = both & (one != labels) & (other != labels)
+        row = block.loc[("resnet/seed0", "resnet/seed1", "mistake_agreement", "linf 32/255")]
+        assert row["value"] == pytest.approx(np.mean(one[fooled] == other[fooled]))
+        assert (row["n"], row["dropped"]) == (fooled.sum(), both.sum() - fooled.sum())
+
+
+def test_inversions_that_failed_are_dropped_and_counted(study, dataset, tmp_path):
+    members = []
+    for name in ("resnet/seed0", "vgg/seed0"):
+        member = copy.copy(study[name])
+        member.features = tmp_path / f"{name.split('/')[0]}.h5"
+        strict = dataclasses.replace(FEATURES, tolerance=1e-6)
+        store_features(member.features, member.model, dataset, strict)
+        members.append(member)
+    rows = compared(members, tmp_path / "features.csv").query("measure == 'stir'")
+    assert (rows["n"] == 0).all()
+    assert (rows["dropped"] > 60).all()
+    assert rows["value"].isna().all()
+    assert (rows["note"] == "fewer than four inverted images").all()
+
+
+def test_the_gradient_of_a_linear_model_is_the_difference_of_its_weights():
+    weight = torch.randn(3, 16, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(5, 1, 4, 4, generator=torch.Generator().manual_seed(1))
+    labels = torch.tensor([0, 1, 2, 0, 1])
+    logits, gradient = margin_gradients(lambda x: x.flatten(1) @ weight.T, images, labels)
+    best = logits.scatter(1, labels[:, None], -torch.inf).argmax(1)
+    torch.testing.assert_close(gradient.flatten(1), weight[labels] - weight[best])
+
+
+def test_files_of_other_weights_are_refused(study, tmp_path):
+    members = [copy.copy(study[name]) for name in ("resnet/seed0", "resnet/seed1")]
+    members[0].features = study["resnet/seed1"].features
+    with pytest.raises(MismatchError, match="made from other weights of resnet/seed1"):
+        compared(members, tmp_path / "features.csv")
+
+
+def test_the_file_of_features_holds_what_it_says(study, dataset):
+    with h5py.File(study["vgg/seed0"].features) as file:
+        np.testing.assert_array_equal(file["ids"], dataset.h5["test/ids"][: FEATURES.samples])
+        clean = file["clean"][:]
+        np.testing.assert_allclose(
+            clean, dataset.h5["test/images"][: FEATURES.samples] / 255, atol=1e-6
+        )
+        assert file["gradient"].shape == clean.shape
+        for start in ("noise", "image"):
+            group = file[f"inversion/{start}"]
+            distance = np.linalg.norm(
+                group["representation"][:] - file["representation"][:], axis=1
+            )
+            length = np.linalg.norm(file["representation"][:], axis=1)
+            np.testing.assert_allclose(group["residual"], distance / length, atol=1e-3)
+            assert np.median(group["residual"]) < FEATURES.tolerance
+        assert not np.any(file["inversion/image/start"][:] == file["ids"][:])
+
+
+def test_perturbations_agree_by_nothing_but_the_networks(study, tmp_path):
+    """Pixels that can move only one way would lift the agreement, and its null, of all pairs."""
+    members = [study[name] for name in ("resnet/seed0", "vgg/seed0")]
+    found = compared(members, tmp_path / "features.csv").xs("perturbation_agreement", level=2)
+    assert (found["null"].abs() < 0.05).all()
+    assert (found["value"] > found["null"] + 0.1).all()

@@ -1,0 +1,95 @@
+"""Transfer is every target's own answer to every source's stored images."""
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from repcompare.networks.inference import margins, to_float
+from repcompare.stages.evaluate_transfer import store_answers
+from repcompare.storage.files import MismatchError
+from repcompare.study.blocks import ordered_pairs, unordered_pairs
+from repcompare.transfer.rates import PairAnswers, rates
+from repcompare.vocabulary import DENOMINATORS
+
+
+def evaluate(path, study, names, adversarial=None):
+    models = [study[name].model for name in names]
+    files = [study[name].adversarial for name in adversarial or names]
+    pairs = ordered_pairs([name.split("/")[0] for name in names])
+    store_answers(path, models, files, pairs, 32)
+
+
+def test_a_block_holds_its_ordered_pairs():
+    assert ordered_pairs(["a", "a", "b"]) == [(0, 2), (1, 2), (2, 0), (2, 1)]
+    assert ordered_pairs(["a", "a", "a"]) == [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]
+    assert unordered_pairs(["a", "a", "b"]) == [(0, 2), (1, 2)]
+
+
+def test_answers_are_the_targets_to_the_sources_images(study, tmp_path):
+    path = tmp_path / "transfer.h5"
+    evaluate(path, study, ["resnet/seed0", "resnet/seed1", "vgg/seed0"])
+    with h5py.File(path) as file, h5py.File(study["vgg/seed0"].adversarial) as source:
+        assert "resnet/seed1" not in file["resnet/seed0"]
+        group = file["vgg/seed0/resnet/seed1"]
+        labels = source["labels"][:]
+        for row, condition in enumerate(group.attrs["conditions"]):
+            images = to_float(torch.from_numpy(source["attacks"][condition]["images"][:]))
+            logits = study["resnet/seed1"].model.network(images).numpy()
+            own = logits[np.arange(len(labels)), labels]
+            logits_of_others = np.where(np.eye(10, dtype=bool)[labels], -np.inf, logits)
+            np.testing.assert_allclose(
+                group["margin"][row], own - logits_of_others.max(axis=1), atol=1e-3
+            )
+            np.testing.assert_array_equal(group["prediction"][row], logits.argmax(axis=1))
+
+
+def test_a_margin_is_negative_where_the_prediction_is_wrong():
+    logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 1.0, 0.5]])
+    assert margins(logits, torch.tensor([0, 2])).tolist() == [1.0, -0.5]
+
+
+def test_images_of_other_weights_are_refused(study, tmp_path):
+    path = tmp_path / "transfer.h5"
+    names = ["resnet/seed0", "resnet/seed1"]
+    with pytest.raises(MismatchError, match=r"made from other weights of resnet/seed1"):
+        evaluate(path, study, names, adversarial=names[::-1])
+    assert not path.exists()
+
+
+ANSWERS = PairAnswers(
+    labels=np.array([0, 0, 0, 0, 0, 0]),
+    all_correct=np.array([True, True, True, False, False, False]),
+    source_clean=np.array([0, 0, 0, 0, 1, 0]),
+    source_perturbed=np.array([1, 2, 0, 1, 1, 1]),
+    target_clean=np.array([0, 0, 0, 0, 0, 1]),
+    target_perturbed=np.array([1, 1, 1, 0, 1, 1]),
+    target_margin_clean=np.full(6, 2.0),
+    target_margin_perturbed=np.array([-1.0, -1.0, -1.0, 1.0, -1.0, -1.0]),
+)
+
+
+@pytest.mark.parametrize(
+    ("denominator", "n", "fooled", "same", "drop"),
+    [
+        ("both_correct", 4, 3 / 4, 1 / 4, 10 / 4),
+        ("target_correct", 5, 4 / 5, 2 / 5, 13 / 5),
+        ("source_fooled", 3, 2 / 3, 1 / 3, 7 / 3),
+        ("all_correct", 3, 1, 1 / 3, 3),
+    ],
+)
+def test_each_denominator_counts_its_images(denominator, n, fooled, same, drop):
+    row = rates(ANSWERS, denominator)
+    assert row["n"] == n
+    assert row["fooled"] == pytest.approx(fooled)
+    assert row["same_mistake"] == pytest.approx(same)
+    assert row["other_mistake"] == pytest.approx(fooled - same)
+    assert row["margin_drop"] == pytest.approx(drop)
+
+
+@pytest.mark.parametrize("denominator", DENOMINATORS)
+def test_a_rate_over_no_images_is_undefined_with_a_reason(denominator):
+    nothing = PairAnswers(*(np.array([], dtype=int) for _ in range(8)))
+    row = rates(nothing, denominator)
+    assert np.isnan(row["fooled"])
+    assert row["note"] == f"there are no {DENOMINATORS[denominator]}"

@@ -1,0 +1,326 @@
+"""The study's tables are joined from its files, and refuse files of another run."""
+
+import gc
+import weakref
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from unit.support.small_study import ATTACKS, FAMILIES, JOINED, LAYERS, SEARCH
+
+from repcompare.stages import summarise
+from repcompare.storage.files import MismatchError
+from repcompare.storage.tables import read_table, write_parts, write_table
+from repcompare.tables import attacks as attack_tables
+from repcompare.tables import summary
+from repcompare.tables.geometry import retraining_means, with_ceilings
+from repcompare.tables.transfer import transfer_tables
+from repcompare.vocabulary import DENOMINATORS
+
+
+def block_tables(files, kind) -> list[pd.DataFrame]:
+    """The tables of one kind, as the summary reads them."""
+    current = summary.activation_digests(files["activations"])
+    return list(summary.checked_tables(files[kind], current))
+
+
+@pytest.fixture(scope="module")
+def tables(files):
+    blocks = {kind: block_tables(files, kind) for kind in JOINED}
+    means = retraining_means(blocks["geometry"])
+    blocks["geometry"] = [with_ceilings(block, means) for block in blocks["geometry"]]
+    blocks["class_accuracies"] = list(map(summary.class_table, blocks["class_accuracies"]))
+    blocks["transfer"] = list(transfer_tables(files["transfer"], files["adversarial"]))
+    blocks["features"] = list(map(read_table, files["features"]))
+    parts = (blocks[name] for name in ("scores", "geometry", "transfer", "features"))
+    found = {kind: pd.concat(parts, ignore_index=True) for kind, parts in blocks.items()}
+    return found | {
+        "models": summary.models_table(files["record"], found["layers"]),
+        "attacks": attack_tables.attacks_table(files["adversarial"]),
+        "pairs": summary.pairs_table(list(map(summary.pair_rows, *parts))),
+    }
+
+
+def test_models_have_their_record_and_their_validity(tables):
+    models = tables["models"].set_index("model")
+    assert list(models.index) == ["resnet/seed0", "resnet/seed1", "vgg/seed0"]
+    assert models["epochs"].eq(10).all()
+    assert (models["effective_rank"] > 1).all()
+    assert (models["effective_rank"] <= models["representation_width"]).all()
+    layers = tables["layers"].query("layer == 'penultimate'").set_index("model")
+    for column in ("n_over_d", "effective_rank", "dead_units"):
+        pd.testing.assert_series_equal(models[column], layers[column])
+
+
+def test_joined_tables_have_the_rows_of_every_file_and_no_digest(files, tables):
+    for kind in JOINED:
+        joined = pd.concat(block_tables(files, kind))
+        assert len(joined) == sum(len(read_table(path)) for path in files[kind])
+        assert not [column for column in joined if "digest" in column]
+    assert list(tables["layers"].query("model == 'resnet/seed0'")["layer"]) == LAYERS
+    assert tables["controls"].groupby("model").size().eq(2 * len(FAMILIES)).all()
+
+
+def test_every_ordered_pair_condition_and_denominator_has_a_row(tables):
+    conditions = sum(len(attack.balls) for attack in ATTACKS)
+    assert len(tables["transfer"]) == 6 * conditions * len(DENOMINATORS)
+    assert len(tables["pairs"]) == 6
+    assert tables["pairs"]["same_architecture"].sum() == 2
+
+
+def test_an_ordered_pair_has_one_row_with_every_measure_and_family_of_its_own(tables):
+    pairs, geometry, maps = (tables[name] for name in ("pairs", "geometry", "scores"))
+    assert not pairs.duplicated(["source", "target"]).any()
+    assert (pairs["source"] != pairs["target"]).all()
+    top = geometry[(geometry["layer_a"] == "penultimate") & (geometry["layer_b"] == "penultimate")]
+    known = {
+        tuple(row[:3]): row[3] for row in top[["model_a", "model_b", "measure", "value"]].values
+    }
+    for _, row in pairs.iterrows():
+        there = row["source"], row["target"]
+        for measure in ("cka", "procrustes", "disagreement"):
+            assert row[measure] == known.get((*there, measure), known.get((*there[::-1], measure)))
+        assert row["pwcca"] == known[(*there, "pwcca")] != known[(*there[::-1], "pwcca")]
+        own = maps[(maps["source"] == there[0]) & (maps["target"] == there[1])]
+        for family, r2 in zip(own["family"], own["r2_test"], strict=True):
+            assert row[f"r2_test_{family}"] == r2
+
+
+def test_a_pairs_transfer_is_that_of_pgd_over_the_primary_denominator(tables):
+    transfer = tables["transfer"]
+    row = transfer[
+        (transfer["source"] == "vgg/seed0")
+        & (transfer["target"] == "resnet/seed0")
+        & (transfer["attack"] == "pgd")
+        & (transfer["norm"] == "linf")
+        & (transfer["denominator"] == "both_correct")
+    ]
+    pairs = tables["pairs"].set_index(["source", "target"])
+    value = pairs.loc[("vgg/seed0", "resnet/seed0"), "transfer_linf_32_255"]
+    assert value == row["fooled"].item()
+
+
+def test_attacks_report_the_largest_stored_perturbation(tables):
+    attacks = tables["attacks"]
+    linf = attacks[attacks["norm"] == "linf"]
+    assert np.allclose(linf["max_linf"], 32 / 255)
+    l2 = attacks[attacks["norm"] == "l2"]
+    assert (l2["max_l2"] <= 1 + 1e-5).all()
+    assert (l2["max_l2"] > 0.9).all()
+    pgd = linf[linf["attack"] == "pgd"].set_index("model")["success_rate"]
+    noise = linf[linf["attack"] == "noise"].set_index("model")["success_rate"]
+    assert (pgd > noise).all()
+
+
+def test_the_path_of_each_search_and_its_growth_have_tables_of_their_own(files):
+    steps = attack_tables.steps_table(files["adversarial"])
+    growth = attack_tables.growth_table(files["adversarial"])
+    assert len(steps) == 3 * 2 * SEARCH.steps
+    assert set(steps["attack"]) == {"pgd"}
+    with h5py.File(files["adversarial"][1]) as file:
+        of_model = "model == '{}' and norm == 'l2'".format(file.attrs["model"])
+        stored = file["attacks/pgd-l2-1/objective"][:].mean(0)
+        reached = file["growth/l2/success_rate"][:]
+    own = steps.query(of_model).set_index("step")["objective"]
+    np.testing.assert_allclose(own.loc[range(SEARCH.steps)], stored, rtol=1e-6)
+    own = growth.query(of_model)
+    np.testing.assert_array_equal(own["success_rate"], reached)
+
+
+def test_disagreement_is_that_of_the_stored_logits(files, tables):
+    with h5py.File(files["activations"][0]) as one, h5py.File(files["activations"][2]) as other:
+        expected = np.mean(
+            np.argmax(one["test/logits"][:], 1) != np.argmax(other["test/logits"][:], 1)
+        )
+    pairs = tables["pairs"].set_index(["source", "target"])
+    assert pairs.loc[("resnet/seed0", "vgg/seed0"), "disagreement"] == pytest.approx(expected)
+
+
+def geometry_of(*rows) -> pd.DataFrame:
+    """Rows of geometry.csv: architectures, layers, measure and value."""
+    columns = ["architecture_a", "architecture_b", "layer_a", "layer_b", "measure", "value"]
+    return pd.DataFrame(rows, columns=columns).assign(null=0.0, n=9, note="")
+
+
+def ceilings_of(geometry) -> pd.DataFrame:
+    """The rows of a study, given a ceiling."""
+    return with_ceilings(geometry, retraining_means([geometry]))
+
+
+TOP = ("penultimate", "penultimate")
+
+
+def test_a_ceiling_is_the_mean_of_what_retraining_leaves_of_both_architectures():
+    table = geometry_of(
+        ("a", "a", *TOP, "cka", 0.8),
+        ("a", "a", *TOP, "cka", 0.9),
+        ("a", "a", *TOP, "cca", 0.2),
+        ("a", "a", "stem", "stem", "cka", 0.1),
+        ("b", "b", *TOP, "cka", 0.5),
+        ("a", "b", *TOP, "cka", 0.4),
+        ("b", "a", *TOP, "cka", 0.3),
+    )
+    found = ceilings_of(table)
+    assert found["ceiling"].to_list() == pytest.approx([0.85, 0.85, 0.2, 0.1, 0.5, 0.675, 0.675])
+    assert list(found.columns[5:8]) == ["value", "null", "ceiling"]
+    assert (found["note"] == "").all()
+    pd.testing.assert_frame_equal(found.drop(columns="ceiling"), table)
+
+
+def test_an_architecture_with_one_seed_has_no_ceiling_and_the_note_says_so():
+    table = geometry_of(
+        ("a", "a", *TOP, "cka", 0.8), ("a", "b", *TOP, "cka", 0.4), ("a", "b", *TOP, "cca", np.nan)
+    )
+    table["note"] = ["", "rank 3", "undefined"]
+    found = ceilings_of(table)
+    assert found["ceiling"].to_list() == pytest.approx([0.8, np.nan, np.nan], nan_ok=True)
+    one_seed = "rank 3; no ceiling: an architecture has one seed"
+    assert found["note"].to_list() == ["", one_seed, "undefined"]
+
+
+def test_different_layers_have_no_ceiling_however_many_seeds_there_are():
+    table = geometry_of(
+        ("a", "a", *TOP, "cka_debiased", 0.8),
+        ("a", "a", "stem", "stage1", "cka_debiased", 0.4),
+    )
+    found = ceilings_of(table)
+    assert found["ceiling"].to_list() == pytest.approx([0.8, np.nan], nan_ok=True)
+    assert found["note"].to_list() == ["", "no ceiling between different layers"]
+
+
+def test_ceilings_of_a_study_are_there_where_both_architectures_have_two_seeds(tables):
+    geometry = tables["geometry"]
+    own = (geometry["architecture_b"] == "resnet") & (geometry["architecture_a"] == "resnet")
+    own &= geometry["layer_a"] == geometry["layer_b"]
+    assert geometry.loc[own, "ceiling"].notna().all()
+    assert geometry.loc[~own, "ceiling"].isna().all()
+    assert (geometry.loc[~own, "note"] != "").all()
+
+
+def test_accuracies_by_class_are_averaged_over_the_pairs_of_two_architectures(files, tables):
+    keys = ["source_architecture", "target_architecture", "family", "label"]
+    found = tables["class_accuracies"].set_index(keys)
+    assert len(found) == 3 * len(FAMILIES) * 10
+    rows = read_table(files["class_accuracies"][1])
+    rows = rows.query("source == 'vgg/seed0' and family == 'ridge' and label == 3")
+    assert len(rows) == 2
+    for column in ("stitched_accuracy", "target_accuracy"):
+        mean = found.loc[("vgg", "resnet", "ridge", 3), column]
+        assert mean == pytest.approx(rows[column].mean())
+
+
+def test_tables_survive_being_written_and_read(tables, tmp_path):
+    for name, table in tables.items():
+        write_table(tmp_path / f"{name}.csv", table)
+        again = read_table(tmp_path / f"{name}.csv")
+        assert list(again.columns) == list(table.columns)
+        assert len(again) == len(table)
+    assert read_table(tmp_path / "geometry.csv")["flag"].str.contains("^$|below 10").all()
+    numbers = tables["pairs"].select_dtypes("number")
+    again = read_table(tmp_path / "pairs.csv")[numbers.columns]
+    pd.testing.assert_frame_equal(again, numbers)
+
+
+def test_a_table_written_in_parts_is_the_table_written_whole(tmp_path):
+    whole = pd.DataFrame({"place": range(8), "value": np.arange(8) / 3, "note": ""})
+    write_parts(tmp_path / "parts.csv", (whole[start : start + 3] for start in (0, 3, 6)))
+    write_table(tmp_path / "whole.csv", whole)
+    assert (tmp_path / "parts.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("parts", "error"),
+    [
+        ([], "at least one row"),
+        ([pd.DataFrame({"a": []})], "at least one row"),
+        ([pd.DataFrame({"a": [1]}), pd.DataFrame({"b": [1]})], r"\['b'\] in a table of \['a'\]"),
+        ([pd.DataFrame({"a": [1.0]}), pd.DataFrame({"a": [np.inf]})], "without a note"),
+        ([pd.DataFrame({"a": [np.nan, 1], "note": ["", "why"]})], "without a note"),
+    ],
+)
+def test_a_table_that_cannot_be_whole_is_not_written(tmp_path, parts, error):
+    with pytest.raises(ValueError, match=error):
+        write_parts(tmp_path / "t.csv", parts)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cell_with_a_reason_may_be_empty(tmp_path):
+    table = pd.DataFrame({"n": [1, 2], "value": [np.inf, 0.5], "note": ["no samples", ""]})
+    write_table(tmp_path / "t.csv", table)
+    text = (tmp_path / "t.csv").read_text(encoding="utf-8")
+    assert text == "n,value,note\n1,,no samples\n2,0.5,\n"
+
+
+def summarised(files, folder, blocks) -> None:
+    """The summary written to `folder`, the block of two architectures given so often."""
+    names = {"records": "record", "maps": "scores"}
+    kinds = (*summarise.PAIRED, "class_accuracies", "convergence")
+    given = {name: files[names.get(name, name)] for name in kinds}
+    given = {name: [paths[0], *paths[1:] * blocks] for name, paths in given.items()}
+    for name in ("records", "activations", "adversarial", "layers", "controls"):
+        given[name] = files[names.get(name, name)]
+    tables = ("models", "layers", "controls", "attacks", "attack_steps", "attack_growth", "pairs")
+    tables = {name: folder / f"{name}.csv" for name in (*kinds, *tables)}
+    summarise.summarise(tables, files={**given, "nonrobust": []})
+
+
+def test_the_summary_holds_the_tables_of_one_block_and_of_the_one_before(
+    files, tmp_path, monkeypatch
+):
+    read, most = [], 0
+
+    def watched(function):
+        def tables(*arguments):
+            nonlocal most
+            mine = []
+            for table in function(*arguments):
+                gc.collect()
+                most = max(most, sum(seen() is not None for seen in mine))
+                mine.append(weakref.ref(table))
+                read.append(function.__name__)
+                yield table
+                del table
+
+        return tables
+
+    monkeypatch.setattr(summarise, "transfer_tables", watched(summarise.transfer_tables))
+    monkeypatch.setattr(summarise, "checked_tables", watched(summarise.checked_tables))
+    summarised(files, tmp_path, blocks=6)
+    assert read.count("transfer_tables") == 7
+    # Those of models, then of blocks: maps, geometry, its convergence and class accuracies.
+    assert read.count("checked_tables") == 2 * 3 + 4 * 7
+    assert most <= 2
+
+
+def test_an_architecture_may_be_called_na(tmp_path):
+    write_table(tmp_path / "t.csv", pd.DataFrame({"architecture": ["NA", "null"], "value": [1, 2]}))
+    assert list(read_table(tmp_path / "t.csv")["architecture"]) == ["NA", "null"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "digest"),
+    [
+        ("scores", "source_digest"),
+        ("scores", "target_digest"),
+        ("geometry", "digest_a"),
+        ("geometry", "digest_b"),
+        ("layers", "digest"),
+        ("controls", "digest"),
+    ],
+)
+def test_a_table_of_other_activations_is_refused(files, tmp_path, kind, digest):
+    table = pd.read_csv(files[kind][0])
+    table.loc[len(table) - 1, digest] = "other"
+    table.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(MismatchError, match=r"table\.csv has 'other' but .*activations\.h5"):
+        block_tables({**files, kind: [tmp_path / "table.csv"]}, kind)
+
+
+def test_a_block_of_other_weights_is_refused(files, tmp_path):
+    path = tmp_path / "transfer.h5"
+    path.write_bytes(files["transfer"][0].read_bytes())
+    with h5py.File(path, "a") as file:
+        file.attrs["model_digests"] = ["other", "other"]
+    with pytest.raises(MismatchError, match="weights of resnet/seed0"):
+        next(transfer_tables([path], files["adversarial"]))

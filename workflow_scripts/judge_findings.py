@@ -1,0 +1,23 @@
+"""Test the study's findings: every test, its effect, interval and p, and the verdicts."""
+
+import json
+
+from repcompare.stages.judge_findings import judge_findings
+from repcompare.storage.logs import logging_to
+
+
+def main(snakemake) -> None:
+    """Hand what the rule has to its stage."""
+    tables = dict(snakemake.input.items())
+    transfer = tables.pop("outcomes")
+    judge_findings(
+        snakemake.output.findings,
+        tables=tables,
+        transfer=transfer,
+        settings=json.loads(snakemake.params.settings),
+    )
+
+
+if __name__ == "__main__":
+    with logging_to(snakemake.log[0]):  # noqa: F821
+        main(snakemake)  # noqa: F821

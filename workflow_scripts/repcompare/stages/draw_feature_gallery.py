@@ -1,0 +1,63 @@
+"""The rule `draw_feature_gallery`: gradients and inversions of a few images by a few models."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from repcompare.data.dataset_file import Dataset
+from repcompare.features.features_file import InputFeatures
+from repcompare.figures.feature_gallery import Features, feature_gallery
+from repcompare.figures.style import save
+from repcompare.storage.hdf5 import require_same_images
+
+START = "noise"
+
+
+def draw_feature_gallery(
+    svg: str | Path,
+    png: str | Path,
+    *,
+    features: Sequence[str | Path],
+    dataset: str | Path,
+    settings: Mapping[str, Any],
+) -> None:
+    """Draw the first images that all models classify correctly.
+
+    Args:
+        svg: the figure to write.
+        png: the same as PNG.
+        features: of the models that are shown.
+        dataset: the study's data file.
+        settings: `examples`, how many images.
+    """
+    clean, labels, found = read_features(features, settings["examples"])
+    with Dataset(dataset) as data:
+        class_names = data.class_names
+    save(feature_gallery(clean, labels, class_names, found), svg, png)
+
+
+def read_features(
+    paths: Sequence[str | Path], count: int
+) -> tuple[np.ndarray, np.ndarray, dict[str, Features]]:
+    """Clean images float (n, C, H, W), labels (n,), and each model's features of them.
+
+    The first `count` images that every model classifies correctly. `paths`: the models'
+    features.h5.
+
+    Raises:
+        MismatchError: the files do not hold the same images.
+    """
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(InputFeatures(path)) for path in paths]
+        require_same_images(files)
+        chosen = np.flatnonzero(np.all([file.correct for file in files], axis=0))[:count]
+        features = {}
+        for file in files:
+            found = file.inversions(START)
+            features[file.name] = Features(
+                file.gradient[chosen], found.images[chosen], found.residual[chosen]
+            )
+        return files[0].clean[chosen], files[0].labels[chosen], features

@@ -1,0 +1,74 @@
+"""The rule `train_nonrobust`: one architecture trained on what another one uses, tested on clean images."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from repcompare.data.dataset_file import Dataset
+from repcompare.features.nonrobust_file import NonrobustImages
+from repcompare.networks import training
+from repcompare.networks.devices import prepared_device
+from repcompare.stages.train import Spec
+from repcompare.storage.files import versions, write_json
+from repcompare.storage.hdf5 import require_same_data
+
+LOG = logging.getLogger(__name__)
+
+
+def train_nonrobust(
+    record: str | Path,
+    *,
+    dataset: str | Path,
+    images: str | Path,
+    source: str,
+    target: str,
+    settings: Mapping[str, Any],
+    device: str,
+    threads: int,
+) -> None:
+    """Train the target on the source's non-robust images and write its accuracy on clean ones.
+
+    Args:
+        record: the JSON record to write.
+        dataset: the study's data file.
+        images: what `stages.make_nonrobust` wrote of the source.
+        source: the source architecture's name.
+        target: the target architecture's name.
+        settings: as in `stages.train.train`, and `seed`.
+        device: where the network runs, see `networks.devices.resolve_device`.
+        threads: of the CPU.
+
+    Raises:
+        MismatchError: the images were made from another data file.
+        TrainingError: the training diverged.
+    """
+    spec = Spec.of(settings, prepared_device(device, threads))
+    seed = settings["seed"]
+    with Dataset(dataset) as data, NonrobustImages(images) as made:
+        require_same_data([data, made])
+        seen = torch.from_numpy(made.images).to(spec.device)
+        labels = torch.from_numpy(made.labels).to(spec.device)
+        test, classes = spec.tensors(data, "test"), len(data.class_names)
+        network = spec.built(data, seed)
+        made_from, success = made.name, made.success
+    training.train(network, seen, labels, spec.settings, spec.precision, seed)
+    accuracy = training.accuracy(network, *test)
+    LOG.info("clean test accuracy %.4f", accuracy)
+    write_json(
+        record,
+        {
+            "source": made_from,
+            "source_architecture": source,
+            "target_architecture": target,
+            "seed": seed,
+            "success": success,
+            "accuracy": accuracy,
+            "chance": 1 / classes,
+            "device": str(spec.device),
+            "precision": spec.precision,
+            "versions": versions(),
+        },
+    )

@@ -1,0 +1,137 @@
+"""HDF5 files: written whole or not at all, saying what they were made from, and read by their owners.
+
+The layout of each kind of file is known to one reader, a subclass of `StoredFile`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+
+from repcompare.storage.files import MismatchError, replacing, require_equal, versions
+
+ROWS_PER_READ = 4096
+
+
+@contextlib.contextmanager
+def new_hdf5(path: str | os.PathLike, attributes: Mapping) -> Iterator[h5py.File]:
+    """Yield an empty HDF5 file; on success it gets `attributes`, `digest` and `versions`.
+
+    `digest` is `content_digest` of what the block stored, so it does not depend on time or host.
+    """
+    with replacing(path) as temporary:  # noqa: SIM117 (closed before it is renamed)
+        with h5py.File(temporary, "w") as file:
+            yield file
+            file.attrs["digest"] = content_digest(file)
+            file.attrs["versions"] = json.dumps(versions())
+            for key, value in attributes.items():
+                file.attrs[key] = value
+
+
+def content_digest(group: h5py.Group) -> str:
+    """SHA-256 (hex) over the names, types, shapes and bytes of every data set below `group`."""
+    digest = hashlib.sha256()
+    datasets: list[h5py.Dataset] = []
+    group.visititems(
+        lambda _, item: datasets.append(item) if isinstance(item, h5py.Dataset) else None
+    )
+    for dataset in sorted(datasets, key=lambda item: item.name):
+        digest.update(f"{dataset.name} {dataset.dtype} {dataset.shape}".encode())
+        if dataset.shape == ():
+            digest.update(np.asarray(dataset[()]).tobytes())
+        for start in range(0, len(dataset) if dataset.shape else 0, ROWS_PER_READ):
+            digest.update(np.ascontiguousarray(dataset[start : start + ROWS_PER_READ]).tobytes())
+    return digest.hexdigest()
+
+
+class StoredFile(contextlib.AbstractContextManager):
+    """A finished HDF5 file, open for reading until it is closed.
+
+    `h5` is the file itself, for the subclass that knows what is in it.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        """Open it. Raises OSError if there is no such file, or it is none of HDF5's."""
+        self.path = Path(path)
+        self.h5 = h5py.File(path, "r")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close it; what was read of it stays."""
+        self.h5.close()
+
+    def attribute(self, key: str) -> Any:
+        """What the file says of itself under `key`. Raises KeyError if it does not."""
+        return self.h5.attrs[key]
+
+    @property
+    def digest(self) -> str:
+        """The digest of its content."""
+        return self.attribute("digest")
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of Python and of packages that it was written with."""
+        return json.loads(self.attribute("versions"))
+
+    @property
+    def data_digest(self) -> str:
+        """The digest of the data file that it was made from."""
+        return self.attribute("data_digest")
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The ids of its images, int64 (n,)."""
+        return self.h5["ids"][:]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The classes of its images, int64 (n,)."""
+        return self.h5["labels"][:]
+
+
+class ModelFile(StoredFile):
+    """A file of what one model computes."""
+
+    @property
+    def name(self) -> str:
+        """The model, `{architecture}/seed{seed}`."""
+        return str(self.attribute("model"))
+
+    @property
+    def model_digest(self) -> str:
+        """The digest of the model's weights."""
+        return self.attribute("model_digest")
+
+    def require_weights(self, model: str, model_digest: str) -> None:
+        """Raise MismatchError unless it was made from these weights of `model`."""
+        if self.model_digest != model_digest:
+            raise MismatchError(
+                f"{self.path} was made from other weights of {self.name} than those given for "
+                f"{model}; delete it and call snakemake again"
+            )
+
+
+def require_same_data(files: Sequence[StoredFile]) -> None:
+    """Raise MismatchError, naming two files, unless all were made from one data file."""
+    require_equal("digest of the data", [(file.path, file.data_digest) for file in files])
+
+
+def require_same_images(files: Sequence[StoredFile]) -> None:
+    """Raise MismatchError, naming two files, unless all hold the same images in the same order."""
+    for file in files[1:]:
+        if not np.array_equal(file.ids, files[0].ids):
+            raise MismatchError(f"{file.path} and {files[0].path} hold different images")
