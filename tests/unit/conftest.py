@@ -32,7 +32,7 @@ from repcompare.stages.dump_activations import store_activations
 from repcompare.stages.evaluate_transfer import store_answers
 from repcompare.stages.extract_features import store_features
 from repcompare.stages.prepare_data import prepare_data
-from repcompare.storage.files import write_csv
+from repcompare.storage.tables import write_table
 from repcompare.study.blocks import ordered_pairs
 
 torch.set_num_threads(1)
@@ -141,7 +141,7 @@ def files(study, dataset_path, tmp_path_factory):
         made["transfer"].append(folder / "transfer.h5")
         with block_files(members) as opened:
             rows = feature_rows([m.model for m in members], opened, 64)
-        write_csv(folder / "features.csv", rows)
+        write_table(folder / "features.csv", "blocks/features", rows)
         made["features"].append(folder / "features.csv")
     for key in ("record", "activations", "adversarial"):
         made[key] = [getattr(member, key) for member in study.values()]

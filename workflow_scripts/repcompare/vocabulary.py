@@ -5,13 +5,14 @@ imports nothing of the project, and neither torch nor numpy nor pandas.
 """
 
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import NamedTuple
 
 NORMS = {"linf": "L∞", "l2": "L2"}
 
 
 class MeasureName(NamedTuple):
-    """What a reader of a table must know of a measure of geometry.
+    """What a reader of a table must know of a measure of geometry or of input features.
 
     A directed measure has a row for each direction of a pair; of a `similarity`, more is more alike.
     """
@@ -51,14 +52,25 @@ MAP_FAMILIES = {
     "permutation": "permutation",
 }
 
+# What maps between trained networks are set against: maps to the same target.
+CONTROLS = {"untrained": "the same network, untrained", "pixels": "the pixels"}
+
 FEATURE_MEASURES = {
-    "gradient_alignment": "gradient alignment",
-    "perturbation_agreement": "perturbation agreement",
-    "mistake_agreement": "mistake agreement",
-    "stir": "STIR",
-    "inverted_cka": "CKA of inverted images",
-    "unit_matching": "unit matching",
+    "gradient_alignment": MeasureName("gradient alignment"),
+    "perturbation_agreement": MeasureName("perturbation agreement"),
+    "mistake_agreement": MeasureName("mistake agreement"),
+    "stir": MeasureName("STIR", directed=True),
+    "inverted_cka": MeasureName("CKA of inverted images", directed=True),
+    "unit_matching": MeasureName("unit matching"),
 }
+
+# What is measured each way; everything else is the same both ways.
+DIRECTED = frozenset(
+    name
+    for measures in (GEOMETRY_MEASURES, FEATURE_MEASURES)
+    for name, measure in measures.items()
+    if measure.directed
+)
 
 # What a rate of transfer is of; findings are tested on the first.
 PRIMARY = "both_correct"
@@ -69,12 +81,14 @@ DENOMINATORS = {
     "all_correct": "images that every model of the study classifies correctly",
 }
 
+FINDINGS = ("linear", "retraining", "exception", "transfer")
+VERDICTS = ("supported", "contradicted", "inconclusive")
 
 LABELS = {
     **NORMS,
     **{name: measure.label for name, measure in GEOMETRY_MEASURES.items()},
+    **{name: measure.label for name, measure in FEATURE_MEASURES.items()},
     **MAP_FAMILIES,
-    **FEATURE_MEASURES,
 }
 
 
@@ -120,3 +134,13 @@ def preferred(names: Iterable[str], wanted: str) -> str:
     """`wanted` if it is among `names`, else the first of them, else `wanted`."""
     present = list(dict.fromkeys(names))
     return wanted if wanted in present or not present else present[0]
+
+
+class Need(StrEnum):
+    """What a row needs to answer: enough of the first three, or a number that it can compute."""
+
+    ARCHITECTURES = "architectures"
+    SEEDS = "seeds"
+    PERMUTATIONS = "permutations"
+    VALUE = "value"
+    INTERVAL = "interval"

@@ -17,7 +17,6 @@ from repcompare.findings.retraining import (
 )
 from repcompare.findings.rows import Resampling, Row
 from repcompare.findings.rules import RULES
-from repcompare.storage.files import write_csv
 from repcompare.storage.tables import read_table, write_table
 
 MANY = {"permutations": 999, "bootstraps": 200}
@@ -263,14 +262,14 @@ def test_what_a_study_lacks_decides_and_no_note_does(design, monkeypatch):
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 2), (3, 2), (5, 3)])
 def test_a_table_of_any_study_can_be_written_and_gives_a_reason_for_every_gap(size, tmp_path):
     table = findings(tables(*size))
-    write_table(tmp_path / "findings.csv", table)
+    write_table(tmp_path / "findings.csv", "findings", table)
     read = read_table(tmp_path / "findings.csv")
     gaps = table[["effect", "low", "high", "p"]].isna().any(axis=1)
     assert (read.loc[gaps, "note"] != "").all()
     assert read["lacks"].tolist() == table["lacks"].tolist()
     assert len(read) == len(table)
     with pytest.raises(ValueError, match="without a note"):
-        write_csv(tmp_path / "bare.csv", [Row("linear", "r2", "ridge")._asdict()])
+        write_table(tmp_path / "bare.csv", "findings", [Row("linear", "r2", "ridge")._asdict()])
 
 
 def test_a_model_without_a_value_is_left_out_by_name():

@@ -16,15 +16,16 @@ from repcompare.networks.models import TrainedModel, untrained
 from repcompare.stages.compare_features import feature_rows
 from repcompare.stages.dump_activations import store_activations
 from repcompare.stages.extract_features import store_features
-from repcompare.storage.files import MismatchError, write_csv
-from repcompare.storage.tables import read_table
+from repcompare.storage.files import MismatchError
+from repcompare.storage.tables import read_table, write_table
 
 KEYS = ["model_a", "model_b", "measure", "condition"]
 
 
 def compared(members, path) -> pd.DataFrame:
     with block_files(members) as files:
-        write_csv(path, feature_rows([member.model for member in members], files, 64))
+        rows = feature_rows([member.model for member in members], files, 64)
+    write_table(path, "blocks/features", rows)
     return read_table(path).set_index(KEYS)
 
 

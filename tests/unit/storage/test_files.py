@@ -9,7 +9,6 @@ from repcompare.storage.files import (
     read_json,
     replacing,
     require_equal,
-    write_csv,
     write_json,
 )
 from repcompare.storage.hdf5 import content_digest, new_hdf5
@@ -69,15 +68,6 @@ def test_the_content_digest_ignores_chunks_compression_attributes_and_time(tmp_p
         file.create_dataset("x", data=x, chunks=(100,), compression="gzip")
     digests = {h5py.File(tmp_path / name).attrs["digest"] for name in ("a.h5", "b.h5")}
     assert len(digests) == 1
-
-
-def test_a_value_that_is_not_finite_needs_a_reason(tmp_path):
-    path = tmp_path / "t.csv"
-    with pytest.raises(ValueError, match="without a note"):
-        write_csv(path, [{"value": np.nan, "note": ""}])
-    assert not path.exists()
-    write_csv(path, [{"value": np.inf, "note": "no samples"}, {"value": 0.5, "note": ""}])
-    assert path.read_text(encoding="utf-8").splitlines() == ["value,note", ",no samples", "0.5,"]
 
 
 def test_a_mismatch_names_both_files_and_both_values():

@@ -7,6 +7,7 @@ from repcompare.figures import registry
 from repcompare.findings.rows import Resampling
 from repcompare.findings.table import findings_table
 from repcompare.stages.draw_figures import drawn
+from repcompare.tables.schema import TABLES
 from repcompare.transfer.outcomes import ImageOutcomes
 from repcompare.transfer.reference import rates_at
 
@@ -127,11 +128,6 @@ def ends(models, architecture, a, b):
 
 
 def maps_table(models, architecture, similarity, random):
-    columns = ["source", "target", "source_architecture", "target_architecture", "family", "n_fit"]
-    columns += ["n_test", "d_source", "d_target", "lambda", "r2_fit", "r2_test", "r2_floor"]
-    columns += ["r2_test_low", "r2_test_high", "stitched_accuracy", "target_accuracy"]
-    columns += ["recovered_accuracy", "recovered_accuracy_low", "recovered_accuracy_high"]
-    columns += ["agreement", "note"]
     rows = []
     for a, b in ordered(models):
         for family, shift in FAMILIES.items():
@@ -141,13 +137,14 @@ def maps_table(models, architecture, similarity, random):
             rows.append(
                 ends(models, architecture, a, b)
                 | {"family": family, "n_fit": 1200, "n_test": 597, "d_source": 64, "d_target": 64}
+                | {"rank": 64}
                 | {"lambda": 1.0 if family == "ridge" else 0.0, "r2_fit": r2 + 0.01, "r2_test": r2}
                 | {"r2_floor": 64 / 1199, "stitched_accuracy": stitched, "target_accuracy": 0.985}
                 | {"r2_test_low": r2 - 0.005, "r2_test_high": r2 + 0.005, "agreement": stitched}
                 | {"recovered_accuracy": recovered, "recovered_accuracy_low": recovered - 0.01}
                 | {"recovered_accuracy_high": recovered + 0.01, "note": ""}
             )
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=TABLES["maps"].names)
 
 
 def controls_table(models, architecture):
@@ -180,14 +177,10 @@ def convergence_table(models, architecture):
         for measure in MEASURES
         for n in (75, 149, 299, 597)
     ]
-    return pd.DataFrame(
-        rows, columns=["model_a", "model_b", "measure", "n", "value", "flag", "note"]
-    )
+    return pd.DataFrame(rows, columns=TABLES["convergence"].names)
 
 
 def geometry_table(models, architecture, similarity):
-    columns = ["model_a", "model_b", "architecture_a", "architecture_b", "layer_a", "layer_b"]
-    columns += ["measure", "value", "low", "high", "null", "ceiling", "n", "flag", "note"]
     rows = [
         {
             "model_a": models[a],
@@ -210,7 +203,7 @@ def geometry_table(models, architecture, similarity):
         if a < b
         for place, measure in enumerate(MEASURES)
     ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=TABLES["geometry"].names)
 
 
 def level(norm, place):
@@ -218,9 +211,6 @@ def level(norm, place):
 
 
 def transfer_table(models, architecture, similarity, effects, beta, images):
-    columns = ["source", "target", "source_architecture", "target_architecture", "attack", "norm"]
-    columns += ["epsilon", "epsilon_label", "denominator", "n", "fooled", "same_mistake"]
-    columns += ["other_mistake", "margin_drop", "note"]
     rows = []
     for a, b in ordered(models):
         tilt = effects[0, a] + effects[1, b] + beta * (similarity[a, b] - 0.9)
@@ -237,7 +227,7 @@ def transfer_table(models, architecture, similarity, effects, beta, images):
                             | {"fooled": fooled, "same_mistake": 0.6 * fooled}
                             | {"other_mistake": 0.4 * fooled, "margin_drop": 5 * fooled, "note": ""}
                         )
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=TABLES["transfer"].names)
 
 
 def attacks_table(models, architecture):
@@ -274,8 +264,6 @@ def features_table(models, architecture, similarity):
         for label, _ in sweep
     ]
     directed = [(m, start) for m in ("stir", "inverted_cka") for start in ("noise", "image")]
-    columns = ["model_a", "model_b", "architecture_a", "architecture_b", "measure", "condition"]
-    columns += ["value", "low", "high", "null", "n", "dropped", "note"]
     rows = []
     for a, b in ordered(models):
         names = {"model_a": models[a], "model_b": models[b]}
@@ -292,7 +280,7 @@ def features_table(models, architecture, similarity):
                     | {"low": value - 0.1, "high": value + 0.1, "null": 0.0, "n": 90}
                     | {"dropped": 3, "note": ""}
                 )
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=TABLES["features"].names)
 
 
 def steps_table(models, architecture):

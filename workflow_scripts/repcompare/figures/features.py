@@ -65,7 +65,7 @@ def features_by_kind(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
                 mark_mean(axes, values.mean(), place, 0.3)
         axes.axvline(table.loc[chosen, "null"].mean(), color=NOISE, linewidth=0.9, linestyle=":")
         name_rows(axes, rows)
-        axes.set_title(FEATURE_MEASURES[measure])
+        axes.set_title(label_of(measure))
         few_ticks(axes, x=4)
     title_figure(figure, "Input features of pairs of one architecture and of different ones")
     null = Line2D([], [], color=NOISE, linestyle=":", linewidth=0.9, label="mean null")
@@ -97,7 +97,7 @@ def features_against_geometry(
     for axes, each in zip(panels, measures, strict=True):
         pairs = joined[joined["measure"] == each]
         same = pairs["architecture_a"] == pairs["architecture_b"]
-        axes.set_title(FEATURE_MEASURES[each], pad=14)
+        axes.set_title(label_of(each), pad=14)
         axes.set_xlabel(name)
         if len(pairs) < 2:
             explain(axes, "one pair")

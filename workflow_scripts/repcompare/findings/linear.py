@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 
 from repcompare.findings.model_matrices import Models, standard_errors
-from repcompare.findings.rows import Need, Resampling, Row
+from repcompare.findings.rows import Resampling, Row
 from repcompare.findings.rules import MOST_OF_THE_VARIANCE
 from repcompare.statistics.bootstrap import crossed_means, interval, model_weights
+from repcompare.vocabulary import Need
 
 CONTROLS = ("untrained", "pixels")
 SCORES = {"r2": "r2_test", "recovered_accuracy": "recovered_accuracy"}

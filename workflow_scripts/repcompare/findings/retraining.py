@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from repcompare.findings.model_matrices import Models, alone, by_measure
-from repcompare.findings.rows import Need, Resampling, Row, left_out
+from repcompare.findings.rows import Resampling, Row, left_out
 from repcompare.findings.rules import FEWEST_SEEDS, WIDTH_RATIO
 from repcompare.statistics.permutations import FEWEST_DISTINCT, groupings, of_models
 from repcompare.statistics.self_similarity import (
@@ -14,7 +14,7 @@ from repcompare.statistics.self_similarity import (
     architecture_differences,
     interaction_differences,
 )
-from repcompare.vocabulary import MEASURE, WITHIN_CLASSES, preferred
+from repcompare.vocabulary import MEASURE, WITHIN_CLASSES, Need, preferred
 
 VERSIONS = ("plain", "model_effects_removed", "accuracy_adjusted", "width_matched")
 

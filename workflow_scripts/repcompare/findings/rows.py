@@ -1,7 +1,6 @@
 """The rows of findings.csv: one a finding and version of its test, the measure or family it is of."""
 
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -18,16 +17,6 @@ class Resampling(NamedTuple):
     def generator(self, purpose: int) -> np.random.Generator:
         """Numbers of their own for each purpose, so that no test depends on another."""
         return np.random.default_rng([self.seed, purpose])
-
-
-class Need(StrEnum):
-    """What a row needs to answer: enough of the first three, or a number that it can compute."""
-
-    ARCHITECTURES = "architectures"
-    SEEDS = "seeds"
-    PERMUTATIONS = "permutations"
-    VALUE = "value"
-    INTERVAL = "interval"
 
 
 class Row(NamedTuple):

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from repcompare.statistics.permutations import FEWEST_DISTINCT, LEVEL
+from repcompare.vocabulary import VERDICTS
 
 # Two architectures are compared in the width-matched version if neither is wider by more than this.
 WIDTH_RATIO = 1.5
@@ -12,7 +13,7 @@ FEWEST_SEEDS = 3
 # Two representations count as linearly related if a map explains more than this of the variance.
 MOST_OF_THE_VARIANCE = 0.5
 
-SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
+SUPPORTED, CONTRADICTED, INCONCLUSIVE = VERDICTS
 
 # Δ up to this many standard deviations of the pairs of different architectures is no difference to
 # speak of: half of one, a medium effect in Cohen 1988.

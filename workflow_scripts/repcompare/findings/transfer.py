@@ -5,7 +5,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from repcompare.findings.model_matrices import Models, alone, pair_logits, standard_errors
-from repcompare.findings.rows import Need, Resampling, Row, left_out
+from repcompare.findings.rows import Resampling, Row, left_out
 from repcompare.statistics.bootstrap import image_weights, interval, model_weights, weighted_slopes
 from repcompare.statistics.mrqap import Fit, mantel, mrqap
 from repcompare.statistics.permutations import (
@@ -17,7 +17,7 @@ from repcompare.statistics.permutations import (
 )
 from repcompare.transfer.outcomes import ImageOutcomes
 from repcompare.transfer.reference import Strength
-from repcompare.vocabulary import MEASURE, WITHIN_CLASSES, preferred
+from repcompare.vocabulary import MEASURE, WITHIN_CLASSES, Need, preferred
 
 # The versions that decide: one has the p, the other the interval.
 PERMUTED, RESAMPLED = "architectures", "bootstrap"

@@ -6,7 +6,7 @@ the row that decides, and says in its note why a finding is inconclusive.
 
 import numpy as np
 
-from repcompare.findings.rows import Need, Row
+from repcompare.findings.rows import Row
 from repcompare.findings.rules import (
     CONTRADICTED,
     FEWEST_SEEDS,
@@ -17,7 +17,7 @@ from repcompare.findings.rules import (
 )
 from repcompare.findings.transfer import PERMUTED, RESAMPLED
 from repcompare.statistics.permutations import LEVEL
-from repcompare.vocabulary import FAMILY, MEASURE, WITHIN_CLASSES, preferred
+from repcompare.vocabulary import FAMILY, MEASURE, WITHIN_CLASSES, Need, preferred
 
 # What an architecture must show, beside the plain Δ, to be an exception.
 ROBUST = ("accuracy_adjusted", "width_matched", "model_effects_removed")

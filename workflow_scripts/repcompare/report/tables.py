@@ -11,6 +11,7 @@ from repcompare.tables.attack_checks import resisting
 from repcompare.tables.features import at_reference
 from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import (
+    CONTROLS,
     DENOMINATORS,
     MAP_FAMILIES,
     PRIMARY,
@@ -150,8 +151,7 @@ def control_means(controls: pd.DataFrame, maps: pd.DataFrame) -> Table:
     """Maps from the controls beside maps between trained networks, means by family."""
     crossed = maps[maps["source_architecture"] != maps["target_architecture"]]
     trained = crossed.assign(control="another architecture, trained")
-    names = {"untrained": "the same network, untrained", "pixels": "the pixels"}
-    both = pd.concat([trained, controls.assign(control=controls["control"].map(names))])
+    both = pd.concat([trained, controls.assign(control=controls["control"].map(CONTROLS))])
     scores = ["r2_test", "recovered_accuracy", "agreement"]
     means = both.groupby(["family", "control"], sort=False)[scores].mean().reset_index()
     means["family"] = means["family"].map(label_of)

@@ -26,7 +26,7 @@ class Verdict:
 
 def verdicts(findings: pd.DataFrame) -> list[Verdict]:
     """The verdicts of findings.csv, in its order."""
-    decided = findings[findings["verdict"].fillna("") != ""]
+    decided = findings[findings["verdict"] != ""]
     return [
         Verdict(
             id=row.finding,

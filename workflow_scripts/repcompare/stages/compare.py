@@ -17,8 +17,8 @@ from repcompare.names import REPRESENTATION
 from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
-from repcompare.storage.files import write_csv
 from repcompare.storage.hdf5 import new_hdf5
+from repcompare.storage.tables import write_table
 from repcompare.study.blocks import unordered_pairs
 from repcompare.vocabulary import LAYER_MEASURE
 
@@ -82,10 +82,10 @@ def compare(
         asked = {frozenset(names) for names in settings["layer_pairs"]}
         similar += same_layer_rows(pairs, measures)
         similar += crossed_layer_rows([p for p in pairs if {p[0].name, p[1].name} in asked])
-    write_csv(scores, scored)
-    write_csv(class_accuracies, classes)
-    write_csv(geometry, similar)
-    write_csv(convergence, converging)
+    write_table(scores, "blocks/maps", scored)
+    write_table(class_accuracies, "blocks/class_accuracies", classes)
+    write_table(geometry, "blocks/geometry", similar)
+    write_table(convergence, "blocks/convergence", converging)
 
 
 def scored_maps(

@@ -28,8 +28,8 @@ from repcompare.networks.models import TrainedModel, load_model
 from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
-from repcompare.storage.files import write_csv
 from repcompare.storage.hdf5 import require_same_data, require_same_images
+from repcompare.storage.tables import write_table
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
 
 
@@ -107,7 +107,8 @@ def compare_features(
             Files(*(stack.enter_context(read(p)) for read, p in zip(readers, paths, strict=True)))
             for paths in zip(activations, adversarial, inputs, strict=True)
         ]
-        write_csv(features, feature_rows(models, files, settings["batch_size"]))
+        rows = feature_rows(models, files, settings["batch_size"])
+    write_table(features, "blocks/features", rows)
 
 
 def feature_rows(

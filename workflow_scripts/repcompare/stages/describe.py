@@ -18,8 +18,9 @@ from repcompare.representations.activations_file import ModelActivations
 from repcompare.representations.moments import Rows, cross_covariance, diagonalise, factorise
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import Representation
-from repcompare.storage.files import MismatchError, write_csv
+from repcompare.storage.files import MismatchError
 from repcompare.storage.hdf5 import require_same_data
+from repcompare.storage.tables import write_table
 
 
 def describe(
@@ -44,8 +45,10 @@ def describe(
     """
     with ModelActivations(activations) as member, Dataset(dataset) as data:
         require_same_data([member, data])
-        write_csv(layers, list(layer_rows(member)))
-        write_csv(controls, list(control_rows(member, data, settings["families"])))
+        write_table(layers, "models/layers", list(layer_rows(member)))
+        write_table(
+            controls, "models/controls", list(control_rows(member, data, settings["families"]))
+        )
 
 
 def layer_rows(member: ModelActivations) -> Iterator[dict]:

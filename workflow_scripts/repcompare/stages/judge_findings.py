@@ -33,4 +33,4 @@ def judge_findings(
         lambda attack, names: read_outcomes(transfer, names, attack),
         Resampling(**settings["statistics"]),
     )
-    write_table(findings, found)
+    write_table(findings, "findings", found)

@@ -40,20 +40,20 @@ def summarise(
     """
     current = activation_digests(files["activations"])
     layers = pd.concat(checked_tables(files["layers"], current), ignore_index=True)
-    write_table(tables["models"], models_table(files["records"], layers))
-    write_table(tables["layers"], layers)
-    write_table(tables["attacks"], attacks_table(files["adversarial"]))
-    write_table(tables["attack_steps"], steps_table(files["adversarial"]))
-    write_table(tables["attack_growth"], growth_table(files["adversarial"]))
+    write_table(tables["models"], "models", models_table(files["records"], layers))
+    write_table(tables["layers"], "layers", layers)
+    write_table(tables["attacks"], "attacks", attacks_table(files["adversarial"]))
+    write_table(tables["attack_steps"], "attack_steps", steps_table(files["adversarial"]))
+    write_table(tables["attack_growth"], "attack_growth", growth_table(files["adversarial"]))
     if files["nonrobust"]:
-        write_table(tables["nonrobust"], nonrobust_table(files["nonrobust"]))
+        write_table(tables["nonrobust"], "nonrobust", nonrobust_table(files["nonrobust"]))
     for name in ("controls", "convergence"):
-        write_parts(tables[name], checked_tables(files[name], current))
+        write_parts(tables[name], name, checked_tables(files[name], current))
     classes = checked_tables(files["class_accuracies"], current)
-    write_parts(tables["class_accuracies"], map(class_table, classes))
+    write_parts(tables["class_accuracies"], "class_accuracies", map(class_table, classes))
     means = retraining_means(map(read_table, files["geometry"]))
     with contextlib.ExitStack() as stack:
-        append = {name: stack.enter_context(new_table(tables[name])) for name in PAIRED}
+        append = {name: stack.enter_context(new_table(tables[name], name)) for name in PAIRED}
         pairs = []
         for maps, geometry, transfer, features in zip(
             checked_tables(files["maps"], current),
@@ -66,4 +66,4 @@ def summarise(
             for name, part in zip(PAIRED, parts, strict=True):
                 append[name](part)
             pairs.append(pair_rows(*parts))
-    write_table(tables["pairs"], pairs_table(pairs))
+    write_table(tables["pairs"], "pairs", pairs_table(pairs))

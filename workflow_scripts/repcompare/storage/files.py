@@ -1,16 +1,13 @@
 """Files that are either whole or absent, and that say what they were made from."""
 
 import contextlib
-import csv
 import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-
-import numpy as np
 
 
 class MismatchError(ValueError):
@@ -62,25 +59,3 @@ def require_equal(what: str, values: Iterable[tuple[str | os.PathLike, str]]) ->
                 f"{what}: {file} has {value!r} but {values[0][0]} has {values[0][1]!r}; "
                 "they do not belong to one run: delete the older file and call snakemake again"
             )
-
-
-def write_csv(path: str | os.PathLike, rows: Sequence[Mapping]) -> None:
-    """Write rows of one set of keys as a CSV table; a float that is not finite is an empty cell.
-
-    Raises:
-        ValueError: a cell is not finite and its row has no reason in `note`; or there are no rows.
-    """
-    if not rows:
-        raise ValueError(f"{path}: a table needs at least one row")
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        for row in rows:
-            missing = {key for key, value in row.items() if _is_not_finite(value)}
-            if missing and not row.get("note"):
-                raise ValueError(f"{path}: {sorted(missing)} not finite without a note in {row}")
-            writer.writerow({key: "" if key in missing else row[key] for key in row})
-
-
-def _is_not_finite(value: object) -> bool:
-    return isinstance(value, float | np.floating) and not np.isfinite(value)

@@ -1,67 +1,142 @@
-"""The study's tables on disk: CSV, an empty cell where a value is undefined."""
+"""Tables on disk: CSV, an empty cell where a value is undefined, all else as the schema has it."""
+
+from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from repcompare.storage.files import replacing
+from repcompare.tables.schema import TABLES, Column, Table
 
-# Columns that may look like numbers and are not: an epsilon of "1", notes that are all empty.
-TEXT = {"epsilon_label": str, "condition": str, "lacks": str, "note": str, "flag": str}
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Rows = pd.DataFrame | Sequence[Mapping]
+
+# How far beyond its range a value may lie by rounding.
+ROUNDING = 1e-9
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a table; only an empty cell is missing, so that an architecture may be called NA."""
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=TEXT)
-    for column in table.columns.intersection(["lacks", "note", "flag", "condition"]):
-        table[column] = table[column].fillna("")
-    return table
+    """Read a table; only an empty cell is missing, so that an architecture may be called NA.
+
+    What the schema says is text stays text, an ε of "1" too; text that may be empty is never missing.
+    """
+    # Most jobs write tables and read none: only who reads pays for the import.
+    import pandas as pd
+
+    texts = [
+        column for table in TABLES.values() for column in table.columns if column.kind == "text"
+    ]
+    dtypes = {column.name: str for column in texts}
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dtypes)
+    return table.fillna({column.name: "" for column in texts if column.empty})
 
 
 @contextlib.contextmanager
-def new_table(path: str | Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+def new_table(path: str | Path, name: str) -> Iterator[Callable[[Rows], None]]:
     """Yield a function that writes the next rows of a table; it is whole or not there at all.
 
     A cell that is missing or not finite becomes empty.
 
-    Raises:
-        ValueError: such a cell has no reason in its row's `note`, the columns of the rows are not
-            those of the first, or there are no rows.
-    """
-    columns: list[str] = []
+    Args:
+        path: the file to write.
+        name: which table of `schema.TABLES` it is.
 
-    def append(rows: pd.DataFrame) -> None:
-        if rows.empty:
+    Raises:
+        ValueError: the columns are not those of the schema, or not those of the rows before; a
+            value is not allowed; a cell is empty without a reason in its row's `note`; or there
+            are no rows.
+    """
+    header: list[str] = []
+
+    def append(rows: Rows) -> None:
+        if not len(rows):
             return
-        if columns and list(rows) != columns:
-            raise ValueError(f"{path}: rows of {list(rows)} in a table of {columns}")
-        missing = rows.isna() | rows.isin([np.inf, -np.inf])
-        unexplained = missing.any(axis=1)
-        if "note" in rows:
-            unexplained &= rows["note"] == ""
-        if unexplained.any():
-            row = rows[unexplained].iloc[0]
-            names = sorted(rows.columns[missing.loc[row.name]])
-            raise ValueError(f"{path}: {names} not finite without a note in {row.to_dict()}")
-        rows.mask(missing).to_csv(file, header=not columns, index=False, lineterminator="\r\n")
-        columns[:] = list(rows)
+        try:
+            columns = by_column(rows)
+            if header and list(columns) != header:
+                raise ValueError(f"rows of {list(columns)} in a table of {header}")
+            cells = checked(TABLES[name], columns)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        if not header:
+            writer.writerow(columns)
+            header.extend(columns)
+        writer.writerows(zip(*cells, strict=True))
 
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
         yield append
-        if not columns:
+        if not header:
             raise ValueError(f"{path}: a table needs at least one row")
 
 
-def write_table(path: str | Path, table: pd.DataFrame) -> None:
+def write_table(path: str | Path, name: str, rows: Rows) -> None:
     """Write a table; see `new_table` for what it refuses."""
-    write_parts(path, [table])
+    write_parts(path, name, [rows])
 
 
-def write_parts(path: str | Path, parts: Iterable[pd.DataFrame]) -> None:
+def write_parts(path: str | Path, name: str, parts: Iterable[Rows]) -> None:
     """Write a table whose rows come in parts, of which one at a time is in memory."""
-    with new_table(path) as append:
+    with new_table(path, name) as append:
         for part in parts:
             append(part)
+
+
+def by_column(rows: Rows) -> dict[str, list]:
+    """The values of each column, of a data frame or of rows with one set of keys."""
+    if not isinstance(rows, Sequence):
+        return {name: values.tolist() for name, values in rows.items()}
+    names = list(rows[0])
+    for row in rows:
+        if list(row) != names:
+            raise ValueError(f"a row of {list(row)} among rows of {names}")
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def checked(table: Table, columns: Mapping[str, list]) -> list[list]:
+    """The cells of each column as they are written.
+
+    Raises ValueError, naming column, value and row, where the schema allows no such column or value.
+    """
+    noted = [isinstance(note, str) and note != "" for note in columns.get("note", ())]
+    cells = []
+    described = table.described(list(columns))
+    for column, (name, values) in zip(described, columns.items(), strict=True):
+        if column.kind == "text":
+            empty = np.array([value is None or value != value or value == "" for value in values])
+            allowed = np.array([not column.values or value in column.values for value in values])
+            explained = np.full(len(values), column.empty)
+        else:
+            numbers = np.array(values, float)
+            empty, allowed = ~np.isfinite(numbers), in_range(column, numbers)
+            explained = np.array(noted if column.empty and noted else [False] * len(values))
+        for refused, why in (
+            (empty & ~explained, "not finite without a note" if column.empty else "empty"),
+            (~empty & ~allowed, f"not {column.allowed}"),
+        ):
+            if refused.any():
+                place = int(np.flatnonzero(refused)[0])
+                row = ", ".join(f"{key} {columns[key][place]}" for key in table.keys)
+                raise ValueError(f"{name} is {why}: {values[place]!r} in the row of {row}")
+        cells.append(["" if gap else value for gap, value in zip(empty, values, strict=True)])
+    return cells
+
+
+def in_range(column: Column, numbers: np.ndarray) -> np.ndarray:
+    """Which numbers (n,) a column may hold, but for rounding."""
+    low, high = column.low, column.high
+    inside = np.full(len(numbers), True)
+    if low is not None:
+        inside &= numbers >= low - ROUNDING
+    if high is not None:
+        inside &= numbers <= high + ROUNDING
+    if column.kind == "int":
+        inside &= numbers == np.rint(numbers)
+    return inside

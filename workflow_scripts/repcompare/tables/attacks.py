@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from repcompare.attacks.adversarial_file import AdversarialImages
+from repcompare.tables.schema import TABLES
 from repcompare.vocabulary import architecture_of
 
 
@@ -60,14 +61,13 @@ def growth_table(adversarial: Sequence[str | Path]) -> pd.DataFrame:
 
     Of the images that the model classifies correctly; a model without one has no row.
     """
-    columns = ["model", "architecture", "norm", "epsilon", "success_rate"]
     rows = [
         {**names, "norm": norm, "epsilon": epsilon, "success_rate": rate}
         for names, file in _models(adversarial)
         for norm, curve in file.growth.items()
         for epsilon, rate in zip(*curve, strict=True)
     ]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=TABLES["attack_growth"].names)
 
 
 def _models(adversarial: Sequence[str | Path]) -> Iterator[tuple[dict, AdversarialImages]]:

@@ -14,22 +14,9 @@ from repcompare.storage.files import read_json, require_equal
 from repcompare.storage.tables import read_table
 from repcompare.tables.features import pair_columns
 from repcompare.tables.geometry import at_representation, ordered_pairs_of
+from repcompare.tables.schema import TABLES
 from repcompare.vocabulary import PRIMARY
 
-MODEL_COLUMNS = [
-    "architecture",
-    "seed",
-    "model",
-    "factory",
-    "parameters",
-    "representation_width",
-    "train_accuracy",
-    "test_accuracy",
-    "train_seconds",
-    "device",
-    "precision",
-]
-LAYER_COLUMNS = ["n_over_d", "effective_rank", "dead_units"]
 MAP_COLUMNS = ["r2_test", "stitched_accuracy", "recovered_accuracy", "agreement"]
 # Which model a digest of a block's table belongs to.
 DIGESTS = {
@@ -73,24 +60,25 @@ def checked_tables(
 def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.DataFrame:
     """One row a model: its record, and what layers.csv says of its representation."""
     rows = [read_json(path) for path in records]
-    table = pd.DataFrame(rows)[MODEL_COLUMNS]
-    table.insert(8, "epochs", [row["training"]["epochs"] for row in rows])
-    found = layers.loc[layers["layer"] == REPRESENTATION, ["model", *LAYER_COLUMNS]]
-    return table.merge(found, on="model", how="left", validate="one_to_one")
+    table = pd.DataFrame([{**row, "epochs": row["training"]["epochs"]} for row in rows])
+    columns = TABLES["models"].names
+    found = layers.loc[
+        layers["layer"] == REPRESENTATION,
+        ["model", *(name for name in columns if name not in table)],
+    ]
+    return table.merge(found, on="model", how="left", validate="one_to_one")[columns]
 
 
 def class_table(accuracies: pd.DataFrame) -> pd.DataFrame:
     """A block's mean accuracies by class: one row an ordered pair of architectures, family, label."""
-    keys = ["source_architecture", "target_architecture", "family", "label"]
+    keys = list(TABLES["class_accuracies"].keys)
     values = ["stitched_accuracy", "target_accuracy"]
     return accuracies.groupby(keys, sort=False)[values].mean().reset_index()
 
 
 def nonrobust_table(records: Sequence[str | Path]) -> pd.DataFrame:
     """One row an ordered pair of architectures: what the target learns of the source's features."""
-    columns = ["source_architecture", "target_architecture", "source", "success", "accuracy"]
-    table = pd.DataFrame(map(read_json, records))
-    return table[[*columns, "chance"]]
+    return pd.DataFrame(map(read_json, records))[TABLES["nonrobust"].names]
 
 
 def pair_rows(

@@ -1,0 +1,586 @@
+"""What every table of a study holds: its rows, its keys, and each column with its unit and range.
+
+Writers check what they write against it, readers take from it which columns are text, and
+docs/tables.md is made from it. Read by jobs that import neither numpy nor pandas, so it does not.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from repcompare.vocabulary import (
+    CONTROLS,
+    DENOMINATORS,
+    FEATURE_MEASURES,
+    FINDINGS,
+    GEOMETRY_MEASURES,
+    MAP_FAMILIES,
+    NORMS,
+    VERDICTS,
+    Need,
+)
+
+PIXELS = "pixels in [0, 1]"
+
+# What stands in the braces of a column's name, as a regular expression.
+PLACEHOLDERS = {
+    "family": "|".join(MAP_FAMILIES),
+    "measure": "|".join(GEOMETRY_MEASURES),
+    "ball": "(?:" + "|".join(NORMS) + ")_.+",
+    "start": ".+",
+}
+
+FOLDERS = {"blocks": "blocks/{a}--{b}", "models": "models/{architecture}/seed{seed}"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table, or all that are named by one pattern, such as `r2_test_{family}`.
+
+    `kind` is "text", "int", "float" or "bool". A number lies between `low` and `high`, where there
+    are such, and text is one of `values`, where there are such. Where a number may be `empty`, the
+    reason stands in the row's `note`. A text that may be empty says so by that.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    values: tuple[str, ...] = ()
+    empty: bool = False
+
+    def is_named(self, name: str) -> bool:
+        """Whether a column of this name is this one, or one of its pattern."""
+        return bool(re.fullmatch(self._pattern, name))
+
+    @property
+    def repeated(self) -> bool:
+        """Whether the name is a pattern, for any number of columns."""
+        return "{" in self.name
+
+    @property
+    def allowed(self) -> str:
+        """What it may hold, in words: a range, or the values."""
+        if self.values:
+            return ", ".join(self.values)
+        if self.low is None and self.high is None:
+            return ""
+        if self.high is None:
+            return f"≥ {self.low}"
+        return f"≤ {self.high}" if self.low is None else f"{self.low} to {self.high}"
+
+    @property
+    def _pattern(self) -> str:
+        parts = re.split(r"{(\w+)}", self.name)
+        parts[::2] = map(re.escape, parts[::2])
+        parts[1::2] = [f"(?:{PLACEHOLDERS[part]})" for part in parts[1::2]]
+        return "".join(parts)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what a row is, the columns that tell rows apart, and all columns in their order.
+
+    `name` is that of the file in `tables/`, or `blocks/…` and `models/…` of what is joined to it.
+    """
+
+    name: str
+    meaning: str
+    keys: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def path(self) -> str:
+        """Where it lies in the results of a study."""
+        folder, _, name = self.name.rpartition("/")
+        return f"{FOLDERS.get(folder, 'tables')}/{name}.csv"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns; of those that depend on the study, the patterns."""
+        return [column.name for column in self.columns]
+
+    def described(self, names: Sequence[str]) -> list[Column]:
+        """The column of the schema for each name.
+
+        Raises:
+            ValueError: a column is missing, is not in the schema, or is not in its place.
+        """
+        found, left = [], list(names)
+        for column in self.columns:
+            if column.repeated:
+                while left and column.is_named(left[0]):
+                    found.append(column)
+                    del left[0]
+            elif left and left[0] == column.name:
+                found.append(column)
+                del left[0]
+            elif column.name in left:
+                raise ValueError(f"column {left[0]!r} where the schema has {column.name!r}")
+            else:
+                raise ValueError(f"no column {column.name!r}")
+        if left:
+            raise ValueError(f"columns {left} that the schema does not have")
+        return found
+
+    def stored(self, name: str, *columns: Column, after: str, without: str = "") -> "Table":
+        """The table as a block or a model stores it: with the digests it is checked by."""
+        kept = [column for column in self.columns if column.name != without]
+        place = [column.name for column in kept].index(after) + 1
+        return replace(self, name=name, columns=(*kept[:place], *columns, *kept[place:]))
+
+
+def text(
+    name: str, *, meaning: str, values: Iterable[str] = (), empty: bool = False, unit: str = ""
+) -> Column:
+    """A column of text."""
+    return Column(name, "text", meaning, unit, values=tuple(values), empty=empty)
+
+
+def count(name: str, *, meaning: str, unit: str = "", low: int = 0) -> Column:
+    """A column of whole numbers."""
+    return Column(name, "int", meaning, unit, low)
+
+
+def number(
+    name: str,
+    *,
+    meaning: str,
+    unit: str = "",
+    low: float | None = None,
+    high: float | None = None,
+    empty: bool = False,
+) -> Column:
+    """A column of numbers."""
+    return Column(name, "float", meaning, unit, low, high, empty=empty)
+
+
+def share(name: str, *, meaning: str, empty: bool = False) -> Column:
+    """A column of shares of one."""
+    return Column(name, "float", meaning, "share", 0, 1, empty=empty)
+
+
+def digest(name: str, *, meaning: str) -> Column:
+    """A column of digests of the activations that a row was made from."""
+    return text(name, meaning=meaning)
+
+
+NOTE = text(
+    "note", empty=True, meaning="Why a cell is empty, or what must be known to read the row."
+)
+MODEL = (
+    text("model", meaning="The model, architecture/seed."),
+    text("architecture", meaning="Its architecture."),
+)
+ENDS = (
+    text("source", meaning="The model that is mapped from, or that was attacked."),
+    text("target", meaning="The model that is mapped to, or that is shown the images."),
+    text("source_architecture", meaning="The architecture of the source."),
+    text("target_architecture", meaning="The architecture of the target."),
+)
+PAIR = (
+    text("model_a", meaning="The first model; of a directed measure, the one it starts from."),
+    text("model_b", meaning="The second model."),
+    text("architecture_a", meaning="The architecture of the first model."),
+    text("architecture_b", meaning="The architecture of the second model."),
+)
+FLAG = text("flag", empty=True, meaning="Why the images are too few for the measure.")
+FAMILY = text("family", values=MAP_FAMILIES, meaning="The family of maps.")
+MEASURE = text("measure", values=GEOMETRY_MEASURES, meaning="The measure; see docs/measures.md.")
+ATTACK = (
+    text("attack", meaning="The attack: pgd, a variant of it, or noise, the control."),
+    text("norm", values=NORMS, meaning="The norm that bounds a perturbation."),
+    number("epsilon", unit=PIXELS, low=0, meaning="The bound."),
+    text("epsilon_label", meaning="The bound as the config writes it."),
+)
+PRECISION = text("precision", meaning="The arithmetic of the network, such as float32.")
+VALIDITY = (
+    number("n_over_d", low=0, meaning="Test images for each unit of the layer."),
+    number("effective_rank", low=0, meaning="Exponential of the entropy of the singular values."),
+    count("dead_units", unit="units", meaning="Units with one value on every test image."),
+)
+SCORES = (
+    FAMILY,
+    count("d_source", unit="units", low=1, meaning="The width of the source."),
+    count("d_target", unit="units", low=1, meaning="The width of the target."),
+    count("rank", meaning="The rank of the map."),
+    number(
+        "lambda",
+        unit="squared activations",
+        low=0,
+        meaning="The penalty of ridge; 0 for the other families.",
+    ),
+    count("n_fit", unit="images", low=1, meaning="Images that the map is fitted on."),
+    count("n_test", unit="images", low=1, meaning="Images that it is scored on."),
+    number("r2_fit", high=1, empty=True, meaning="R² on the images it is fitted on."),
+    number(
+        "r2_test",
+        high=1,
+        empty=True,
+        meaning="R² on the test images, about the target's mean on the fit images.",
+    ),
+    number("r2_test_low", empty=True, meaning="Lower end of its 95 % interval over images."),
+    number("r2_test_high", empty=True, meaning="Upper end of its 95 % interval over images."),
+    number(
+        "r2_floor",
+        low=0,
+        high=1,
+        meaning="R² that least squares has on its fit images between unrelated representations.",
+    ),
+    share("stitched_accuracy", meaning="Accuracy of the target's classifier on the mapped source."),
+    share("target_accuracy", meaning="Accuracy of the target itself."),
+    number(
+        "recovered_accuracy",
+        empty=True,
+        meaning="Stitched accuracy with chance as 0 and the target's own accuracy as 1.",
+    ),
+    number(
+        "recovered_accuracy_low", empty=True, meaning="Lower end of its 95 % interval over images."
+    ),
+    number(
+        "recovered_accuracy_high", empty=True, meaning="Upper end of its 95 % interval over images."
+    ),
+    share("agreement", meaning="Images on which the stitched network answers as the target does."),
+    NOTE,
+)
+OF_CLASS = (
+    FAMILY,
+    count("label", meaning="The class, in the order of the data set's class names."),
+    share("stitched_accuracy", meaning="Accuracy of the stitched network on images of the class."),
+    share("target_accuracy", meaning="Accuracy of the target itself on them."),
+)
+INTERVAL = (
+    number("low", empty=True, meaning="Lower end of its 95 % interval over images."),
+    number("high", empty=True, meaning="Upper end of its 95 % interval over images."),
+    number(
+        "null",
+        low=-1,
+        high=1,
+        empty=True,
+        meaning="The value where nothing is shared; see docs/measures.md for what was shuffled.",
+    ),
+)
+
+MODELS = Table(
+    "models",
+    meaning="One trained model.",
+    keys=("model",),
+    columns=(
+        text("architecture", meaning="The name of the architecture in the config."),
+        count("seed", meaning="The seed of its initialisation and training."),
+        text("model", meaning="The model, architecture/seed."),
+        text("factory", meaning="The family of networks that it is built by."),
+        count("parameters", low=1, meaning="Trainable parameters."),
+        count("representation_width", unit="units", low=1, meaning="Width of its representation."),
+        share("train_accuracy", meaning="Accuracy on the training images."),
+        share("test_accuracy", meaning="Accuracy on the test images."),
+        count("epochs", low=1, meaning="Passes over the training images."),
+        number("train_seconds", unit="seconds", low=0, meaning="Time that the training took."),
+        text("device", meaning="Where it was trained."),
+        PRECISION,
+        *VALIDITY,
+    ),
+)
+LAYERS = Table(
+    "layers",
+    meaning="One layer of one model, on the test images.",
+    keys=("model", "layer"),
+    columns=(
+        *MODEL,
+        text("layer", meaning="The layer; penultimate is the representation."),
+        count("n", unit="images", low=1, meaning="Test images."),
+        count("d", unit="units", low=1, meaning="Width of the layer."),
+        VALIDITY[0],
+        count("rank", meaning="Singular values that are not rounding."),
+        *VALIDITY[1:],
+        PRECISION,
+    ),
+)
+CONTROL_MAPS = Table(
+    "controls",
+    meaning="One map to a model's representation from what was not learnt.",
+    keys=("control", "model", "family"),
+    columns=(
+        text(
+            "control",
+            values=CONTROLS,
+            meaning="The source: the network before its training, or the pixels.",
+        ),
+        *MODEL,
+        *SCORES,
+    ),
+)
+MAPS = Table(
+    "maps",
+    meaning="One map from the representation of a source to that of a target.",
+    keys=("source", "target", "family"),
+    columns=(*ENDS, *SCORES),
+)
+CLASS_ACCURACIES = Table(
+    "class_accuracies",
+    meaning="One class, for maps of one family between two architectures; the mean over their pairs.",
+    keys=("source_architecture", "target_architecture", "family", "label"),
+    columns=(*ENDS[2:], *OF_CLASS),
+)
+GEOMETRY = Table(
+    "geometry",
+    meaning="One measure of one pair of models and layers; a directed measure has a row each way.",
+    keys=("model_a", "model_b", "layer_a", "layer_b", "measure"),
+    columns=(
+        *PAIR,
+        text("layer_a", meaning="The layer of the first model."),
+        text("layer_b", meaning="The layer of the second model."),
+        MEASURE,
+        number("value", low=-1, high=1, empty=True, meaning="The measure."),
+        *INTERVAL,
+        number(
+            "ceiling",
+            low=-1,
+            high=1,
+            empty=True,
+            meaning="Mean over pairs of seeds of one architecture, of the two architectures averaged.",
+        ),
+        count("n", unit="images", meaning="Test images used."),
+        FLAG,
+        NOTE,
+    ),
+)
+CONVERGENCE = Table(
+    "convergence",
+    meaning="One measure of the first pair of a block, on a part of the test images.",
+    keys=("model_a", "model_b", "measure", "n"),
+    columns=(
+        *PAIR[:2],
+        replace(MEASURE, empty=True),
+        count("n", unit="images", meaning="Test images used."),
+        number("value", low=-1, high=1, empty=True, meaning="The measure."),
+        FLAG,
+        NOTE,
+    ),
+)
+ATTACKS = Table(
+    "attacks",
+    meaning="One attack in one ball, on the model that it is crafted on.",
+    keys=("model", "attack", "norm", "epsilon_label"),
+    columns=(
+        *MODEL,
+        *ATTACK,
+        count("steps", meaning="Steps of the search; 0 for noise."),
+        text("target", meaning="The class that is aimed at; none: away from the label."),
+        count("n", unit="images", meaning="Images that the model classifies correctly."),
+        share("success_rate", empty=True, meaning="Those of them on which the attack succeeds."),
+        number(
+            "mean_loss",
+            unit="nats",
+            low=0,
+            meaning="Mean cross-entropy of the labels over all attacked images.",
+        ),
+        number("max_linf", unit=PIXELS, low=0, high=1, meaning="Largest change of any pixel."),
+        number("max_l2", unit=PIXELS, low=0, meaning="Largest Euclidean length of a change."),
+        NOTE,
+    ),
+)
+ATTACK_STEPS = Table(
+    "attack_steps",
+    meaning="One step of one attack on one model.",
+    keys=("model", "attack", "norm", "epsilon_label", "step"),
+    columns=(
+        *MODEL,
+        *ATTACK,
+        count("step", meaning="The step, from 0."),
+        number(
+            "objective",
+            unit="nats or logits",
+            meaning="Mean over images, before the step, of what is ascended: cross-entropy or margin.",
+        ),
+        share("zero_gradients", meaning="Images of which no pixel has a gradient."),
+    ),
+)
+ATTACK_GROWTH = Table(
+    "attack_growth",
+    meaning="One model and one of the balls that grow until they hold every image.",
+    keys=("model", "norm", "epsilon"),
+    columns=(
+        *MODEL,
+        *ATTACK[1:3],
+        share(
+            "success_rate",
+            meaning="Images, of those classified correctly, that pgd fools there or in a smaller ball.",
+        ),
+    ),
+)
+TRANSFER = Table(
+    "transfer",
+    meaning="What one target makes of one source's images, under one attack and denominator.",
+    keys=("source", "target", "attack", "norm", "epsilon_label", "denominator"),
+    columns=(
+        *ENDS,
+        *ATTACK,
+        text("denominator", values=DENOMINATORS, meaning="Which images are counted."),
+        count("n", unit="images", meaning="Images counted."),
+        share("fooled", empty=True, meaning="Those of them that the target misclassifies."),
+        share("same_mistake", empty=True, meaning="Misclassified as the source does."),
+        share("other_mistake", empty=True, meaning="Misclassified otherwise."),
+        number(
+            "margin_drop",
+            unit="logits",
+            empty=True,
+            meaning="Mean fall of the target's margin of the label.",
+        ),
+        NOTE,
+    ),
+)
+FEATURES = Table(
+    "features",
+    meaning="One measure of what two models use in the images; a directed one has a row each way.",
+    keys=("model_a", "model_b", "measure", "condition"),
+    columns=(
+        *PAIR,
+        text("measure", values=FEATURE_MEASURES, meaning="The measure; see docs/measures.md."),
+        text(
+            "condition",
+            empty=True,
+            meaning="The ball of the attack, such as linf 8/255, or the start of the inversions.",
+        ),
+        number("value", low=-1, high=1, empty=True, meaning="The measure."),
+        *INTERVAL,
+        count("n", unit="images", meaning="Images used."),
+        count("dropped", unit="images", meaning="Images on which the measure is undefined."),
+        NOTE,
+    ),
+)
+PAIRS = Table(
+    "pairs",
+    meaning="One ordered pair of models, joined from the other tables.",
+    keys=("source", "target"),
+    columns=(
+        *ENDS,
+        Column("same_architecture", "bool", meaning="Whether they are of one architecture."),
+        number("r2_test_{family}", high=1, empty=True, meaning="R² on the test images."),
+        share("stitched_accuracy_{family}", empty=True, meaning="As in maps.csv."),
+        number("recovered_accuracy_{family}", empty=True, meaning="As in maps.csv."),
+        share("agreement_{family}", empty=True, meaning="As in maps.csv."),
+        number(
+            "{measure}",
+            low=-1,
+            high=1,
+            empty=True,
+            meaning="The measure of the representations; the same both ways, if not directed.",
+        ),
+        share(
+            "transfer_{ball}",
+            empty=True,
+            meaning="The share fooled by pgd, of images that both classify correctly.",
+        ),
+        *(
+            number(name, low=-1, high=1, empty=True, meaning="As in features.csv.")
+            for name in (
+                "gradient_alignment",
+                "inverted_cka_{start}",
+                "mistake_agreement_{ball}",
+                "perturbation_agreement_{ball}",
+                "stir_{start}",
+                "unit_matching",
+            )
+        ),
+        NOTE,
+    ),
+)
+FINDINGS_TABLE = Table(
+    "findings",
+    meaning="One test of a finding; see docs/statistics.md.",
+    keys=("finding", "version", "measure", "architecture"),
+    columns=(
+        text("finding", values=FINDINGS, meaning="The finding."),
+        text("version", empty=True, meaning="The version of its test."),
+        text("measure", empty=True, meaning="The measure of geometry, or the family of maps."),
+        text("architecture", empty=True, meaning="The architecture that the row is of."),
+        text(
+            "verdict",
+            values=VERDICTS,
+            empty=True,
+            meaning="The verdict, in the row that decides the finding.",
+        ),
+        number(
+            "effect",
+            unit="of the finding",
+            empty=True,
+            meaning="The estimate: a score, a difference of similarities, a slope or a correlation.",
+        ),
+        number("low", unit="as effect", empty=True, meaning="Lower end of its 95 % interval."),
+        number("high", unit="as effect", empty=True, meaning="Upper end of its 95 % interval."),
+        number("p", low=0, high=1, empty=True, meaning="The p value."),
+        count(
+            "n_pairs",
+            unit="pairs",
+            meaning="Pairs used, ordered ones for the findings on maps and transfer.",
+        ),
+        count("n_models", unit="models", meaning="Models used."),
+        count("resamples", meaning="Permutations, or resampled studies."),
+        count("seed", meaning="The seed that they are drawn with."),
+        text(
+            "lacks",
+            values=tuple(Need),
+            empty=True,
+            meaning="What the row lacks to answer, where it cannot.",
+        ),
+        NOTE,
+    ),
+)
+NONROBUST = Table(
+    "nonrobust",
+    meaning="One target architecture trained on what one source uses in the images.",
+    keys=("source_architecture", "target_architecture"),
+    columns=(
+        *ENDS[2:],
+        text("source", meaning="The model that the images were made on."),
+        share("success", meaning="Images that the source takes for their new label."),
+        share("accuracy", meaning="Accuracy of the target on clean test images."),
+        share("chance", meaning="One over the number of classes."),
+    ),
+)
+
+OF_ENDS = (
+    digest("source_digest", meaning="The digest of the source's activations."),
+    digest("target_digest", meaning="The digest of the target's activations."),
+)
+OF_PAIR = (
+    digest("digest_a", meaning="The digest of the first model's activations."),
+    digest("digest_b", meaning="The digest of the second model's activations."),
+)
+OF_MODEL = digest("digest", meaning="The digest of the model's activations.")
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        MODELS,
+        LAYERS,
+        MAPS,
+        CONTROL_MAPS,
+        CLASS_ACCURACIES,
+        GEOMETRY,
+        CONVERGENCE,
+        ATTACKS,
+        ATTACK_STEPS,
+        ATTACK_GROWTH,
+        TRANSFER,
+        FEATURES,
+        PAIRS,
+        FINDINGS_TABLE,
+        NONROBUST,
+        LAYERS.stored("models/layers", OF_MODEL, after="precision"),
+        CONTROL_MAPS.stored("models/controls", OF_MODEL, after="architecture"),
+        MAPS.stored("blocks/maps", *OF_ENDS, after="agreement"),
+        Table(
+            "blocks/class_accuracies",
+            meaning="One class, for one map.",
+            keys=("source", "target", "family", "label"),
+            columns=(*ENDS, *OF_CLASS),
+        ),
+        GEOMETRY.stored("blocks/geometry", *OF_PAIR, after="flag", without="ceiling"),
+        replace(CONVERGENCE, name="blocks/convergence"),
+        replace(FEATURES, name="blocks/features"),
+    )
+}
