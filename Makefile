@@ -38,6 +38,10 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/scale.py
 
+# The data dictionary, from the schema of the tables and the layouts of the HDF5 files.
+docs/tables.md: workflow_scripts/repcompare/tables/*.py workflow_scripts/repcompare/storage/layouts.py workflow_scripts/repcompare/vocabulary.py | .venv/run.stamp
+	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.tables.dictionary > $@
+
 # Needs uv. Resolves for every platform and Python at once; the conda environment gets the same pins.
 lock:
 	uv pip compile --universal --python-version 3.11 --no-header --no-annotate -U envs/requirements.in -o envs/requirements.lock

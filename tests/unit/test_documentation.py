@@ -6,9 +6,11 @@ import pytest
 
 from repcompare.geometry.catalogue import MEASURES
 from repcompare.maps.families import FAMILIES
+from repcompare.tables.dictionary import dictionary
 from repcompare.vocabulary import GEOMETRY_MEASURES, MAP_FAMILIES, label_of
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT = (DOCS / "measures.md").read_text(encoding="utf-8")
 WORDS = {
     "translation": "translation",
     "permutation": "permutation of units",
@@ -48,3 +50,9 @@ def test_every_family_of_maps_is_described(family):
 def test_the_vocabulary_has_the_names_of_the_tables_in_their_order():
     assert list(GEOMETRY_MEASURES) == list(MEASURES)
     assert list(MAP_FAMILIES) == list(FAMILIES)
+
+
+def test_the_data_dictionary_is_that_of_the_schema():
+    assert (DOCS / "tables.md").read_text(encoding="utf-8") == dictionary(), (
+        "call make docs/tables.md"
+    )

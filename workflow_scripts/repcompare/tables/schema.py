@@ -197,8 +197,12 @@ ATTACK = (
 )
 PRECISION = text("precision", meaning="The arithmetic of the network, such as float32.")
 VALIDITY = (
-    number("n_over_d", low=0, meaning="Test images for each unit of the layer."),
-    number("effective_rank", low=0, meaning="Exponential of the entropy of the singular values."),
+    number("n_over_d", low=0, meaning="Test images for each unit."),
+    number(
+        "effective_rank",
+        low=0,
+        meaning="The effective rank: the exponential of the entropy of the singular values.",
+    ),
     count("dead_units", unit="units", meaning="Units with one value on every test image."),
 )
 SCORES = (
@@ -293,7 +297,7 @@ LAYERS = Table(
         count("n", unit="images", low=1, meaning="Test images."),
         count("d", unit="units", low=1, meaning="Width of the layer."),
         VALIDITY[0],
-        count("rank", meaning="Singular values that are not rounding."),
+        count("rank", meaning="The rank: the singular values that are more than rounding."),
         *VALIDITY[1:],
         PRECISION,
     ),
@@ -306,9 +310,10 @@ CONTROL_MAPS = Table(
         text(
             "control",
             values=CONTROLS,
-            meaning="The source: the network before its training, or the pixels.",
+            meaning="What is mapped from: the network before its training, or the pixels.",
         ),
-        *MODEL,
+        text("model", meaning="The model that is mapped to, architecture/seed."),
+        MODEL[1],
         *SCORES,
     ),
 )
