@@ -18,6 +18,7 @@ from repcompare.figures.style import save
 from repcompare.stages.draw_adversarial_examples import read_examples
 from repcompare.stages.draw_feature_gallery import read_features
 from repcompare.storage.files import MismatchError
+from repcompare.tables import directions
 from repcompare.tables import features as feature_tables
 from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import architecture_of, ordered_models
@@ -324,6 +325,6 @@ def test_features_are_read_at_the_attack_of_the_report_and_inversions_from_noise
     assert conditions["perturbation_agreement"] == conditions["mistake_agreement"] == ["l2 0.5"]
     assert conditions["stir"] == conditions["inverted_cka"] == ["noise"]
     assert conditions["gradient_alignment"] == conditions["unit_matching"] == [""]
-    both = feature_tables.both_ways(read)
+    both = directions.ordered(read)
     assert both.groupby("measure").size().eq(30).all()
-    assert feature_tables.undirected(read).groupby("measure").size().eq(15).all()
+    assert directions.undirected(read).groupby("measure").size().eq(15).all()

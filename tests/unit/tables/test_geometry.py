@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repcompare.tables.geometry import at_representation, ordered_pairs_of, similarities, undirected
+from repcompare.tables.directions import mirrored, ordered, undirected
+from repcompare.tables.geometry import at_representation, similarities
 
 COLUMNS = ["model_a", "model_b", "layer_a", "layer_b", "measure", "value"]
 
@@ -47,7 +48,7 @@ def test_similarities_leave_out_other_layers_and_disagreement_and_average_direct
     found = similarities(GEOMETRY)
     assert values(found, "model_a", "model_b", "measure") == pytest.approx(
         {
-            ("b/seed0", "a/seed1", "cka"): 0.9,
+            ("a/seed1", "b/seed0", "cka"): 0.9,
             ("a/seed1", "b/seed0", "pwcca"): 0.6,
             ("a/seed0", "a/seed1", "cka"): 0.8,
             ("a/seed0", "a/seed1", "pwcca"): 0.35,
@@ -89,7 +90,7 @@ def test_one_direction_that_is_undefined_leaves_the_other():
 
 
 def test_a_pair_stands_both_ways_and_a_directed_measure_as_it_is():
-    found = ordered_pairs_of(at_representation(GEOMETRY))
+    found = ordered(at_representation(GEOMETRY))
     assert values(found, "source", "target", "measure") == {
         ("b/seed0", "a/seed1", "cka"): 0.9,
         ("a/seed1", "b/seed0", "cka"): 0.9,
@@ -107,9 +108,17 @@ def test_a_pair_stands_both_ways_and_a_directed_measure_as_it_is():
 
 
 def test_layers_turn_round_with_their_models():
-    found = ordered_pairs_of(GEOMETRY)
+    found = ordered(GEOMETRY)
     crossed = found[found["measure"] == "cka_debiased"]
     assert set(crossed[["source", "layer_a", "target", "layer_b"]].itertuples(index=False)) == {
         ("a/seed0", "stem", "a/seed1", "penultimate"),
         ("a/seed1", "penultimate", "a/seed0", "stem"),
     }
+
+
+def test_a_table_of_unordered_pairs_is_mirrored_whatever_the_measure():
+    found = mirrored(similarities(GEOMETRY))
+    assert len(found) == 2 * len(similarities(GEOMETRY))
+    both = values(found, "source", "target", "measure")
+    for (source, target, measure), value in both.items():
+        assert both[target, source, measure] == value

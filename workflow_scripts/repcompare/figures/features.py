@@ -1,6 +1,5 @@
 """Figures of learned input features other than heatmaps: the study's tables in, a matplotlib figure out."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -28,7 +27,8 @@ from repcompare.figures.style import (
     jitter,
     styled,
 )
-from repcompare.tables.features import at_reference, undirected
+from repcompare.tables.directions import undirected
+from repcompare.tables.features import at_reference
 from repcompare.transfer.reference import reference_attack
 from repcompare.vocabulary import FEATURE_MEASURES, label_of, preferred
 
@@ -85,8 +85,6 @@ def features_against_geometry(
     table = undirected(at_reference(features, reference_attack(transfer)))
     measure = preferred(geometry["measure"], "cka_within_class")
     of_geometry = geometry.loc[geometry["measure"] == measure, ["model_a", "model_b", "value"]]
-    ordered = np.sort(of_geometry[["model_a", "model_b"]].to_numpy(str), axis=1)
-    of_geometry = of_geometry.assign(model_a=ordered[:, 0], model_b=ordered[:, 1])
     joined = table.merge(of_geometry, on=["model_a", "model_b"], suffixes=("", "_geometry"))
     joined = joined.dropna(subset=["value", "value_geometry"])
     measures = [name for name in FEATURE_MEASURES if (joined["measure"] == name).any()]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from repcompare.figures.panels import panel_grid, title_figure
 from repcompare.figures.style import QUALITATIVE, explain, few_ticks, styled
-from repcompare.tables.geometry import mirrored
+from repcompare.tables.directions import mirrored
 from repcompare.tables.matrices import by_model
 from repcompare.vocabulary import architecture_of, label_of, preferred
 

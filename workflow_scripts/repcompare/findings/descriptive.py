@@ -12,7 +12,8 @@ from repcompare.statistics.node_effects import (
     rank_correlation,
     without_node_effects,
 )
-from repcompare.tables.geometry import mirrored
+from repcompare.tables.directions import mirrored
+from repcompare.transfer.rates import empirical_logit
 from repcompare.transfer.reference import Strength, rates_at
 
 LINEAR_SCORES = ("r2_test", "r2_floor", "stitched_accuracy", "recovered_accuracy", "agreement")
@@ -151,8 +152,7 @@ def joined(geometry: pd.DataFrame, transfer: pd.DataFrame, attack: Strength) -> 
     columns = ["measure", "source", "target", "source_architecture", "target_architecture", "value"]
     table = mirrored(geometry)[columns].merge(rates, on=["source", "target"])
     table = table.dropna(subset=["value", "fooled"]).reset_index(drop=True)
-    count = table["n"] * table["fooled"]
-    table["logit"] = np.log((count + 0.5) / (table["n"] - count + 0.5))
+    table["logit"] = empirical_logit(table["n"] * table["fooled"], table["n"])
     table["same_architecture"] = table["source_architecture"] == table["target_architecture"]
     return table
 

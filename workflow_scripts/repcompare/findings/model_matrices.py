@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from repcompare.statistics.jackknife import CONFIDENCE, GROUPS
+from repcompare.tables.directions import mirrored
 from repcompare.transfer.rates import empirical_logit
 from repcompare.transfer.reference import Strength, rates_at
 from repcompare.vocabulary import PRIMARY
@@ -78,10 +79,7 @@ class Models:
 
     def symmetric(self, table: pd.DataFrame, value: str) -> np.ndarray:
         """(M, M) from a table of unordered pairs, `model_a` and `model_b`."""
-        there = table.rename(columns={"model_a": "source", "model_b": "target"})
-        back = table.rename(columns={"model_b": "source", "model_a": "target"})
-        columns = ["source", "target", value]
-        return self.matrix(pd.concat([there[columns], back[columns]]), value)
+        return self.matrix(mirrored(table), value)
 
     def differences(self, values: np.ndarray) -> np.ndarray:
         """(M, M): how far apart two models are in `values` (M,)."""

@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from repcompare.statistics.jackknife import CONFIDENCE
-from repcompare.tables.features import at_reference, both_ways
-from repcompare.tables.geometry import mirrored
+from repcompare.tables.directions import mirrored, ordered
+from repcompare.tables.features import at_reference
 from repcompare.transfer.reference import rates_at, reference_attack
 from repcompare.vocabulary import FEATURE_MEASURES as FEATURES
 from repcompare.vocabulary import (
@@ -111,7 +111,7 @@ def feature_similarity(features: pd.DataFrame, transfer: pd.DataFrame) -> list[M
     `features` is features.csv and `transfer` transfer.csv. Perturbations are those of
     `findings.reference_attack`, inversions those from noise.
     """
-    table = both_ways(at_reference(features, reference_attack(transfer)))
+    table = ordered(at_reference(features, reference_attack(transfer)))
     of_measure = {name: table[table["measure"] == name] for name in FEATURES}
     return [
         Matrix(label_of(name), "", *by_model(rows))

@@ -12,8 +12,9 @@ from repcompare.names import REPRESENTATION
 from repcompare.representations.activations_file import ModelActivations
 from repcompare.storage.files import read_json, require_equal
 from repcompare.storage.tables import read_table
+from repcompare.tables.directions import ordered
 from repcompare.tables.features import pair_columns
-from repcompare.tables.geometry import at_representation, ordered_pairs_of
+from repcompare.tables.geometry import at_representation
 from repcompare.tables.schema import TABLES
 from repcompare.vocabulary import PRIMARY
 
@@ -91,7 +92,7 @@ def pair_rows(
     keys = ["source", "target"]
     by_family = maps.pivot(index=keys, columns="family", values=MAP_COLUMNS)
     by_family.columns = [f"{column}_{family}" for column, family in by_family.columns]
-    by_measure = ordered_pairs_of(at_representation(geometry)).pivot(
+    by_measure = ordered(at_representation(geometry)).pivot(
         index=keys, columns="measure", values="value"
     )
     pgd = transfer[(transfer["attack"] == "pgd") & (transfer["denominator"] == PRIMARY)]
