@@ -119,6 +119,20 @@ def test_spearman_beside_it_is_that_of_all_pairs(study, transfer):
         )
 
 
+@pytest.mark.parametrize(
+    ("kind", "version"), [("cross", "different_architectures"), ("same", "same_architecture")]
+)
+def test_the_slope_that_the_page_shows_of_one_kind_of_pairs_is_the_one_that_is_tested(
+    study, transfer, kind, version
+):
+    attack = reference_attack(study["transfer"])
+    numbers = transfer_numbers(study["geometry"], study["transfer"], attack)
+    slopes = numbers[numbers["pairs"] == kind].set_index("measure")["slope"]
+    assert len(slopes)
+    for measure, slope in slopes.items():
+        assert transfer[measure, version].effect == pytest.approx(slope, rel=1e-9, nan_ok=True)
+
+
 def test_images_and_the_error_of_the_geometry_widen_the_interval_of_the_slope(study, models):
     attack = reference_attack(study["transfer"])
     x = by_measure(models, study["geometry"])["cka"]

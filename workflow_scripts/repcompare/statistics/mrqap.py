@@ -16,6 +16,9 @@ from repcompare.statistics.permutations import LEVEL, chunks, p_value
 # Of the variation of a predictor, the part that is no more than rounding.
 ROUNDING = 1e-9
 
+# Without so many degrees of freedom after the nuisance terms there is no slope.
+FEWEST_FREE = 3
+
 
 class Fit(NamedTuple):
     """A slope, the partial correlation, and the permutations' p and interval; NaN if undefined.
@@ -49,12 +52,17 @@ class PairDesign:
     @classmethod
     def of(cls, observed: np.ndarray, terms: np.ndarray | None = None) -> "PairDesign":
         """From a mask (M, M) of pairs, whose diagonal is never used, and terms (k, M, M)."""
-        observed = observed & ~np.eye(len(observed), dtype=bool)
-        rows, columns = np.nonzero(observed)
-        models = np.arange(len(observed))
-        parts = [rows[:, None] == models, columns[:, None] == models]
-        if terms is not None:
-            parts.append(terms[:, rows, columns].T)
+        rows, columns = np.nonzero(observed & ~np.eye(len(observed), dtype=bool))
+        of_pairs = () if terms is None else (terms[:, rows, columns].T,)
+        return cls.between(rows, columns, len(observed), *of_pairs)
+
+    @classmethod
+    def between(
+        cls, rows: np.ndarray, columns: np.ndarray, models: int, *terms: np.ndarray
+    ) -> "PairDesign":
+        """From the places (n,) of both ends of each pair, and terms (n, k), n pairs in any order."""
+        places = np.arange(models)
+        parts = [rows[:, None] == places, columns[:, None] == places, *terms]
         design = np.hstack(parts, dtype=np.float64)
         if not len(rows):
             return cls(rows, columns, design)
@@ -68,7 +76,10 @@ class PairDesign:
 
     def residual(self, matrix: np.ndarray) -> np.ndarray:
         """What the terms leave of a matrix (M, M) on its pairs, (n,); rounding is an exact 0."""
-        values = matrix[self.rows, self.columns]
+        return self.left_of(matrix[self.rows, self.columns])
+
+    def left_of(self, values: np.ndarray) -> np.ndarray:
+        """What the terms leave of the values (n,) of the pairs; rounding is an exact 0."""
         if not len(values):
             return values
         centred = values - values.mean()
@@ -111,8 +122,8 @@ def mrqap(
     n, free = len(design.rows), design.free
     note = f"{missing} of {wanted.sum()} ordered pairs have no value" if missing else ""
     nothing = dict.fromkeys(("slope", "low", "high", "p", "partial"), np.nan)
-    if free < 3:
-        why = f"{n} ordered pairs leave {max(free, 0)} degrees of freedom, 3 are needed"
+    if free < FEWEST_FREE:
+        why = f"{n} ordered pairs leave {max(free, 0)} degrees of freedom, {FEWEST_FREE} are needed"
         return Fit(**nothing, n_pairs=n, free=free, note=joined(note, why))
     e_x, e_y = design.residual(x), design.residual(y)
     length = np.sqrt(e_x @ e_x)

@@ -1,7 +1,11 @@
 """Association of two values of ordered pairs, given an effect of every source and every target."""
 
+import functools
+
 import numpy as np
 import pandas as pd
+
+from repcompare.statistics.mrqap import FEWEST_FREE, PairDesign
 
 
 def rank_correlation(x: pd.Series, y: pd.Series) -> float:
@@ -14,11 +18,11 @@ def rank_correlation(x: pd.Series, y: pd.Series) -> float:
 def partial_association(pairs: pd.DataFrame) -> tuple[float, float]:
     """Correlation and slope of `logit` on `value` given source and target effects.
 
-    By the Frisch–Waugh theorem the slope is β of logit = source + target + β·value. NaN with
-    fewer than three degrees of freedom or if nothing varies within sources and targets.
+    By the Frisch–Waugh theorem the slope is β of logit = source + target + β·value: that of `mrqap`
+    without further terms, undefined where that is.
     """
     x, y, free = without_node_effects(pairs)
-    if free < 4 or not x.any():
+    if free < FEWEST_FREE or not x.any():
         return np.nan, np.nan
     return correlation(x, y), float(x @ y / (x @ x))
 
@@ -29,24 +33,20 @@ def without_node_effects(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, i
     `pairs`: n rows of `joined` of one measure. Returns both residuals, (n,) each, and the
     degrees of freedom left. Residuals at the level of rounding are exact zeros.
     """
-    values = pairs[["value", "logit"]].to_numpy(float)
-    if not len(values):
-        return values[:, 0], values[:, 1], 0
-    rows, row_names = pd.factorize(pairs["source"])
-    columns, column_names = pd.factorize(pairs["target"])
-    # The normal equations of the dummy variables are (S+T)², however many pairs there are.
-    counts = np.zeros((len(row_names), len(column_names)))
-    np.add.at(counts, (rows, columns), 1.0)
-    normal = np.block([[np.diag(counts.sum(1)), counts], [counts.T, np.diag(counts.sum(0))]])
-    centred = values - values.mean(0)
-    totals = np.zeros((len(normal), 2))
-    np.add.at(totals, rows, centred)
-    np.add.at(totals, len(row_names) + columns, centred)
-    effects, _, rank, _ = np.linalg.lstsq(normal, totals, rcond=1e-10)
-    residuals = centred - effects[rows] - effects[len(row_names) + columns]
-    rounding = 1e-9 * np.abs(values).max(0)
-    residuals[:, np.abs(residuals).max(0) <= rounding] = 0.0
-    return residuals[:, 0], residuals[:, 1], len(values) - int(rank)
+    ends = pd.concat([pairs["source"], pairs["target"]])
+    places, names = pd.factorize(ends)
+    design = _design(places.astype(np.int64).tobytes(), len(names))
+    similarity, logit = (design.left_of(pairs[name].to_numpy(float)) for name in ("value", "logit"))
+    return similarity, logit, design.free
+
+
+@functools.lru_cache(maxsize=3)
+def _design(places: bytes, models: int) -> PairDesign:
+    """The design of pairs by the places of all sources, then all targets.
+
+    Measures that have the same pairs share it: it takes longer than all the rest.
+    """
+    return PairDesign.between(*np.frombuffer(places, np.int64).reshape(2, -1), models)
 
 
 def correlation(x: np.ndarray, y: np.ndarray) -> float:
