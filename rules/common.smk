@@ -16,7 +16,7 @@ try:
 except study_config.ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
 
-PAGE = Path(workflow.basedir) / "report"
+PAGE = SCRIPTS / "repcompare" / "report"
 RESULTS = f"results/{STUDY['study']}"
 MODEL = f"{RESULTS}/models/{{architecture}}/seed{{seed}}"
 BLOCK = f"{RESULTS}/blocks/{{a}}--{{b}}"
@@ -151,7 +151,7 @@ def in_report(name, section):
     """The SVG file of a figure, flagged for `snakemake --report`."""
     return report(
         f"{RESULTS}/figures/{name}.svg",
-        caption=f"../report/captions/{name}.rst",
+        caption=f"../workflow_scripts/repcompare/report/captions/{name}.rst",
         category=section,
         labels={"figure": name.replace("_", " ")},
     )

@@ -126,7 +126,10 @@ rule write_report:
             config=reproducible_config(),
             benchmarks=BENCHMARKS,
             page=files_digest(
-                [PAGE / "template.html.j2", *PAGE.glob("page.*"), *PAGE.glob("captions/*.rst")]
+                [
+                    *(PAGE / name for name in ("template.html.j2", "page.css", "page.js")),
+                    *PAGE.glob("captions/*.rst"),
+                ]
             ),
         ),
     message:

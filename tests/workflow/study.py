@@ -153,7 +153,8 @@ class Study:
 
     def defaults(self, section, key) -> list:
         """What the schema says a key of the config is if it is left out."""
-        schema = json.loads((self.folder / "config" / "schema.json").read_text(encoding="utf-8"))
+        library = self.folder / "workflow_scripts" / "repcompare"
+        schema = json.loads((library / "study" / "schema.json").read_text(encoding="utf-8"))
         return schema["properties"][section]["properties"][key]["default"]
 
     def write_config(self, config) -> None:

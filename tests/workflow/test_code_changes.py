@@ -94,5 +94,5 @@ def test_a_statement_in_a_script_reruns_its_stage(study):
 
 @pytest.mark.parametrize("file", ["captions/similarity.rst", "template.html.j2"])
 def test_a_caption_or_the_template_rerun_the_page_alone(study, file):
-    study.edit(f"report/{file}", lambda text: text + "\nMore.\n")
+    study.edit(f"{SCRIPTS}/repcompare/report/{file}", lambda text: text + "\nMore.\n")
     assert study.due() == jobs("write_report")

@@ -23,7 +23,8 @@ def report(finished, tmp_path_factory):
     text = path.read_text(encoding="utf-8")
     results = json.loads(re.search(r"var results = (\{.*?\});?\n", text)[1])
     figures = {path.rsplit("/", 1)[1].removesuffix(".svg"): one for path, one in results.items()}
-    captions = {file.stem for file in (study.folder / "report" / "captions").glob("*.rst")}
+    page = study.folder / "workflow_scripts" / "repcompare" / "report"
+    captions = {file.stem for file in page.glob("captions/*.rst")}
     categories = json.loads(re.search(r"var categories = (\{.*?\});?\n", text)[1])
     return SimpleNamespace(path=path, figures=figures, captions=captions, categories=categories)
 

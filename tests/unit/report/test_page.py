@@ -3,7 +3,6 @@
 import html
 import html.parser
 import re
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,9 +13,8 @@ from repcompare.findings.rules import RULES
 from repcompare.report import page as report
 from repcompare.report import verdicts as report_verdicts
 
-ROOT = Path(__file__).resolve().parents[3]
-TEMPLATE = ROOT / "report" / "template.html.j2"
-CAPTIONS = sorted((ROOT / "report" / "captions").glob("*.rst"))
+TEMPLATE = report.PAGE / "template.html.j2"
+CAPTIONS = sorted(report.PAGE.glob("captions/*.rst"))
 COSTS = pd.DataFrame(
     {"stage": ["train", "compare"], "jobs": [6, 3], "seconds": [60.0, 9.5], "peak_mib": [512, None]}
 )

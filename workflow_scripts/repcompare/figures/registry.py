@@ -1,7 +1,7 @@
 """The figures that the study's tables give, in the order of the page.
 
 To add one, write a function of its name that takes tables and returns a matplotlib figure, give it a
-row here and a caption in report/captions. Read while the workflow is parsed: the modules that draw
+row here and a caption in `report/captions`. Read while the workflow is parsed: the modules that draw
 are named, not imported.
 """
 

@@ -22,8 +22,8 @@ from repcompare.report.verdicts import verdicts
 from repcompare.transfer.reference import Strength, reference_attack
 from repcompare.vocabulary import label_of
 
-# Where the page's template and the figures' captions are kept.
-PAGE = Path(__file__).resolve().parents[3] / "report"
+# Where the page's template, its style and script, and the figures' captions are kept.
+PAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class ConfigError(ValueError):
 
 
 def validate(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in the defaults of config/schema.json and check that the study can be run.
+    """Fill in the defaults of schema.json and check that the study can be run.
 
     Args:
         raw: the config as read from YAML; it is left as it is.

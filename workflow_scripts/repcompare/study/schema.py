@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-SCHEMA = Path(__file__).resolve().parents[3] / "config" / "schema.json"
+SCHEMA = Path(__file__).parent / "schema.json"
 
 KeyPath = tuple[str | int, ...]
 
@@ -32,7 +32,7 @@ class Problem(NamedTuple):
 
 @functools.cache
 def study_schema() -> dict[str, Any]:
-    """config/schema.json."""
+    """`schema.json`, beside this file."""
     return json.loads(SCHEMA.read_text(encoding="utf-8"))
 
 
