@@ -21,7 +21,6 @@ from repcompare.arguments import (
     chosen_measures,
     classes_of,
     codes_of,
-    one_of,
     positive,
     rows_of,
     same_samples,
@@ -30,10 +29,11 @@ from repcompare.geometry.catalogue import MEASURES
 from repcompare.geometry.similarity import GeometryRow, compare_geometry
 from repcompare.maps.families import FAMILIES, AffineMap, fit_maps
 from repcompare.maps.scores import PairMoments, r_squared
+from repcompare.registry import known
 from repcompare.representations.moments import cross_covariance, factorise, moments
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import Representation
-from repcompare.vocabulary import NORMS, label_of
+from repcompare.vocabulary import label_of
 
 if TYPE_CHECKING:
     import torch
@@ -43,10 +43,6 @@ __docformat__ = "numpy"
 __all__ = ["attack", "compare", "compare_all", "fit_map", "r2_score"]
 
 COLUMNS = ("measure", "label", "direction", "value", "low", "high", "null", "n", "flag", "note")
-
-OBJECTIVES = ("cross_entropy", "margin")
-
-PRECISIONS = ("float32", "bfloat16", "auto")
 
 
 def compare(
@@ -201,7 +197,7 @@ def fit_map(X: ArrayLike, Y: ArrayLike, family: str = "least_squares") -> Affine
     --------
     r2_score : how much of Y a map explains; look at samples that it was not fitted on.
     """
-    one_of("family", family, FAMILIES)
+    known(FAMILIES, family, "family")
     x, y = rows_of("X", X), rows_of("Y", Y)
     same_samples({"X": x, "Y": y})
     source, target = factorise(x), moments(y)
@@ -314,20 +310,20 @@ def attack(
         An argument cannot be used.
     """
     # Nothing else here needs torch, which takes a second to import.
+    from repcompare.attacks.balls import BALLS
     from repcompare.attacks.modules import (
-        Radius,
         attack_module,
         classes_among,
         count_classes,
         device_of,
         pixels_of,
     )
-    from repcompare.attacks.pgd import Search
-    from repcompare.networks.devices import resolve_precision
+    from repcompare.attacks.pgd import OBJECTIVES, Search
+    from repcompare.networks.devices import PRECISIONS, resolve_precision
 
-    one_of("norm", norm, NORMS)
-    one_of("objective", objective, OBJECTIVES)
-    one_of("precision", precision, PRECISIONS)
+    ball = known(BALLS, norm, "norm")
+    known(OBJECTIVES, objective, "objective")
+    known(PRECISIONS, precision, "precision")
     positive("epsilon", epsilon)
     positive("step_size", step_size)
     for name, count in (("steps", steps), ("restarts", restarts), ("batch_size", batch_size)):
@@ -337,10 +333,10 @@ def attack(
     if restarts > 1 and not random_start:
         raise ValueError(f"restarts: {restarts}, but without a random start all are the same")
     pixels = pixels_of(images)
-    known, n = count_classes(module, pixels), len(pixels)
-    classes = classes_among(known, "labels", labels, n)
+    outputs, n = count_classes(module, pixels), len(pixels)
+    classes = classes_among(outputs, "labels", labels, n)
     if targets is not None:
-        classes = classes_among(known, "targets", targets, n)
+        classes = classes_among(outputs, "targets", targets, n)
     search = Search(
         steps=int(steps),
         step_size=step_size,
@@ -354,7 +350,7 @@ def attack(
         pixels,
         classes,
         search,
-        Radius(norm, epsilon),
+        ball(epsilon),
         seed=seed,
         batch_size=int(batch_size),
         precision=resolve_precision(precision, device_of(module)),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from repcompare.geometry.catalogue import MEASURES
-from repcompare.geometry.similarity import known
+from repcompare.registry import known
 
 # What must be given besides the representations, by what a measure needs.
 BESIDES = {"classes": "labels", "predictions": "predictions"}
@@ -101,20 +101,15 @@ def chosen_measures(
 
     if measures is None:
         return [name for name in MEASURES if not lacks(name)]
-    chosen = known(dict.fromkeys([measures] if isinstance(measures, str) else measures))
+    chosen = list(dict.fromkeys([measures] if isinstance(measures, str) else measures))
+    for name in chosen:
+        known(MEASURES, name, "measures")
     if not chosen:
-        raise ValueError(f"measures: none is asked for; known are {sorted(MEASURES)}")
+        raise ValueError(f"measures: none is asked for; allowed: {', '.join(MEASURES)}")
     missing = [f"{name} needs {lacks(name)}" for name in chosen if lacks(name)]
     if missing:
         raise ValueError(f"measures: {'; '.join(missing)}: give what is missing, or leave them out")
     return chosen
-
-
-def one_of(name: str, value: Any, allowed: Iterable[str]) -> None:
-    """Raise ValueError unless `value` is allowed."""
-    allowed = list(allowed)
-    if value not in allowed:
-        raise ValueError(f"{name}: {value!r} is unknown; known are {allowed}")
 
 
 def positive(name: str, value: float, *, whole: bool = False) -> None:

@@ -7,22 +7,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 from repcompare.arguments import as_array, classes_of
-from repcompare.attacks.balls import draw_start
+from repcompare.attacks.balls import Ball
 from repcompare.attacks.pgd import Search, attack_objective, pgd
 from repcompare.networks.inference import margins
-
-
-class Radius(NamedTuple):
-    """A ball about each image: `linf` or `l2`, and how far it reaches."""
-
-    norm: str
-    epsilon: float
 
 
 def pixels_of(images: Any) -> torch.Tensor:
@@ -99,7 +92,7 @@ def attack_module(
     images: torch.Tensor,
     classes: torch.Tensor,
     search: Search,
-    ball: Radius,
+    ball: Ball,
     *,
     seed: int,
     batch_size: int,
@@ -137,7 +130,7 @@ def best_restart(
     images: torch.Tensor,
     classes: torch.Tensor,
     search: Search,
-    ball: Radius,
+    ball: Ball,
     places: np.ndarray,
     seed: int,
     precision: str,
@@ -148,9 +141,9 @@ def best_restart(
     for restart in range(search.restarts):
         start = None
         if search.random_start:
-            start = draw_start(places, tuple(images.shape[1:]), *ball, seed, restart)
+            start = ball.draw_start(places, tuple(images.shape[1:]), seed, restart)
             start = start.to(images.device)
-        perturbation = pgd(objective, start, *ball, search).perturbation
+        perturbation = pgd(objective, start, ball, search).perturbation
         perturbed = (images + perturbation).clamp(0, 1)
         if search.restarts == 1:
             return perturbed
