@@ -3,13 +3,21 @@ CORES ?= all
 STUDY ?= config/config.yaml
 BIN := .venv/bin
 
+# What pip installs, and Snakemake when it starts a job, cannot be trusted with such a path.
+ifneq ($(words $(CURDIR)),1)
+$(error the path of this folder has a space, move it: $(CURDIR))
+endif
+ifneq ($(findstring ',$(CURDIR)),)
+$(error the path of this folder has an apostrophe, move it: $(CURDIR))
+endif
+
 .PHONY: run plan test lint bench lock format clean
 
 run: .venv/run.stamp
-	$(BIN)/snakemake --cores $(CORES) --configfile $(STUDY)
+	$(BIN)/snakemake --cores $(CORES) --configfile "$(STUDY)" --quiet host reason rules
 
 plan: .venv/run.stamp
-	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.planning --configfile $(STUDY) --cores $(CORES)
+	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.planning --configfile "$(STUDY)" --cores $(CORES)
 
 # A worker that dies ends the run: pytest-xdist 3.8.0 gives the files of the dead to its successor,
 # which dies of the same test or waits for ever.

@@ -48,3 +48,5 @@ rule all:
         rules.draw_adversarial_examples.output,
         rules.draw_feature_gallery.output,
         rules.write_report.output,
+    message:
+        "Everything is there"

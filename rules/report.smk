@@ -136,3 +136,10 @@ rule write_report:
         "Writing {output.page}"
     script:
         "../workflow_scripts/write_report.py"
+
+
+onsuccess:
+    if workflow.is_main_process:
+        page, table = (Path(RESULTS, name) for name in ("report.html", "tables/findings.csv"))
+        # After what Snakemake itself says at the end.
+        atexit.register(print, conclusion(page, table, time.monotonic() - STARTED))
