@@ -1,6 +1,7 @@
 """The public face: what it returns is the library's, and what it cannot use it refuses by name."""
 
 import ast
+import doctest
 import itertools
 import os
 import shutil
@@ -118,6 +119,12 @@ def test_a_change_of_the_face_is_no_change_of_any_stage(tmp_path):
     with (scripts / "repcompare" / "__init__.py").open("a") as file:
         file.write("\nCHANGED = True\n")
     assert not set(digests().splitlines()) & set(before.splitlines())
+
+
+def test_the_examples_in_its_docstrings_are_true():
+    found = doctest.testmod(api)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 # Comparing two

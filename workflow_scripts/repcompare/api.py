@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from repcompare.arguments import (
+    ArrayLike,
     chosen_measures,
     classes_of,
     codes_of,
@@ -240,8 +240,8 @@ def r2_score(mapping: AffineMap, X: ArrayLike, Y: ArrayLike) -> float:
 
 def attack(
     module: torch.nn.Module,
-    images: ArrayLike | torch.Tensor,
-    labels: ArrayLike | torch.Tensor,
+    images: ArrayLike,
+    labels: ArrayLike,
     *,
     norm: str = "linf",
     epsilon: float = 8 / 255,
@@ -250,7 +250,7 @@ def attack(
     random_start: bool = True,
     restarts: int = 1,
     objective: str = "cross_entropy",
-    targets: ArrayLike | torch.Tensor | None = None,
+    targets: ArrayLike | None = None,
     seed: int = 0,
     batch_size: int = 100,
     precision: str = "float32",
@@ -295,7 +295,7 @@ def attack(
         How many images are attacked at once.
     precision : {"float32", "bfloat16", "auto"}
         Of the network's arithmetic while it is attacked. With `auto`, bfloat16 where the hardware
-        has it: faster, and as strong against the networks of this package's studies.
+        has it, which is faster.
 
     Returns
     -------

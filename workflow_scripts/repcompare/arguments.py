@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,6 +17,14 @@ from repcompare.registry import known
 
 # What must be given besides the representations, by what a measure needs.
 BESIDES = {"classes": "labels", "predictions": "predictions"}
+
+
+class ArrayLike(Protocol):
+    """What can be made an array: an array, a list of lists, a data frame, a torch tensor."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
 
 
 def as_array(name: str, values: Any) -> np.ndarray:
