@@ -11,7 +11,7 @@ ifneq ($(findstring ',$(CURDIR)),)
 $(error the path of this folder has an apostrophe, move it: $(CURDIR))
 endif
 
-.PHONY: run plan test lint bench lock format clean
+.PHONY: run plan test lint bench docs lock format clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --configfile "$(STUDY)" --quiet host reason rules
@@ -45,6 +45,13 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/permutations.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/library.py
+
+# Pages of the library's functions, to docs/api/index.html.
+docs: export PYTHONPATH := workflow_scripts
+docs: .venv/dev.stamp
+	$(BIN)/pdoc --docformat google --output-directory docs/api repcompare.api \
+		repcompare.geometry repcompare.maps repcompare.representations repcompare.attacks
 
 # The data dictionary, from the schema of the tables and the layouts of the HDF5 files.
 docs/tables.md: workflow_scripts/repcompare/tables/*.py workflow_scripts/repcompare/storage/layouts.py workflow_scripts/repcompare/vocabulary.py | .venv/run.stamp
