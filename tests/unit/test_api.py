@@ -237,6 +237,13 @@ def test_two_samples_are_enough_for_a_table_and_say_that_there_is_no_interval():
     assert table["low"].isna().all()
 
 
+@pytest.mark.parametrize("scale", [1e-58, 1e-30, 1e30, 1e58])
+def test_the_scale_of_a_representation_is_of_no_matter(scale):
+    expected = repcompare.compare(X, Y, LABELS)
+    found = repcompare.compare(X * scale, Y, LABELS)
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-6)
+
+
 def test_a_representation_that_does_not_vary_has_no_value_and_says_why():
     table = repcompare.compare(np.ones_like(X), Y, measures=["cka", "rsa"])
     assert table["value"].isna().all()
@@ -295,6 +302,8 @@ NAN = np.where(np.arange(N)[:, None] == 7, np.nan, X)
         ({"Y": Y[:9]}, "same samples in the same order are needed: X has 160, Y has 9"),
         ({"X": NAN}, "X: 1 of 160 samples .* not finite; the first is number 7"),
         ({"Y": np.full_like(Y, np.inf)}, "Y: 160 of 160 samples"),
+        ({"X": X * 1e100}, "X: values up to .* leave the range of float64"),
+        ({"Y": Y * 1e-100}, "Y: values up to .* leave the range of float64"),
         ({"X": RAGGED}, "X: cannot be made an array"),
         ({"X": X.astype(str)}, "X: real numbers are needed, not <U"),
         ({"X": X + 1j}, "X: real numbers are needed, not complex128"),

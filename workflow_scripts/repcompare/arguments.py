@@ -18,6 +18,9 @@ from repcompare.registry import known
 # What must be given besides the representations, by what a measure needs.
 BESIDES = {"classes": "labels", "predictions": "predictions"}
 
+# Of values and of how far a unit varies: their fourth powers are summed up.
+SMALLEST, LARGEST = 1e-60, 1e60
+
 
 class ArrayLike(Protocol):
     """What can be made an array: an array, a list of lists, a data frame, a torch tensor."""
@@ -62,6 +65,14 @@ def rows_of(name: str, values: Any) -> np.ndarray:
         raise ValueError(
             f"{name}: {np.count_nonzero(~finite)} of {len(array)} samples have values that are not "
             f"finite; the first is number {np.argmin(finite)}"
+        )
+    low, high = array.min(axis=0), array.max(axis=0)
+    size = max(-float(low.min()), float(high.max()))
+    varies = float(np.max(high / 2 - low / 2))
+    if size > LARGEST or 0 < varies < SMALLEST:
+        raise ValueError(
+            f"{name}: values up to {size:g} that vary by {2 * varies:g} leave the range of float64 "
+            f"when they are squared twice; scale them to between {SMALLEST:g} and {LARGEST:g}"
         )
     return array
 
