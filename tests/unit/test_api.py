@@ -4,6 +4,7 @@ import ast
 import doctest
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -125,6 +126,18 @@ def test_the_examples_in_its_docstrings_are_true():
     found = doctest.testmod(api)
     assert found.attempted > 0
     assert found.failed == 0
+
+
+def test_the_page_on_the_library_runs_from_top_to_bottom(capsys):
+    page = Path(__file__).parents[2] / "docs" / "library.md"
+    names = {}
+    with torch.random.fork_rng():
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+            exec(compile(block, page.name, "exec"), names)
+    assert "CKA (debiased)" in capsys.readouterr().out
+    assert names["pairs"]["value"].between(0.5, 1).all()
+    assert names["predicted"].shape == (300, 48)
+    assert names["fooled"].float().mean() > 0.5
 
 
 # Comparing two
