@@ -217,7 +217,9 @@ def test_array_likes_are_the_same_as_arrays(make):
     pd.testing.assert_frame_equal(found, expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("make", [list, pd.Series, torch.from_numpy, np.float32], ids=str)
+@pytest.mark.parametrize(
+    "make", [list, pd.Series, torch.from_numpy, np.float32], ids=lambda make: make.__name__
+)
 def test_classes_may_be_array_likes_too(make):
     expected = repcompare.compare(X, Y, LABELS, PREDICTIONS)
     found = repcompare.compare(X, Y, make(LABELS), [make(each) for each in PREDICTIONS])
