@@ -1,9 +1,7 @@
 """A name that a table does not have is refused, and the refusal says which names there are."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,11 +25,10 @@ from repcompare.networks.devices import (
     resolve_precision,
 )
 from repcompare.networks.training import SCHEDULES, train
+from repcompare.study.schema import study_schema
 from repcompare.transfer.rates import COUNTED, rates
 
-SCHEMA = json.loads(
-    (Path(__file__).parents[2] / "config" / "schema.json").read_text(encoding="utf-8")
-)
+SCHEMA = study_schema()
 NETWORK = torch.nn.Linear(1, 2)
 
 
@@ -87,7 +84,7 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(key):
 
 
 def options(*path: str) -> list[str]:
-    """What config/schema.json allows."""
+    """What the config's schema allows."""
     part = SCHEMA
     for step in path:
         part = part[step]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import yaml
 
+from repcompare.study.schema import study_schema
+
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ("Snakefile", "rules", "workflow_scripts", "config", "profiles", "report", "envs")
 
@@ -153,9 +155,7 @@ class Study:
 
     def defaults(self, section, key) -> list:
         """What the schema says a key of the config is if it is left out."""
-        library = self.folder / "workflow_scripts" / "repcompare"
-        schema = json.loads((library / "study" / "schema.json").read_text(encoding="utf-8"))
-        return schema["properties"][section]["properties"][key]["default"]
+        return study_schema()["properties"][section]["properties"][key]["default"]
 
     def write_config(self, config) -> None:
         """Replace the config, keys in the order that they are given in."""

@@ -17,7 +17,7 @@ from repcompare.study.config import validate
 
 ROOT = Path(__file__).parents[3]
 STUDIES = [ROOT / "config" / "config.yaml", *sorted((ROOT / "config" / "studies").glob("*.yaml"))]
-SCHEMA = json.loads(schema.SCHEMA.read_text(encoding="utf-8"))
+SCHEMA = schema.study_schema()
 
 
 def sections(part, path="config"):

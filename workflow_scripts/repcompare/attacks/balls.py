@@ -3,7 +3,8 @@
 Pixels are in [0, 1]; `linf` bounds the largest change of a pixel, `l2` the Euclidean norm of the
 change of an image. A perturbation has the shape of its images, (N, C, H, W).
 
-To add a norm, write its `Ball`, give it a row in `BALLS` and name it in config/schema.json.
+To add a norm, write its `Ball`, give it a row in `BALLS` and name it in `vocabulary.NORMS` and in the
+schema's `epsilons`.
 """
 
 import dataclasses

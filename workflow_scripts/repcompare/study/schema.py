@@ -13,6 +13,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from repcompare.data.catalogue import DATA_SETS
+from repcompare.vocabulary import GEOMETRY_MEASURES, MAP_FAMILIES, NORMS
+
 SCHEMA = Path(__file__).parent / "schema.json"
 
 KeyPath = tuple[str | int, ...]
@@ -30,10 +33,33 @@ class Problem(NamedTuple):
         return f"{''.join(steps).lstrip('.') or 'config'}: {self.text}"
 
 
+# What the schema may name instead of listing it.
+NAMES: dict[str, Collection[str]] = {
+    "DATA_SETS": DATA_SETS,
+    "GEOMETRY_MEASURES": GEOMETRY_MEASURES,
+    "MAP_FAMILIES": MAP_FAMILIES,
+    "NORMS": NORMS,
+}
+
+
 @functools.cache
 def study_schema() -> dict[str, Any]:
-    """`schema.json`, beside this file."""
-    return json.loads(SCHEMA.read_text(encoding="utf-8"))
+    """`schema.json`, beside this file, with the names of things where it says which table has them."""
+    return _listed(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _listed(part: Any) -> Any:
+    """A part of the schema with `names` as an `enum`, and the default `all` as the list of them."""
+    if isinstance(part, list):
+        return [_listed(entry) for entry in part]
+    if not isinstance(part, dict):
+        return part
+    found = {key: _listed(entry) for key, entry in part.items()}
+    if isinstance(part.get("names"), str):
+        found["enum"] = list(NAMES[found.pop("names")])
+    if found.get("default") == "all" and "items" in found:
+        found["default"] = found["items"]["enum"]
+    return found
 
 
 def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
