@@ -1,5 +1,6 @@
 """A tiny study, run once for real, and a copy of it for each test to change."""
 
+import fcntl
 import shutil
 
 import pytest
@@ -20,11 +21,18 @@ def workflow(tmp_path_factory) -> Study:
 
 
 @pytest.fixture(scope="session")
-def finished(workflow, tmp_path_factory) -> Study:
-    """The tiny study after its one real run; not to be changed."""
-    study = Study(tmp_path_factory.mktemp("finished") / "study")
-    copy(workflow.folder, study.folder)
-    assert study.run().jobs == jobs(*ALL_RULES)
+def finished(workflow, tmp_path_factory, worker_id) -> Study:
+    """The tiny study after its one real run, which all processes share; not to be changed."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder if worker_id == "master" else folder.parent) / "finished"
+    folder.mkdir(exist_ok=True)
+    study = Study(folder / "study")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            copy(workflow.folder, study.folder)
+            assert study.run().jobs == jobs(*ALL_RULES)
+            (folder / "complete").touch()
     return study
 
 

@@ -11,6 +11,8 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
+from repcompare.figures.registry import FIGURES
+from repcompare.findings.rules import RULES
 from repcompare.report import findings as report_findings
 from repcompare.report.cells import heatmap_cells
 from repcompare.report.columns import MISSING
@@ -135,6 +137,7 @@ def render_report(
         },
         tables=section_tables(tables, attack, study["dataset"]["class_names"]),
         complete=complete_tables(tables),
+        unplaced=unplaced(template.read_text(encoding="utf-8")),
         cells={name: found for name, found in heatmap_cells(tables).items() if name in figures},
         strength=strength(attack),
         probe=int(study["config"]["features"]["samples"]),
@@ -142,6 +145,13 @@ def render_report(
         total_seconds=float(tables["costs"]["seconds"].sum()),
         provenance=provenance,
     )
+
+
+def unplaced(template: str) -> dict[str, str]:
+    """The section of every figure of the registry that neither the template nor a finding places."""
+    placed = set(re.findall(r'show\("(\w+)"\)', template))
+    placed |= {rule.figure for rule in RULES.values()}
+    return {name: row.section for name, row in FIGURES.items() if name not in placed}
 
 
 def title(config: Mapping[str, Any]) -> str:
