@@ -41,7 +41,7 @@ def listed(kind) -> set[str]:
     """The files of the library that CONTRIBUTING.md lists for an addition."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (row,) = re.findall(rf"^\| {kind} \|.*$", text, re.MULTILINE)
-    return {name for name in re.findall(r"`([\w/{}.]+\.(?:py|rst|json|html\.j2))`", row)}
+    return set(re.findall(r"`([\w/{}.]+\.(?:py|rst|json|html\.j2))`", row))
 
 
 def test_a_family_of_architectures_is_one_file(library):

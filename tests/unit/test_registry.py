@@ -8,6 +8,7 @@ import pytest
 import torch
 from unit.support.small_study import CPU, SEARCH, TRAINING
 
+from repcompare.architectures.resnet import SHORTCUTS, resnet
 from repcompare.attacks.balls import BALLS, parse_ball
 from repcompare.attacks.craft import TARGETS, targets
 from repcompare.attacks.pgd import OBJECTIVES, attack_objective
@@ -25,6 +26,10 @@ from repcompare.networks.devices import (
     resolve_precision,
 )
 from repcompare.networks.training import SCHEDULES, train
+from repcompare.planning import disk
+from repcompare.planning import estimate as plan
+from repcompare.planning.jobs import Job
+from repcompare.report.columns import FORMS, Column
 from repcompare.study.schema import study_schema
 from repcompare.transfer.rates import COUNTED, rates
 
@@ -41,6 +46,10 @@ def scheduled(name: str) -> None:
 def ascended(name: str) -> None:
     search = dataclasses.replace(SEARCH, objective=name)
     attack_objective(NETWORK, torch.zeros(1, 1), torch.zeros(1), search, "float32")
+
+
+def timed(name: str) -> None:
+    plan.estimate(Job(name, ("vgg",)), {}, {}, {}, plan.Timed({}, {}, 0.0, 0.0))
 
 
 # By the words of the refusal: a table, and what looks a name up in it.
@@ -67,6 +76,10 @@ TABLES: dict[str, tuple[Collection[str], Callable[[str], object]]] = {
         MEASURES,
         lambda name: geometry.convergence(None, [name]),
     ),
+    "stage, its time": (plan.SECONDS, timed),
+    "stage, its files": (disk.BYTES, lambda name: disk.needed(Job(name), {}, {})),
+    "form": (FORMS, lambda name: Column("", "", name).show(1)),
+    "shortcut": (SHORTCUTS, lambda name: resnet(1, 2, shortcut=name)),
     "denominator": (COUNTED, lambda name: rates(None, name)),
     "precision, resolved": (AUTOCAST, lambda name: autocast(CPU, name)),
 }

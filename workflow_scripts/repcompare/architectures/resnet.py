@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch.nn.functional as F
@@ -15,6 +15,7 @@ from repcompare.architectures.classifier import (
     every_nth_pixel,
     require_positive,
 )
+from repcompare.registry import known
 
 _BOTTLENECK_EXPANSION = 4
 
@@ -30,9 +31,21 @@ class _PaddedIdentity(nn.Module):
         return F.pad(features, (0, 0, 0, 0, 0, self.extra_channels))
 
 
+def _projection(in_channels: int, out_channels: int) -> nn.Module:
+    """Option B of the paper: a 1x1 convolution."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 1, bias=False),
+        nn.BatchNorm2d(out_channels),
+    )
+
+
+Bridge = Callable[[int, int], nn.Module]
+SHORTCUTS: dict[str, Bridge] = {"projection": _projection, "identity": _PaddedIdentity}
+
+
 class _Block(nn.Module):
     def __init__(
-        self, in_channels: int, width: int, stride: int, *, bottleneck: bool, shortcut: str
+        self, in_channels: int, width: int, stride: int, *, bottleneck: bool, bridge: Bridge
     ) -> None:
         super().__init__()
         out_channels = width * _BOTTLENECK_EXPANSION if bottleneck else width
@@ -53,13 +66,8 @@ class _Block(nn.Module):
         self.shortcut: nn.Module
         if stride == 1 and in_channels == out_channels:
             self.shortcut = nn.Identity()
-        elif shortcut == "identity":
-            self.shortcut = _PaddedIdentity(in_channels, out_channels)
         else:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, bias=False),
-                nn.BatchNorm2d(out_channels),
-            )
+            self.shortcut = bridge(in_channels, out_channels)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -86,8 +94,7 @@ def resnet(
     Raises ValueError for a count or width that is not positive, or an unknown shortcut.
     """
     require_positive(in_channels=in_channels, num_classes=num_classes, blocks=blocks, width=width)
-    if shortcut not in ("projection", "identity"):
-        raise ValueError(f"shortcut is {shortcut!r}; allowed: 'projection', 'identity'")
+    bridge = known(SHORTCUTS, shortcut, "shortcut")
 
     modules: OrderedDict[str, nn.Module] = OrderedDict(stem=conv_norm_relu(in_channels, width, 3))
     channels = width
@@ -97,7 +104,7 @@ def resnet(
         for position in range(count):
             stride = 2 if index > 0 and position == 0 else 1
             stage.append(
-                _Block(channels, stage_width, stride, bottleneck=bottleneck, shortcut=shortcut)
+                _Block(channels, stage_width, stride, bottleneck=bottleneck, bridge=bridge)
             )
             channels = stage_width * _BOTTLENECK_EXPANSION if bottleneck else stage_width
         modules[f"stage{index + 1}"] = nn.Sequential(*stage)

@@ -11,6 +11,7 @@ from repcompare.data.catalogue import DATA_SETS
 from repcompare.geometry.catalogue import MEASURES
 from repcompare.planning import workload
 from repcompare.planning.jobs import Job
+from repcompare.registry import known
 from repcompare.study import config as study_config
 from repcompare.vocabulary import DENOMINATORS
 
@@ -52,7 +53,7 @@ def needed(job: Job, config: Mapping[str, Any], sizes: Mapping[str, Sizes]) -> i
         sizes: of every architecture of the study, by name.
     """
     of_job = [sizes[name] for name in job.architectures]
-    return RECORDS + BYTES[job.rule](config, job, of_job)
+    return RECORDS + known(BYTES, job.rule, "stage")(config, job, of_job)
 
 
 def _dataset(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from repcompare.planning import workload
 from repcompare.planning.jobs import Job
 from repcompare.planning.workload import Numbers, Passes
+from repcompare.registry import known
 
 # The stages that run networks, and so take a GPU if there is one.
 OF_NETWORKS = (
@@ -51,6 +52,9 @@ class Stage(NamedTuple):
     seconds: float | None
     size: int
     sources: tuple[str, ...]
+
+
+Seconds = Callable[[Job, Mapping[str, Any], Timed], float]
 
 
 def needs_timing(jobs: Iterable[Job], measured: Mapping[Job, float]) -> list[Job]:
@@ -162,32 +166,58 @@ def _size(config: Mapping[str, Any], job: Job) -> int:
 
 def _from_timing(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
     """Seconds of a job of a model, a block or non-robust features."""
-    passes, (first, *rest) = timed.passes, job.architectures
     start = timed.start_network if job.rule in OF_NETWORKS else timed.start_numbers
-    of_model: dict[str, Callable[[Mapping[str, Any]], Passes]] = {
-        "dump_activations": workload.activations,
-        "attack": workload.attacks,
-        "extract_features": workload.features,
-        "make_nonrobust": workload.nonrobust,
-    }
-    if job.rule == "train":
-        return start + workload.training(config, first).seconds(passes[first])
-    if job.rule == "train_nonrobust":
-        return start + workload.training(config, rest[0]).seconds(passes[rest[0]])
-    if job.rule == "describe":
-        return start + timed.numbers[first].describe
-    if job.rule in of_model:
-        return start + of_model[job.rule](config).seconds(passes[first])
-    pairs = workload.pairs(config, *job.architectures)
-    # A pair of two architectures takes about as long as one pair of each, halved.
-    one, other = (timed.numbers[name] for name in job.architectures)
-    if job.rule == "compare":
-        return start + pairs * (one.compare + other.compare) / 2
-    shown = workload.transfer if job.rule == "evaluate_transfer" else workload.inversions
-    each = sum(shown(config).seconds(passes[name]) for name in job.architectures)
-    if job.rule == "compare_features":
-        each += (one.compare_features + other.compare_features) / 2
-    return start + pairs * each
+    return start + known(SECONDS, job.rule, "stage")(job, config, timed)
+
+
+def _training(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
+    learner = job.architectures[-1]
+    return workload.training(config, learner).seconds(timed.passes[learner])
+
+
+def _of_model(passes: Callable[[Mapping[str, Any]], Passes]) -> Seconds:
+    def seconds(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
+        return passes(config).seconds(timed.passes[job.architectures[0]])
+
+    return seconds
+
+
+def _describe(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
+    return timed.numbers[job.architectures[0]].describe
+
+
+# A pair of two architectures takes about as long as one pair of each, halved.
+def _compare(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
+    each = sum(timed.numbers[name].compare for name in job.architectures) / 2
+    return workload.pairs(config, *job.architectures) * each
+
+
+def _evaluate_transfer(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
+    shown = workload.transfer(config)
+    each = sum(shown.seconds(timed.passes[name]) for name in job.architectures)
+    return workload.pairs(config, *job.architectures) * each
+
+
+def _compare_features(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
+    shown = workload.inversions(config)
+    each = sum(shown.seconds(timed.passes[name]) for name in job.architectures)
+    each += sum(timed.numbers[name].compare_features for name in job.architectures) / 2
+    return workload.pairs(config, *job.architectures) * each
+
+
+# What a job of each stage that was never run here takes, but for its start.
+SECONDS: dict[str, Seconds] = {
+    "train": _training,
+    "train_nonrobust": _training,
+    "dump_activations": _of_model(workload.activations),
+    "describe": _describe,
+    "attack": _of_model(workload.attacks),
+    "extract_features": _of_model(workload.features),
+    "make_nonrobust": _of_model(workload.nonrobust),
+    "compare": _compare,
+    "evaluate_transfer": _evaluate_transfer,
+    "compare_features": _compare_features,
+}
 
 
 def _bytes(size: int) -> str:

@@ -1,18 +1,21 @@
 """Columns and tables as the page shows them: text for a reader."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from repcompare.registry import known
 
 MISSING = "–"
 
 
 @dataclass(frozen=True)
 class Column:
-    """How one column is shown: `form` is "text", "count", "number" or "percent"."""
+    """How one column is shown: `form` is a name in `FORMS`."""
 
     key: str
     label: str
@@ -29,13 +32,19 @@ class Column:
         """One cell's text; a dash for what is missing."""
         if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
             return MISSING
-        if self.form == "text":
-            return str(value)
-        if self.form == "count":
-            return f"{round(value):,}".replace(",", " ")
-        scale = 100 if self.form == "percent" else 1
-        text = f"{scale * value:{'+' if self.signed else ''}.{self.digits}f}"
-        return text.replace("-", "−")
+        return known(FORMS, self.form, "form")(self, value)
+
+    def decimals(self, value: float) -> str:
+        """A number with the column's digits and sign."""
+        return f"{value:{'+' if self.signed else ''}.{self.digits}f}".replace("-", "−")
+
+
+FORMS: dict[str, Callable[[Column, Any], str]] = {
+    "text": lambda column, value: str(value),
+    "count": lambda column, value: f"{round(value):,}".replace(",", " "),
+    "number": Column.decimals,
+    "percent": lambda column, value: column.decimals(100 * value),
+}
 
 
 @dataclass(frozen=True)
