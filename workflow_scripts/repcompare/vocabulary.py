@@ -84,6 +84,17 @@ DENOMINATORS = {
 FINDINGS = ("linear", "retraining", "exception", "transfer")
 VERDICTS = ("supported", "contradicted", "inconclusive")
 
+
+class Need(StrEnum):
+    """What a row of findings.csv needs to answer: enough of the first three, or a number."""
+
+    ARCHITECTURES = "architectures"
+    SEEDS = "seeds"
+    PERMUTATIONS = "permutations"
+    VALUE = "value"
+    INTERVAL = "interval"
+
+
 LABELS = {
     **NORMS,
     **{name: measure.label for name, measure in GEOMETRY_MEASURES.items()},
@@ -134,13 +145,3 @@ def preferred(names: Iterable[str], wanted: str) -> str:
     """`wanted` if it is among `names`, else the first of them, else `wanted`."""
     present = list(dict.fromkeys(names))
     return wanted if wanted in present or not present else present[0]
-
-
-class Need(StrEnum):
-    """What a row needs to answer: enough of the first three, or a number that it can compute."""
-
-    ARCHITECTURES = "architectures"
-    SEEDS = "seeds"
-    PERMUTATIONS = "permutations"
-    VALUE = "value"
-    INTERVAL = "interval"

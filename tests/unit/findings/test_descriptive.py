@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from unit.support.synthetic_tables import tables
 
-from repcompare.findings import descriptive as findings
+from repcompare.findings import descriptive
 from repcompare.statistics.node_effects import rank_correlation, without_node_effects
 from repcompare.transfer.reference import Strength, reference_attack
 
@@ -60,7 +60,7 @@ def test_there_is_no_strength_without_a_pair():
 
 
 def test_linear_numbers_are_medians_and_ranges_of_each_kind_of_pair(study):
-    numbers = findings.linear_numbers(study["maps"])
+    numbers = descriptive.linear_numbers(study["maps"])
     maps = study["maps"].query("family == 'ridge' and source_architecture != target_architecture")
     row = numbers.query("family == 'ridge' and not same_architecture").iloc[0]
     assert row["pairs"] == len(maps) == 180
@@ -88,11 +88,11 @@ def test_same_and_cross_are_means_over_an_architectures_own_and_other_pairs():
             ("a/seed1", "b/seed1"): 0.8,
         }
     )
-    numbers = findings.same_and_cross(table).set_index("architecture")
+    numbers = descriptive.same_and_cross(table).set_index("architecture")
     assert numbers.loc["a", "difference"] == pytest.approx(0.9 - 0.7)
     assert numbers.loc["b", "difference"] == pytest.approx(0.5 - 0.7)
     assert numbers.loc["a", "standardised"] == pytest.approx(0.2 / np.std([0.6, 0.8], ddof=1))
-    overall = findings.retraining_numbers(table).iloc[0]
+    overall = descriptive.retraining_numbers(table).iloc[0]
     assert overall["difference"] == pytest.approx(0.0)
     assert (overall["above"], overall["architectures"]) == (1, 2)
     assert (overall["pairs_same"], overall["pairs_cross"]) == (2, 2)
@@ -100,21 +100,21 @@ def test_same_and_cross_are_means_over_an_architectures_own_and_other_pairs():
 
 def test_an_undefined_similarity_counts_as_no_pair():
     table = similarities({("a/seed0", "a/seed1"): np.nan, ("a/seed0", "b/seed0"): 0.6})
-    assert findings.retraining_numbers(table).iloc[0]["pairs_same"] == 0
-    assert findings.same_and_cross(table)["difference"].isna().all()
+    assert descriptive.retraining_numbers(table).iloc[0]["pairs_same"] == 0
+    assert descriptive.same_and_cross(table)["difference"].isna().all()
 
 
 def test_the_architecture_that_resembles_itself_is_found_with_its_effect(study):
-    numbers = findings.exception_numbers(study["geometry"])
+    numbers = descriptive.exception_numbers(study["geometry"])
     assert numbers.loc[0, "architecture"] == "resnext29"
     assert numbers.loc[0, "above"] == numbers.loc[0, "measures"] == 5
     assert numbers.loc[0, "standardised"] > 3 > 1.5 > numbers.loc[1, "standardised"]
-    numbers = findings.exception_numbers(tables(5, 3, exception=0.2)["geometry"])
+    numbers = descriptive.exception_numbers(tables(5, 3, exception=0.2)["geometry"])
     assert list(numbers["separated"]) == [5, 0, 0, 0, 0]
 
 
 def test_one_seed_leaves_nothing_to_set_against_other_architectures():
-    numbers = findings.exception_numbers(tables(3, 1)["geometry"])
+    numbers = descriptive.exception_numbers(tables(3, 1)["geometry"])
     assert (numbers["pairs_same"] == 0).all()
     assert numbers["standardised"].isna().all()
 
@@ -122,7 +122,7 @@ def test_one_seed_leaves_nothing_to_set_against_other_architectures():
 @pytest.mark.parametrize("beta", [20.0, -7.0])
 def test_the_slope_of_transfer_on_similarity_is_recovered_through_node_effects(beta):
     study = tables(5, 3, beta=beta, node_effects=1.5, images=10**6)
-    numbers = findings.transfer_numbers(study["geometry"], study["transfer"], EIGHT)
+    numbers = descriptive.transfer_numbers(study["geometry"], study["transfer"], EIGHT)
     for kind in ("all", "cross"):
         of_kind = numbers[numbers["pairs"] == kind]
         assert of_kind["slope"].to_numpy() == pytest.approx(beta, rel=1e-3)
@@ -133,7 +133,7 @@ def test_the_slope_of_transfer_on_similarity_is_recovered_through_node_effects(b
 
 def test_without_an_effect_the_slope_is_nil():
     study = tables(5, 3, beta=0.0, node_effects=1.5, images=10**6)
-    numbers = findings.transfer_numbers(study["geometry"], study["transfer"], EIGHT)
+    numbers = descriptive.transfer_numbers(study["geometry"], study["transfer"], EIGHT)
     assert numbers["slope"].dropna().abs().max() < 1e-3
 
 
@@ -153,18 +153,18 @@ def test_node_effects_leave_the_residuals_of_dummy_regression():
 
 def test_too_few_models_or_a_constant_similarity_have_no_partial_correlation():
     for study in (tables(2, 1), tables(3, 1)):
-        numbers = findings.transfer_numbers(study["geometry"], study["transfer"], EIGHT)
+        numbers = descriptive.transfer_numbers(study["geometry"], study["transfer"], EIGHT)
         assert numbers["partial"].isna().all()
     study = tables(5, 2)
     study["geometry"]["value"] = 0.9
-    numbers = findings.transfer_numbers(study["geometry"], study["transfer"], EIGHT)
+    numbers = descriptive.transfer_numbers(study["geometry"], study["transfer"], EIGHT)
     assert numbers[["partial", "slope", "spearman"]].isna().all(axis=None)
 
 
 def test_logits_are_finite_where_nothing_or_everything_transfers():
     geometry = similarities({("a/seed0", "b/seed0"): 0.9})
     for fooled in (0.0, 1.0):
-        table = findings.joined(geometry, rates({0.1: fooled}), Strength("linf", 0.1, "0.1"))
+        table = descriptive.joined(geometry, rates({0.1: fooled}), Strength("linf", 0.1, "0.1"))
         assert table["logit"].item() == pytest.approx((2 * fooled - 1) * np.log(100.5 / 0.5))
 
 

@@ -6,7 +6,6 @@ import pytest
 from unit.support.simulated_studies import geometry_study
 from unit.support.synthetic_tables import FIGURES, NAMES, findings, tables
 
-from repcompare.findings import table as study_tests
 from repcompare.findings import verdicts
 from repcompare.findings.model_matrices import Models, alone, by_measure
 from repcompare.findings.retraining import (
@@ -198,7 +197,8 @@ def judged_with_notes(study, note, monkeypatch):
         for name in ("linear_verdict", "geometry_verdicts", "transfer_verdict"):
             judge = getattr(verdicts, name)
             patched.setattr(
-                study_tests, name, lambda *given, judge=judge: judge(*map(noted, given))
+                f"repcompare.findings.table.{name}",
+                lambda *given, judge=judge: judge(*map(noted, given)),
             )
         return findings(study, permutations=99, bootstraps=40)
 

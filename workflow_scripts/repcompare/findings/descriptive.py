@@ -1,7 +1,7 @@
 """The numbers that bear on each of the four findings, computed from the study's tables.
 
 Numbers only: pairs share models, so the usual tests and intervals do not apply to them, and those
-that do are in `study_tests`.
+that do are in `findings.table`.
 """
 
 import numpy as np

@@ -22,7 +22,8 @@ def linear_rows(
     `recovered_accuracy` (0 is what is reached without the source); `r2_above_floor`, against what
     least squares fits to unrelated samples; `…_above_untrained` and `…_above_pixels`, against what
     a map from the control reaches on the same target. Intervals and p by resampling architectures
-    (`bootstrap`), widened by the jackknife's error over the images, as if that of all pairs were one.
+    (`statistics.bootstrap`), widened by the jackknife's error over the images, as if that of all
+    pairs were one.
     """
     weights = model_weights(models.architecture, resampling.bootstraps, resampling.generator(0))
     images = resampling.generator(1).standard_normal(resampling.bootstraps)

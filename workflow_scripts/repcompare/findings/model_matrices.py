@@ -101,7 +101,7 @@ def standard_errors(table: pd.DataFrame, low: str = "low", high: str = "high") -
 
 
 def by_measure(models: Models, geometry: pd.DataFrame) -> Mapping[str, np.ndarray]:
-    """The similarity matrix (M, M) of every measure of `similarity.similarities`."""
+    """The similarity matrix (M, M) of every measure of `tables.geometry.similarities`."""
     return {
         measure: models.symmetric(rows, "value")
         for measure, rows in geometry.groupby("measure", sort=False)

@@ -24,9 +24,9 @@ def geometry_rows(
 ) -> tuple[list[Row], list[Row]]:
     """The rows of retraining (means over architectures) and of exception (one an architecture).
 
-    Every measure of `geometry` (as `similarity.similarities` reads it) in its plain version, the
-    deciding one and CKA within classes in all `VERSIONS`. In retraining `rest` is the plain mean
-    over the architectures that are not found to be more similar to themselves.
+    Every measure of `geometry` (as `tables.geometry.similarities` reads it) in its plain version,
+    the deciding one and CKA within classes in all `VERSIONS`. In retraining `rest` is the plain
+    mean over the architectures that are not found to be more similar to themselves.
     """
     retraining, exception = [], []
     matrices = by_measure(models, geometry)

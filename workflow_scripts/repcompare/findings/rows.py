@@ -22,8 +22,8 @@ class Resampling(NamedTuple):
 class Row(NamedTuple):
     """One test. `effect` has the interval `low` to `high`; NaN with a reason in `note`.
 
-    `lacks` is the `Need` for want of which the row cannot answer, empty if it can. Verdicts go by
-    it; `note` is for the reader alone, and nothing may depend on it.
+    `lacks` is the `vocabulary.Need` for want of which the row cannot answer, empty if it can.
+    Verdicts go by it; `note` is for the reader alone, and nothing may depend on it.
     `architecture` names the one that a row is of; `n_pairs` are ordered pairs for the findings on
     maps and transfer, else unordered. `verdict` stands in the row that decides a finding.
     """

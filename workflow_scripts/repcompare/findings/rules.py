@@ -1,19 +1,20 @@
-"""The rule of each finding's verdict, fixed before any number is seen."""
+"""The rule of each finding's verdict in words, and the numbers in it, fixed before any is seen."""
 
 from typing import NamedTuple
 
 from repcompare.statistics.permutations import FEWEST_DISTINCT, LEVEL
 from repcompare.vocabulary import VERDICTS
 
-# Two architectures are compared in the width-matched version if neither is wider by more than this.
-WIDTH_RATIO = 1.5
-
-FEWEST_SEEDS = 3
+SUPPORTED, CONTRADICTED, INCONCLUSIVE = VERDICTS
 
 # Two representations count as linearly related if a map explains more than this of the variance.
 MOST_OF_THE_VARIANCE = 0.5
 
-SUPPORTED, CONTRADICTED, INCONCLUSIVE = VERDICTS
+# An architecture is judged by its similarity to itself if it has so many.
+FEWEST_SEEDS = 3
+
+# Two architectures are compared in the width-matched version if neither is wider by more than this.
+WIDTH_RATIO = 1.5
 
 # Δ up to this many standard deviations of the pairs of different architectures is no difference to
 # speak of: half of one, a medium effect in Cohen 1988.

@@ -23,7 +23,7 @@ def findings_table(
 
     Args:
         tables: `models`, `maps`, `controls`, `transfer` as in the CSV files, `geometry` as
-            `similarity.similarities` reads it.
+            `tables.geometry.similarities` reads it.
         outcomes: reads the images' outcomes at one strength for models by name.
     """
     models = Models.of(tables["models"])

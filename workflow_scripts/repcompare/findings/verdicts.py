@@ -24,7 +24,7 @@ ROBUST = ("accuracy_adjusted", "width_matched", "model_effects_removed")
 
 
 def linear_verdict(rows: list[Row]) -> list[Row]:
-    """Finding 1: the rows of `linear_tests.linear_rows`, the deciding one marked."""
+    """Finding 1: the rows of `findings.linear.linear_rows`, the deciding one marked."""
     family = preferred((row.measure for row in rows), FAMILY)
     own = [row for row in rows if row.measure == family]
     if not own:
@@ -51,7 +51,7 @@ def linear_verdict(rows: list[Row]) -> list[Row]:
 def geometry_verdicts(
     retraining: list[Row], exception: list[Row], deviations: dict[str, float]
 ) -> tuple[list[Row], list[Row]]:
-    """Findings 2 and 3: the rows of `geometry_tests.geometry_rows`, the deciding ones marked.
+    """Findings 2 and 3: the rows of `retraining.geometry_rows`, the deciding ones marked.
 
     `deviations` has the standard deviation over pairs of different architectures by measure.
     """
@@ -146,7 +146,7 @@ def survives(row: Row) -> bool:
 
 
 def transfer_verdict(rows: list[Row]) -> list[Row]:
-    """Finding 4: the rows of `transfer_tests.transfer_rows`, the deciding one marked.
+    """Finding 4: the rows of `findings.transfer.transfer_rows`, the deciding one marked.
 
     That is the one with the interval; it gets the p of the permutations of architectures.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from repcompare.findings import descriptive as findings
+from repcompare.findings import descriptive
 from repcompare.report.columns import MISSING, Column, Table, table
 from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import label_of, preferred
@@ -48,7 +48,7 @@ def spread(low: float, high: float, digits: int = 2, *, percent: bool = False) -
 
 def linear(maps: pd.DataFrame, controls: pd.DataFrame) -> Finding:
     """Finding 1, from maps.csv and controls.csv."""
-    numbers = findings.linear_numbers(maps)
+    numbers = descriptive.linear_numbers(maps)
     family = preferred(maps["family"], "least_squares")
     cross = numbers[(numbers["family"] == family) & ~numbers["same_architecture"].astype(bool)]
     shown, missing = [], "This study has no pair of different architectures."
@@ -125,7 +125,7 @@ def control_numbers(controls: pd.DataFrame, family: str) -> list[Number]:
 
 def retraining(geometry: pd.DataFrame) -> Finding:
     """Finding 2, from geometry.csv."""
-    numbers = findings.retraining_numbers(geometry)
+    numbers = descriptive.retraining_numbers(geometry)
     measure = preferred(geometry["measure"], "cka_debiased")
     chosen = numbers[numbers["measure"] == measure]
     shown, missing = [], lacking(geometry)
@@ -182,7 +182,7 @@ def retraining(geometry: pd.DataFrame) -> Finding:
 
 def exception(geometry: pd.DataFrame) -> Finding:
     """Finding 3, from geometry.csv."""
-    numbers = findings.exception_numbers(geometry)
+    numbers = descriptive.exception_numbers(geometry)
     shown, missing = [], lacking(geometry)
     if not missing:
         row = numbers.iloc[0]
@@ -264,7 +264,7 @@ def transfer(
     shown, missing = [], "This study has no pair with both a similarity and a transfer rate."
     rows = pd.DataFrame(columns=[column.key for column in columns])
     if attack is not None and len(geometry):
-        numbers = findings.transfer_numbers(geometry, rates, attack)
+        numbers = descriptive.transfer_numbers(geometry, rates, attack)
         rows = numbers[numbers["pairs"] == "all"].set_index("measure")
         for kind in ("cross", "same"):
             of_kind = numbers[numbers["pairs"] == kind].set_index("measure")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
+# Sample i is in group i mod `GROUPS`.
 GROUPS = 16
-
-CONFIDENCE = 0.95
 
 # No interval is given unless every group has two samples.
 FEWEST_SAMPLES = 2 * GROUPS
+
+# Of all intervals of the study.
+CONFIDENCE = 0.95
 
 
 def by_group(values: np.ndarray) -> np.ndarray:

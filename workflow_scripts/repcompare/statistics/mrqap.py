@@ -101,9 +101,10 @@ def mrqap(
     What is permuted is the residual of x given all other terms, which is then freed of them again
     where it has come to lie (double semi-partialing; Dekker, Krackhardt & Snijders 2007,
     doi:10.1007/s11336-007-9016-1); the statistic is the pivotal |t| of β. Where permutations keep
-    the terms' space, as those of `node_permutations` keep node effects and `same_architecture`,
-    this is the procedure of Freedman & Lane (1983, doi:10.1080/07350015.1983.10509354) term by
-    term, and the test is exact. Terms that move, and missing pairs, make it approximate.
+    the terms' space, as those of `statistics.permutations` keep node effects and whether two models
+    are of one architecture, this is the procedure of Freedman & Lane (1983,
+    doi:10.1080/07350015.1983.10509354) term by term, and the test is exact. Terms that move, and
+    missing pairs, make it approximate.
 
     The interval holds every slope that the same test does not refuse at 5 %, so it excludes 0 just
     where p ≤ 0.05. It is unbounded where fewer than 20 permutations can tell slopes apart.

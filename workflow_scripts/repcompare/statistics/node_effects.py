@@ -18,8 +18,8 @@ def rank_correlation(x: pd.Series, y: pd.Series) -> float:
 def partial_association(pairs: pd.DataFrame) -> tuple[float, float]:
     """Correlation and slope of `logit` on `value` given source and target effects.
 
-    By the Frisch–Waugh theorem the slope is β of logit = source + target + β·value: that of `mrqap`
-    without further terms, undefined where that is.
+    By the Frisch–Waugh theorem the slope is β of logit = source + target + β·value: that of
+    `mrqap.mrqap` without further terms, undefined where that is.
     """
     x, y, free = without_node_effects(pairs)
     if free < FEWEST_FREE or not x.any():
@@ -30,7 +30,7 @@ def partial_association(pairs: pd.DataFrame) -> tuple[float, float]:
 def without_node_effects(pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, int]:
     """`value` and `logit` less their additive least-squares fits source_i + target_j.
 
-    `pairs`: n rows of `joined` of one measure. Returns both residuals, (n,) each, and the
+    `pairs`: n rows with `source`, `target` and the two. Returns both residuals, (n,) each, and the
     degrees of freedom left. Residuals at the level of rounding are exact zeros.
     """
     ends = pd.concat([pairs["source"], pairs["target"]])

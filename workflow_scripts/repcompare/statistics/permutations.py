@@ -13,6 +13,7 @@ import numpy as np
 # Below this many distinct permutations none of them can reach p < 0.05.
 FEWEST_DISTINCT = 21
 
+# A test finds something if its p is no higher.
 LEVEL = 0.05
 
 
