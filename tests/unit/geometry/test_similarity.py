@@ -22,7 +22,7 @@ from unit.support.synthetic_representations import (
 
 from repcompare.geometry.catalogue import MEASURES
 from repcompare.geometry.similarity import compare_geometry
-from repcompare.representations import moments as factorisation
+from repcompare.representations.moments import ROWS_PER_CHUNK
 from repcompare.representations.pair import Pair, shuffled_order
 from repcompare.vocabulary import GEOMETRY_MEASURES
 
@@ -336,7 +336,7 @@ class CountedRows:
 def test_rows_are_read_a_chunk_at_a_time():
     x, y = (CountedRows(each) for each in related(9000, 2, 2))
     compare_geometry(pair_of(x, y), ["cka", "procrustes", "knn_jaccard"])
-    assert x.most == y.most == factorisation.ROWS_PER_CHUNK
+    assert x.most == y.most == ROWS_PER_CHUNK
 
 
 def test_two_dimensional_rows_of_the_same_samples_are_needed():

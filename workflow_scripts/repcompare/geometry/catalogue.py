@@ -1,4 +1,4 @@
-"""The table of measures of geometry.
+"""The table of the measures of geometry: what each computes, needs, and does not change with.
 
 To add one, write a function of a `Pair` in `geometry.measures`, give it a row here and a name in
 `vocabulary.GEOMETRY_MEASURES`, and describe it in docs/measures.md.
@@ -12,17 +12,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from repcompare.geometry import measures
-from repcompare.geometry import replicates as jackknife
 from repcompare.geometry.measures import Result
+from repcompare.geometry.replicates import (
+    cca_replicates,
+    knn_jaccard_replicates,
+    procrustes_replicates,
+    rsa_replicates,
+)
 from repcompare.representations.pair import Pair
 from repcompare.vocabulary import GEOMETRY_MEASURES
 
+# What a measure may read of a pair.
 NEEDS = ("moments", "classes", "subsample", "predictions")
 
-ROTATION = frozenset({"translation", "permutation", "orthogonal", "isotropic_scaling"})
-
+# What a measure may be invariant to.
 UNITS = frozenset({"translation", "permutation", "isotropic_scaling"})
-
+ROTATION = UNITS | {"orthogonal"}
 LINEAR = ROTATION | {"invertible_linear"}
 
 
@@ -122,7 +127,7 @@ MEASURES: dict[str, Measure] = {
             ROTATION,
             (0, 1),
             "moments",
-            replicates=jackknife.procrustes_replicates,
+            replicates=procrustes_replicates,
             samples_per_unit=10,
         ),
         Measure(
@@ -132,7 +137,7 @@ MEASURES: dict[str, Measure] = {
             LINEAR,
             (0, 1),
             "moments",
-            replicates=jackknife.cca_replicates,
+            replicates=cca_replicates,
             samples_per_unit=10,
         ),
         Measure(
@@ -162,7 +167,7 @@ MEASURES: dict[str, Measure] = {
             (-1, 1),
             "subsample",
             null=zero,
-            replicates=jackknife.rsa_replicates,
+            replicates=rsa_replicates,
         ),
         Measure(
             "knn_jaccard",
@@ -172,7 +177,7 @@ MEASURES: dict[str, Measure] = {
             (0, 1),
             "subsample",
             null=measures.knn_jaccard_null,
-            replicates=jackknife.knn_jaccard_replicates,
+            replicates=knn_jaccard_replicates,
         ),
         Measure(
             "disagreement",

@@ -2,7 +2,7 @@
 
 Each gives its value and a note: why the value is NaN, or what must be known to read it. Beside most
 stands its null, the expectation over all orders of b's samples, where that has a closed form.
-`pairs.Pair.shuffled` serves the rest.
+`Pair.shuffled` serves the rest.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from repcompare.representations.moments import Components
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import NEIGHBOURS, unbiased_hsic
 
-SVCCA_VARIANCE = 0.99
-
+# A value and its note.
 Result = tuple[float, str]
+
+# The share of the variance that SVCCA keeps of each representation.
+SVCCA_VARIANCE = 0.99
 
 
 def cka(pair: Pair) -> Result:
@@ -38,7 +40,7 @@ def cka_null(pair: Pair) -> float:
 def cka_debiased(pair: Pair) -> Result:
     """Linear CKA from the unbiased HSIC estimator, at most 1; negative values are left as they are.
 
-    `representations.unbiased_hsic` (Song et al. 2012, eq. 5). Its expectation over orders of the
+    `representation.unbiased_hsic` (Song et al. 2012, eq. 5). Its expectation over orders of the
     samples is 0, whatever n and d.
     """
     if pair.n <= 3:

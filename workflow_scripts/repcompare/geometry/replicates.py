@@ -1,6 +1,6 @@
-"""Intervals by the delete-a-group jackknife.
+"""Short ways to the jackknife replicates of a measure: its value without each group of samples.
 
-A measure is computed again without each group of samples. The sums of singular values, which would
+A measure can always be computed again without each group. The sums of singular values, which would
 need a decomposition a group, are linearised instead (the infinitesimal jackknife, Jaeckel 1972): to
 first order, leaving group g out changes them by an inner product with the group's own moments.
 """

@@ -1,9 +1,4 @@
-"""Similarity of the geometry of two representations: the table of measures, and a pair's rows.
-
-To add a measure, write a function of a `Pair` in `measures` and give it a row in `MEASURES`. The
-config's schema, the tables, the figures, the report, docs/measures.md and the tests read this
-table.
-"""
+"""The geometries of two representations compared: one row for each measure of a pair."""
 
 from __future__ import annotations
 
@@ -13,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from repcompare.geometry import replicates as jackknife
 from repcompare.geometry.catalogue import MEASURES, Measure
 from repcompare.geometry.measures import Result
+from repcompare.geometry.replicates import left_out_constant
 from repcompare.registry import known
 from repcompare.representations.pair import Pair
 from repcompare.statistics.jackknife import FEWEST_SAMPLES, GROUPS, interval
@@ -79,6 +74,35 @@ def compare_geometry(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
     ]
 
 
+def convergence(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
+    """The measures of `chosen` on growing parts of the samples: `FRACTIONS` of them.
+
+    Values alone, without intervals and nulls; of a directed measure, from a to b. None below
+    `FEWEST_SAMPLES`.
+    """
+    rows_of = measures_named(chosen)
+    if pair.n < FEWEST_SAMPLES or unreadable(pair):
+        return []
+    rows = []
+    for fraction in FRACTIONS:
+        part = pair.on(np.arange(GROUPS) < round(fraction * GROUPS))
+        for measure in rows_of:
+            value, note = Task(measure, backward=False).value(part)
+            n, flag = samples(part, measure), small_sample(part, measure)
+            rows.append(GeometryRow(measure.id, value, np.nan, np.nan, np.nan, n, flag, note))
+    return rows
+
+
+def measures_named(chosen: Iterable[str]) -> list[Measure]:
+    """The measures of these names. Raises ValueError if `MEASURES` lacks one."""
+    return [known(MEASURES, name, "geometry.measures") for name in chosen]
+
+
+def unreadable(pair: Pair) -> str:
+    """Why a pair has no geometry; nothing if it has one."""
+    return "constant representation" if pair.a.constant or pair.b.constant else ""
+
+
 def jackknife_replicates(pair: Pair, tasks: list[Task]) -> dict[Task, np.ndarray]:
     """The replicates (G,) of every task, those without a short way from one pass over the groups.
 
@@ -86,7 +110,7 @@ def jackknife_replicates(pair: Pair, tasks: list[Task]) -> dict[Task, np.ndarray
     """
     exact = [task for task in tasks if task.measure.replicates is None]
     short = [task for task in tasks if task.measure.replicates is not None]
-    constant = jackknife.left_out_constant(pair)
+    constant = left_out_constant(pair)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = {task: np.where(constant, np.nan, task.measure.replicates(pair)) for task in short}
     if exact:
@@ -123,6 +147,15 @@ def measured_row(
     )
 
 
+def undefined_row(pair: Pair, task: Task, note: str) -> GeometryRow:
+    """The row of a measure that has no value."""
+    missing = dict.fromkeys(("value", "low", "high", "null"), np.nan)
+    n, flag = samples(pair, task.measure), small_sample(pair, task.measure)
+    return GeometryRow(
+        task.measure.id, **missing, n=n, flag=flag, note=note, backward=task.backward
+    )
+
+
 def samples(pair: Pair, measure: Measure) -> int:
     """The number of samples that a measure sees."""
     return len(pair.a.subsample) if measure.needs == "subsample" else pair.n
@@ -134,41 +167,3 @@ def small_sample(pair: Pair, measure: Measure) -> str:
     if per_unit >= measure.samples_per_unit:
         return ""
     return f"n/d is {per_unit:.1f}, below {measure.samples_per_unit:g}"
-
-
-def convergence(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
-    """The measures of `chosen` on growing parts of the samples: `FRACTIONS` of them.
-
-    Values alone, without intervals and nulls; of a directed measure, from a to b. None below
-    `FEWEST_SAMPLES`.
-    """
-    rows_of = measures_named(chosen)
-    if pair.n < FEWEST_SAMPLES or unreadable(pair):
-        return []
-    rows = []
-    for fraction in FRACTIONS:
-        part = pair.on(np.arange(GROUPS) < round(fraction * GROUPS))
-        for measure in rows_of:
-            value, note = Task(measure, backward=False).value(part)
-            n, flag = samples(part, measure), small_sample(part, measure)
-            rows.append(GeometryRow(measure.id, value, np.nan, np.nan, np.nan, n, flag, note))
-    return rows
-
-
-def unreadable(pair: Pair) -> str:
-    """Why a pair has no geometry; nothing if it has one."""
-    return "constant representation" if pair.a.constant or pair.b.constant else ""
-
-
-def undefined_row(pair: Pair, task: Task, note: str) -> GeometryRow:
-    """The row of a measure that has no value."""
-    missing = dict.fromkeys(("value", "low", "high", "null"), np.nan)
-    n, flag = samples(pair, task.measure), small_sample(pair, task.measure)
-    return GeometryRow(
-        task.measure.id, **missing, n=n, flag=flag, note=note, backward=task.backward
-    )
-
-
-def measures_named(chosen: Iterable[str]) -> list[Measure]:
-    """The measures of these names. Raises ValueError if `MEASURES` lacks one."""
-    return [known(MEASURES, name, "geometry.measures") for name in chosen]

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+# Rows of a representation that are in memory at once.
 ROWS_PER_CHUNK = 4096
 
 # Eigenvalues of the scatter below this share of the largest are dropped, so singular values below

@@ -27,6 +27,7 @@ from repcompare.statistics.jackknife import GROUPS, by_group
 # Measures that compare every sample with every other one see at most this many, evenly spaced.
 SUBSAMPLE = 2000
 
+# The nearest neighbours of a sample that k-NN overlap compares.
 NEIGHBOURS = 10
 
 # Below this share of the terms it is made of, a difference is rounding.
