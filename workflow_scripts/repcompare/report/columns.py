@@ -1,4 +1,4 @@
-"""Columns and tables as the page shows them: text for a reader."""
+"""A data frame as a table of the page: each column's heading, and its cells as text."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ import pandas as pd
 
 from repcompare.registry import known
 
+# A cell without a value.
 MISSING = "–"
 
 

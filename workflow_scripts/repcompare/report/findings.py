@@ -34,18 +34,6 @@ class Finding:
     missing: str = ""
 
 
-def number(value: float, digits: int = 2, *, percent: bool = False, signed: bool = False) -> str:
-    """A number as text, a dash if it is undefined."""
-    unit = "\u00a0%" if percent and math.isfinite(value) else ""
-    form = Column("", "", "percent" if percent else "number", digits, signed)
-    return form.show(float(value)) + unit
-
-
-def spread(low: float, high: float, digits: int = 2, *, percent: bool = False) -> str:
-    """A range as text."""
-    return f"{number(low, digits, percent=percent)} to {number(high, digits, percent=percent)}"
-
-
 def linear(maps: pd.DataFrame, controls: pd.DataFrame) -> Finding:
     """Finding 1, from maps.csv and controls.csv."""
     numbers = descriptive.linear_numbers(maps)
@@ -305,3 +293,15 @@ def transfer(
         "geometry_against_transfer",
         missing,
     )
+
+
+def number(value: float, digits: int = 2, *, percent: bool = False, signed: bool = False) -> str:
+    """A number as text, a dash if it is undefined."""
+    unit = "\u00a0%" if percent and math.isfinite(value) else ""
+    form = Column("", "", "percent" if percent else "number", digits, signed)
+    return form.show(float(value)) + unit
+
+
+def spread(low: float, high: float, digits: int = 2, *, percent: bool = False) -> str:
+    """A range as text."""
+    return f"{number(low, digits, percent=percent)} to {number(high, digits, percent=percent)}"

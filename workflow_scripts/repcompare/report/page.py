@@ -13,13 +13,10 @@ from markupsafe import Markup, escape
 
 from repcompare.figures.registry import FIGURES
 from repcompare.findings.rules import RULES
-from repcompare.report import findings as report_findings
+from repcompare.report import findings
 from repcompare.report.cells import heatmap_cells
 from repcompare.report.columns import MISSING
-from repcompare.report.tables import (
-    complete_tables,
-    section_tables,
-)
+from repcompare.report.tables import complete_tables, section_tables
 from repcompare.report.verdicts import verdicts
 from repcompare.transfer.reference import Strength, reference_attack
 from repcompare.vocabulary import label_of
@@ -37,51 +34,6 @@ class Figure:
     caption: str
 
 
-def read_figures(svgs: Iterable[Path], captions: Iterable[Path]) -> dict[str, Figure]:
-    """Pair SVG files with the captions of the same name: `cka.svg` with `cka.rst`.
-
-    A caption begins with its title between double asterisks; what follows is plain text.
-
-    Raises:
-        ValueError: a figure has no caption, or a caption no title.
-    """
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in map(Path, captions)}
-    figures = {}
-    for path in map(Path, svgs):
-        if path.stem not in texts:
-            raise ValueError(f"{path} has no caption named {path.stem}.rst")
-        match = re.fullmatch(r"\s*\*\*(.+?)\.?\*\*\s*(.*?)\s*", texts[path.stem], re.DOTALL)
-        if match is None:
-            raise ValueError(f"the caption of {path.stem} does not begin with a **title**")
-        heading, caption = (" ".join(part.split()) for part in match.groups())
-        # A line must not begin with the sign of the number that ends the line above.
-        figures[path.stem] = Figure(
-            path.read_text(encoding="utf-8"), heading, caption.replace(" %", "\u00a0%")
-        )
-    return figures
-
-
-def inline_svg(figure: Figure, name: str) -> Markup:
-    """The figure as an `<svg>` element that can stand beside others in one HTML document.
-
-    Without prolog and metadata, with a label for screen readers, and every id and reference to
-    it prefixed by `name`: ids are unique in a document, and matplotlib repeats its own.
-    """
-    svg = figure.svg[figure.svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # The style element would apply to the whole page; the page's own style sheet has its rule.
-    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(\bhref="|url\()#', rf"\1#{name}-", svg)
-    width = re.search(r'<svg[^>]*?\bwidth="([\d.]+)pt"', svg)
-    head, _, body = svg.partition(">")
-    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
-    # 4/3 turns points into CSS pixels.
-    style = f' style="--natural: {float(width[1]) * 4 / 3:.0f}px"' if width else ""
-    label = escape(figure.title)
-    return Markup(f'{head} role="img" aria-label="{label}"{style}>{body}')
-
-
 def render_report(
     template: Path,
     tables: Mapping[str, pd.DataFrame],
@@ -96,7 +48,7 @@ def render_report(
         tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks`,
             `features`, `attack_steps`, `attack_growth` and `findings` as in the CSV files
             (`epsilon_label` read as text), `layers_geometry` as geometry.csv, `geometry` as
-            `similarity.similarities` reads that, and `costs` as `report_tables.read_costs` gives it.
+            `tables.geometry.similarities` reads that, and `costs` as `costs.read_costs` gives it.
         figures: by name; the template places those it knows and leaves out those that are absent.
         study: `config` (the validated config) and `dataset`: `class_names`, `image_shape`
             (C, H, W) and `samples`, the number of images by split.
@@ -120,12 +72,10 @@ def render_report(
         summary=summary(tables["models"], study),
         verdicts=verdicts(tables["findings"]),
         findings=[
-            report_findings.linear(tables["maps"], tables["controls"]),
-            report_findings.retraining(tables["geometry"]),
-            report_findings.exception(tables["geometry"]),
-            report_findings.transfer(
-                tables["geometry"], tables["transfer"], attack, strength(attack)
-            ),
+            findings.linear(tables["maps"], tables["controls"]),
+            findings.retraining(tables["geometry"]),
+            findings.exception(tables["geometry"]),
+            findings.transfer(tables["geometry"], tables["transfer"], attack, strength(attack)),
         ],
         figures={
             name: {
@@ -187,3 +137,48 @@ def strength(attack: Strength | None) -> str:
     if attack is None:
         return MISSING
     return f"{label_of(attack.norm)}, ε\u00a0=\u00a0{attack.epsilon_label}"
+
+
+def read_figures(svgs: Iterable[Path], captions: Iterable[Path]) -> dict[str, Figure]:
+    """Pair SVG files with the captions of the same name: `cka.svg` with `cka.rst`.
+
+    A caption begins with its title between double asterisks; what follows is plain text.
+
+    Raises:
+        ValueError: a figure has no caption, or a caption no title.
+    """
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in map(Path, captions)}
+    figures = {}
+    for path in map(Path, svgs):
+        if path.stem not in texts:
+            raise ValueError(f"{path} has no caption named {path.stem}.rst")
+        match = re.fullmatch(r"\s*\*\*(.+?)\.?\*\*\s*(.*?)\s*", texts[path.stem], re.DOTALL)
+        if match is None:
+            raise ValueError(f"the caption of {path.stem} does not begin with a **title**")
+        heading, caption = (" ".join(part.split()) for part in match.groups())
+        # A line must not begin with the sign of the number that ends the line above.
+        figures[path.stem] = Figure(
+            path.read_text(encoding="utf-8"), heading, caption.replace(" %", "\u00a0%")
+        )
+    return figures
+
+
+def inline_svg(figure: Figure, name: str) -> Markup:
+    """The figure as an `<svg>` element that can stand beside others in one HTML document.
+
+    Without prolog and metadata, with a label for screen readers, and every id and reference to
+    it prefixed by `name`: ids are unique in a document, and matplotlib repeats its own.
+    """
+    svg = figure.svg[figure.svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # The style element would apply to the whole page; the page's own style sheet has its rule.
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(\bhref="|url\()#', rf"\1#{name}-", svg)
+    width = re.search(r'<svg[^>]*?\bwidth="([\d.]+)pt"', svg)
+    head, _, body = svg.partition(">")
+    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
+    # 4/3 turns points into CSS pixels.
+    style = f' style="--natural: {float(width[1]) * 4 / 3:.0f}px"' if width else ""
+    label = escape(figure.title)
+    return Markup(f'{head} role="img" aria-label="{label}"{style}>{body}')

@@ -1,4 +1,4 @@
-"""Tables as the report's page shows them: text for a reader, block means, and what jobs cost."""
+"""The tables of the page: their columns, and what is averaged over which models and pairs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from repcompare.report.columns import MISSING, Column, Table, table, whole
-from repcompare.tables.attack_checks import attack_checks as checks_of
-from repcompare.tables.attack_checks import resisting
+from repcompare.tables.attack_checks import attack_checks, resisting
 from repcompare.tables.features import at_reference
 from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import (
@@ -19,8 +18,6 @@ from repcompare.vocabulary import (
     ordered_norms,
     preferred,
 )
-
-ENDS = (Column("source_architecture", "source"), Column("target_architecture", "target"))
 
 MODELS = (
     Column("architecture", "architecture"),
@@ -49,14 +46,6 @@ ATTACK_CHECKS = (
     Column("zero_gradients", "zero gradients, %", "percent", 1),
 )
 
-NONROBUST = (
-    Column("source_architecture", "source"),
-    Column("target_architecture", "target"),
-    Column("success", "images driven to their label, %", "percent", 1),
-    Column("accuracy", "target's accuracy on clean images, %", "percent", 1),
-    Column("chance", "chance, %", "percent", 1),
-)
-
 ATTACK_GROWTH = (
     Column("norm", "norm"),
     Column("models", "models", "count"),
@@ -72,8 +61,125 @@ COSTS = (
     Column("peak_mib", "peak memory, MiB", "count"),
 )
 
+NONROBUST = (
+    Column("source_architecture", "source"),
+    Column("target_architecture", "target"),
+    Column("success", "images driven to their label, %", "percent", 1),
+    Column("accuracy", "target's accuracy on clean images, %", "percent", 1),
+    Column("chance", "chance, %", "percent", 1),
+)
+
+# The architectures of an ordered pair, the first columns of a table of their means.
+ENDS = (Column("source_architecture", "source"), Column("target_architecture", "target"))
+
 # A table longer than this is named and not shown: the browser would spend seconds laying it out.
 LONGEST_TABLE = 2000
+
+
+def section_tables(
+    tables: Mapping[str, pd.DataFrame],
+    attack: Strength | None,
+    class_names: Sequence[str],
+) -> dict[str, Table]:
+    """The tables of the page's sections, by name."""
+    maps, geometry, transfer = tables["maps"], tables["geometry"], tables["transfer"]
+    shown = {
+        "models": table(tables["models"], MODELS),
+        "adequacy": adequacy(tables["models"], maps, geometry),
+        "attack_checks": checks_by_strength(tables["attacks"], tables["attack_steps"]),
+        "attack_growth": growth_by_norm(tables["attack_growth"]),
+        "notes": notes(
+            {name: tables[name] for name in ("maps", "geometry", "transfer", "features")}
+        ),
+        "costs": table(tables["costs"], COSTS),
+    }
+    # A study of one model has no pair, and these no row.
+    if len(maps):
+        family = preferred(maps["family"], "least_squares")
+        shown["map_blocks"] = map_blocks(maps, family)
+        shown["controls"] = control_means(tables["controls"], maps)
+        shown["classes"] = class_means(tables["class_accuracies"], family, class_names)
+    if len(geometry):
+        shown["measures"] = measure_summary(geometry)
+        shown["geometry_blocks"] = geometry_blocks(geometry)
+    if len(tables["features"]):
+        shown["features"] = feature_means(tables["features"], attack)
+    if "nonrobust" in tables:
+        shown["nonrobust"] = table(tables["nonrobust"], NONROBUST)
+    if attack is not None:
+        shown["transfer_blocks"] = transfer_blocks(transfer)
+        shown["denominators"] = denominators(transfer, attack)
+        shown["transfer_attacks"] = transfer_attacks(transfer)
+    return shown
+
+
+def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int]:
+    """Each large table in full, or its number of rows if it is too long for a page."""
+    names = ("findings", "maps", "geometry", "pairs", "transfer")
+    files = {name: tables["layers_geometry" if name == "geometry" else name] for name in names}
+    return {
+        name: whole(file) if len(file) <= LONGEST_TABLE else len(file)
+        for name, file in files.items()
+    }
+
+
+def adequacy(models: pd.DataFrame, maps: pd.DataFrame, geometry: pd.DataFrame) -> Table:
+    """What each model's representation allows to be estimated: n/d, ranks and dead units."""
+    n = geometry["n"].max() if len(geometry) else np.nan
+    fitted = maps.groupby("source")["n_fit"].max()
+    frame = models.assign(
+        n_over_d=n / models["representation_width"],
+        fit_over_d=models["model"].map(fitted) / models["representation_width"],
+        rank_share=models["effective_rank"] / models["representation_width"],
+    )
+    columns = [
+        Column("model", "model"),
+        Column("representation_width", "width d", "count"),
+        Column("n_over_d", "test images / d", "number", 1),
+        Column("fit_over_d", "fit images / d", "number", 1),
+        Column("effective_rank", "effective rank", "number", 0),
+        Column("rank_share", "rank / d", "number", 2),
+        Column("dead_units", "dead units", "count"),
+    ]
+    return table(frame, columns)
+
+
+def checks_by_strength(attacks: pd.DataFrame, steps: pd.DataFrame) -> Table:
+    """The attacks' sanity checks by attack, norm and ε."""
+    checks = attack_checks(attacks, steps)
+    place = {norm: place for place, norm in enumerate(ordered_norms(attacks["norm"]))}
+    checks = checks.sort_values("norm", key=lambda norms: norms.map(place), kind="stable")
+    for name in ("grows", "climbs"):
+        checks[name] = [
+            MISSING if np.isnan(count) else f"{count:.0f} of {models}"
+            for count, models in zip(checks[name], checks["models"], strict=True)
+        ]
+    checks["norm"] = checks["norm"].map(label_of)
+    return table(checks, ATTACK_CHECKS)
+
+
+def growth_by_norm(growth: pd.DataFrame) -> Table:
+    """How far `pgd` gets in balls that grow, by norm."""
+    reached = resisting(growth)
+    reached["norm"] = reached["norm"].map(label_of)
+    return table(reached, ATTACK_GROWTH)
+
+
+def notes(tables: dict[str, pd.DataFrame]) -> Table:
+    """The notes that tables carry (why a value is missing or must be read with care), counted."""
+    rows = [
+        {"table": name, "note": note, "rows": count}
+        for name, frame in tables.items()
+        for column in ("note", "flag")
+        if column in frame
+        for note, count in frame[column]
+        .dropna()
+        .loc[lambda text: text != ""]
+        .value_counts()
+        .items()
+    ]
+    columns = [Column("table", "table"), Column("note", "note"), Column("rows", "rows", "count")]
+    return table(pd.DataFrame(rows, columns=["table", "note", "rows"]), columns)
 
 
 def map_blocks(maps: pd.DataFrame, family: str) -> Table:
@@ -92,59 +198,6 @@ def map_blocks(maps: pd.DataFrame, family: str) -> Table:
         Column("agreement", "agreement, %", "percent", 1),
     ]
     return table(means.reset_index(), columns)
-
-
-def geometry_blocks(geometry: pd.DataFrame) -> Table:
-    """Mean of every measure, by unordered pair of architectures."""
-    measures = list(geometry["measure"].unique())
-    names = np.sort(geometry[["architecture_a", "architecture_b"]].to_numpy(dtype=str), axis=1)
-    named = geometry.assign(a=names[:, 0], b=names[:, 1])
-    means = named.pivot_table(index=["a", "b"], columns="measure", values="value", dropna=False)
-    pairs = named.drop_duplicates(["model_a", "model_b"]).groupby(["a", "b"]).size()
-    present = means.reindex(index=pairs.index, columns=measures).assign(pairs=pairs)
-    columns = [
-        Column("a", "architecture"),
-        Column("b", "with"),
-        Column("pairs", "pairs", "count"),
-        *(Column(measure, label_of(measure), "number") for measure in measures),
-    ]
-    return table(present.reset_index(), columns)
-
-
-def measure_summary(geometry: pd.DataFrame) -> Table:
-    """Every measure by its mean over pairs, against its null and its ceiling."""
-    same = geometry["architecture_a"] == geometry["architecture_b"]
-    grouped = geometry.assign(half=(geometry["high"] - geometry["low"]) / 2).groupby(
-        "measure", sort=False
-    )
-    frame = pd.DataFrame(
-        {
-            "label": [label_of(name) for name in grouped.groups],
-            "cross": geometry[~same].groupby("measure")["value"].mean(),
-            "same": geometry[same].groupby("measure")["value"].mean(),
-            "null": grouped["null"].mean(),
-            "half": grouped["half"].median(),
-            "n": grouped["n"].max(),
-            "flag": grouped["flag"].agg(lambda flags: share_flagged(flags)),
-        },
-        index=list(grouped.groups),
-    )
-    columns = [
-        Column("label", "measure"),
-        Column("cross", "different architectures, mean", "number"),
-        Column("same", "same architecture (ceiling)", "number"),
-        Column("null", "shuffled samples", "number"),
-        Column("half", "± of a pair, median", "number"),
-        Column("n", "samples", "count"),
-        Column("flag", "too few samples"),
-    ]
-    return table(frame, columns)
-
-
-def share_flagged(flags: pd.Series) -> str:
-    """In how many rows n is too small for the measure."""
-    flagged = int(flags.fillna("").astype(bool).sum())
-    return f"{flagged} of {len(flags)} pairs" if flagged else "none"
 
 
 def control_means(controls: pd.DataFrame, maps: pd.DataFrame) -> Table:
@@ -184,52 +237,57 @@ def class_means(accuracies: pd.DataFrame, family: str, class_names: Sequence[str
     return table(means, columns)
 
 
-def transfer_blocks(transfer: pd.DataFrame) -> Table:
-    """Mean PGD transfer at every strength, by source and target architecture."""
-    chosen = transfer[
-        (transfer["attack"] == "pgd")
-        & (transfer["denominator"] == PRIMARY)
-        & (transfer["source"] != transfer["target"])
-    ]
-    strengths = chosen[["norm", "epsilon", "epsilon_label"]].drop_duplicates(["norm", "epsilon"])
-    place = {norm: place for place, norm in enumerate(ordered_norms(chosen["norm"]))}
-    strengths = strengths.sort_values("epsilon").sort_values(
-        "norm", key=lambda norms: norms.map(place), kind="stable"
+def measure_summary(geometry: pd.DataFrame) -> Table:
+    """Every measure by its mean over pairs, against its null and its ceiling."""
+    same = geometry["architecture_a"] == geometry["architecture_b"]
+    grouped = geometry.assign(half=(geometry["high"] - geometry["low"]) / 2).groupby(
+        "measure", sort=False
     )
-    key = [column.key for column in ENDS]
-    means = chosen.pivot_table(index=key, columns=["norm", "epsilon"], values="fooled")
-    means.columns = [f"{norm}@{epsilon!r}" for norm, epsilon in means.columns]
-    pairs = chosen.drop_duplicates(["source", "target"]).groupby(key).size().rename("pairs")
-    columns = [*ENDS, Column("pairs", "pairs", "count")]
-    for norm, epsilon, label in strengths.itertuples(index=False):
-        name = f"{norm}@{epsilon!r}"
-        if name in means:
-            columns.append(Column(name, f"{label_of(norm)} {label}, %", "percent", 1))
-    return table(means.join(pairs).reset_index(), columns)
-
-
-def transfer_attacks(transfer: pd.DataFrame) -> Table:
-    """Mean transfer of every attack and of noise at every strength, by kind of pair."""
-    chosen = transfer[
-        (transfer["denominator"] == PRIMARY) & (transfer["source"] != transfer["target"])
-    ]
-    same = chosen["source_architecture"] == chosen["target_architecture"]
-    keys = ["attack", "norm", "epsilon", "epsilon_label"]
-    means = chosen.assign(
-        same_architecture=chosen["fooled"].where(same),
-        other_architecture=chosen["fooled"].where(~same),
-    ).groupby(keys, sort=False)[["same_architecture", "other_architecture", "same_mistake"]]
-    frame = means.mean().reset_index()
-    frame["norm"] = frame["norm"].map(label_of)
+    frame = pd.DataFrame(
+        {
+            "label": [label_of(name) for name in grouped.groups],
+            "cross": geometry[~same].groupby("measure")["value"].mean(),
+            "same": geometry[same].groupby("measure")["value"].mean(),
+            "null": grouped["null"].mean(),
+            "half": grouped["half"].median(),
+            "n": grouped["n"].max(),
+            "flag": grouped["flag"].agg(lambda flags: share_flagged(flags)),
+        },
+        index=list(grouped.groups),
+    )
     columns = [
-        Column("attack", "attack"),
-        Column("norm", "norm"),
-        Column("epsilon_label", "ε"),
-        Column("same_architecture", "same architecture fooled, %", "percent", 1),
-        Column("other_architecture", "other architecture fooled, %", "percent", 1),
-        Column("same_mistake", "same mistake, %", "percent", 1),
+        Column("label", "measure"),
+        Column("cross", "different architectures, mean", "number"),
+        Column("same", "same architecture (ceiling)", "number"),
+        Column("null", "shuffled samples", "number"),
+        Column("half", "± of a pair, median", "number"),
+        Column("n", "samples", "count"),
+        Column("flag", "too few samples"),
     ]
     return table(frame, columns)
+
+
+def share_flagged(flags: pd.Series) -> str:
+    """In how many rows n is too small for the measure."""
+    flagged = int(flags.fillna("").astype(bool).sum())
+    return f"{flagged} of {len(flags)} pairs" if flagged else "none"
+
+
+def geometry_blocks(geometry: pd.DataFrame) -> Table:
+    """Mean of every measure, by unordered pair of architectures."""
+    measures = list(geometry["measure"].unique())
+    names = np.sort(geometry[["architecture_a", "architecture_b"]].to_numpy(dtype=str), axis=1)
+    named = geometry.assign(a=names[:, 0], b=names[:, 1])
+    means = named.pivot_table(index=["a", "b"], columns="measure", values="value", dropna=False)
+    pairs = named.drop_duplicates(["model_a", "model_b"]).groupby(["a", "b"]).size()
+    present = means.reindex(index=pairs.index, columns=measures).assign(pairs=pairs)
+    columns = [
+        Column("a", "architecture"),
+        Column("b", "with"),
+        Column("pairs", "pairs", "count"),
+        *(Column(measure, label_of(measure), "number") for measure in measures),
+    ]
+    return table(present.reset_index(), columns)
 
 
 def feature_means(features: pd.DataFrame, attack: Strength | None) -> Table:
@@ -258,6 +316,30 @@ def feature_means(features: pd.DataFrame, attack: Strength | None) -> Table:
     return table(means, columns)
 
 
+def transfer_blocks(transfer: pd.DataFrame) -> Table:
+    """Mean PGD transfer at every strength, by source and target architecture."""
+    chosen = transfer[
+        (transfer["attack"] == "pgd")
+        & (transfer["denominator"] == PRIMARY)
+        & (transfer["source"] != transfer["target"])
+    ]
+    strengths = chosen[["norm", "epsilon", "epsilon_label"]].drop_duplicates(["norm", "epsilon"])
+    place = {norm: place for place, norm in enumerate(ordered_norms(chosen["norm"]))}
+    strengths = strengths.sort_values("epsilon").sort_values(
+        "norm", key=lambda norms: norms.map(place), kind="stable"
+    )
+    key = [column.key for column in ENDS]
+    means = chosen.pivot_table(index=key, columns=["norm", "epsilon"], values="fooled")
+    means.columns = [f"{norm}@{epsilon!r}" for norm, epsilon in means.columns]
+    pairs = chosen.drop_duplicates(["source", "target"]).groupby(key).size().rename("pairs")
+    columns = [*ENDS, Column("pairs", "pairs", "count")]
+    for norm, epsilon, label in strengths.itertuples(index=False):
+        name = f"{norm}@{epsilon!r}"
+        if name in means:
+            columns.append(Column(name, f"{label_of(norm)} {label}, %", "percent", 1))
+    return table(means.join(pairs).reset_index(), columns)
+
+
 def denominators(transfer: pd.DataFrame, attack: Strength) -> Table:
     """Transfer at one strength under each denominator, averaged over the ordered pairs."""
     chosen = transfer[
@@ -282,107 +364,25 @@ def denominators(transfer: pd.DataFrame, attack: Strength) -> Table:
     return table(means, columns)
 
 
-def adequacy(models: pd.DataFrame, maps: pd.DataFrame, geometry: pd.DataFrame) -> Table:
-    """What each model's representation allows to be estimated: n/d, ranks and dead units."""
-    n = geometry["n"].max() if len(geometry) else np.nan
-    fitted = maps.groupby("source")["n_fit"].max()
-    frame = models.assign(
-        n_over_d=n / models["representation_width"],
-        fit_over_d=models["model"].map(fitted) / models["representation_width"],
-        rank_share=models["effective_rank"] / models["representation_width"],
-    )
+def transfer_attacks(transfer: pd.DataFrame) -> Table:
+    """Mean transfer of every attack and of noise at every strength, by kind of pair."""
+    chosen = transfer[
+        (transfer["denominator"] == PRIMARY) & (transfer["source"] != transfer["target"])
+    ]
+    same = chosen["source_architecture"] == chosen["target_architecture"]
+    keys = ["attack", "norm", "epsilon", "epsilon_label"]
+    means = chosen.assign(
+        same_architecture=chosen["fooled"].where(same),
+        other_architecture=chosen["fooled"].where(~same),
+    ).groupby(keys, sort=False)[["same_architecture", "other_architecture", "same_mistake"]]
+    frame = means.mean().reset_index()
+    frame["norm"] = frame["norm"].map(label_of)
     columns = [
-        Column("model", "model"),
-        Column("representation_width", "width d", "count"),
-        Column("n_over_d", "test images / d", "number", 1),
-        Column("fit_over_d", "fit images / d", "number", 1),
-        Column("effective_rank", "effective rank", "number", 0),
-        Column("rank_share", "rank / d", "number", 2),
-        Column("dead_units", "dead units", "count"),
+        Column("attack", "attack"),
+        Column("norm", "norm"),
+        Column("epsilon_label", "ε"),
+        Column("same_architecture", "same architecture fooled, %", "percent", 1),
+        Column("other_architecture", "other architecture fooled, %", "percent", 1),
+        Column("same_mistake", "same mistake, %", "percent", 1),
     ]
     return table(frame, columns)
-
-
-def notes(tables: dict[str, pd.DataFrame]) -> Table:
-    """The notes that tables carry (why a value is missing or must be read with care), counted."""
-    rows = [
-        {"table": name, "note": note, "rows": count}
-        for name, frame in tables.items()
-        for column in ("note", "flag")
-        if column in frame
-        for note, count in frame[column]
-        .dropna()
-        .loc[lambda text: text != ""]
-        .value_counts()
-        .items()
-    ]
-    columns = [Column("table", "table"), Column("note", "note"), Column("rows", "rows", "count")]
-    return table(pd.DataFrame(rows, columns=["table", "note", "rows"]), columns)
-
-
-def section_tables(
-    tables: Mapping[str, pd.DataFrame],
-    attack: Strength | None,
-    class_names: Sequence[str],
-) -> dict[str, Table]:
-    """The tables of the page's sections, by name."""
-    maps, geometry, transfer = tables["maps"], tables["geometry"], tables["transfer"]
-    shown = {
-        "models": table(tables["models"], MODELS),
-        "adequacy": adequacy(tables["models"], maps, geometry),
-        "attack_checks": attack_checks(tables["attacks"], tables["attack_steps"]),
-        "attack_growth": attack_growth(tables["attack_growth"]),
-        "notes": notes(
-            {name: tables[name] for name in ("maps", "geometry", "transfer", "features")}
-        ),
-        "costs": table(tables["costs"], COSTS),
-    }
-    # A study of one model has no pair, and these no row.
-    if len(maps):
-        family = preferred(maps["family"], "least_squares")
-        shown["map_blocks"] = map_blocks(maps, family)
-        shown["controls"] = control_means(tables["controls"], maps)
-        shown["classes"] = class_means(tables["class_accuracies"], family, class_names)
-    if len(geometry):
-        shown["measures"] = measure_summary(geometry)
-        shown["geometry_blocks"] = geometry_blocks(geometry)
-    if len(tables["features"]):
-        shown["features"] = feature_means(tables["features"], attack)
-    if "nonrobust" in tables:
-        shown["nonrobust"] = table(tables["nonrobust"], NONROBUST)
-    if attack is not None:
-        shown["transfer_blocks"] = transfer_blocks(transfer)
-        shown["denominators"] = denominators(transfer, attack)
-        shown["transfer_attacks"] = transfer_attacks(transfer)
-    return shown
-
-
-def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int]:
-    """Each large table in full, or its number of rows if it is too long for a page."""
-    names = ("findings", "maps", "geometry", "pairs", "transfer")
-    files = {name: tables["layers_geometry" if name == "geometry" else name] for name in names}
-    return {
-        name: whole(file) if len(file) <= LONGEST_TABLE else len(file)
-        for name, file in files.items()
-    }
-
-
-def attack_checks(attacks: pd.DataFrame, steps: pd.DataFrame) -> Table:
-    """The attacks' sanity checks by attack, norm and ε."""
-    checks = checks_of(attacks, steps)
-    place = {norm: place for place, norm in enumerate(ordered_norms(attacks["norm"]))}
-    checks = checks.sort_values("norm", key=lambda norms: norms.map(place), kind="stable")
-    for name in ("grows", "climbs"):
-        checks[name] = [
-            MISSING if np.isnan(count) else f"{count:.0f} of {models}"
-            for count, models in zip(checks[name], checks["models"], strict=True)
-        ]
-    checks["norm"] = checks["norm"].map(label_of)
-    return table(checks, ATTACK_CHECKS)
-
-
-def attack_growth(growth: pd.DataFrame) -> Table:
-    """How far `pgd` gets in balls that grow, by norm."""
-    reached = resisting(growth)
-    reached["norm"] = reached["norm"].map(label_of)
-    return table(reached, ATTACK_GROWTH)

@@ -5,7 +5,7 @@ import pandas as pd
 
 
 def attack_checks(attacks: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
-    """Are the attacks sound? One row an attack × norm × ε of attacks.csv, over the models.
+    """The checks of one attack × norm × ε of attacks.csv a row, over the models.
 
     `models`, `success_mean`, `success_min`, `noise_mean`, `noise_max` of random noise of the same
     norm, `largest` perturbation stored (in the norm of the attack), `grows`: in how many models
@@ -47,14 +47,6 @@ def attack_checks(attacks: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def climbed(steps: pd.DataFrame) -> float:
-    """In how many models the objective is higher before the last step than before the first."""
-    by_step = steps.pivot(index="model", columns="step", values="objective")
-    if by_step.shape[1] < 2:
-        return np.nan
-    return float((by_step.iloc[:, -1] > by_step.iloc[:, 0]).sum())
-
-
 def resisting(growth: pd.DataFrame) -> pd.DataFrame:
     """How far `pgd` gets in balls that grow: one row a norm of attack_growth.csv, over the models.
 
@@ -72,6 +64,14 @@ def resisting(growth: pd.DataFrame) -> pd.DataFrame:
         )
         .reset_index()
     )
+
+
+def climbed(steps: pd.DataFrame) -> float:
+    """In how many models the objective is higher before the last step than before the first."""
+    by_step = steps.pivot(index="model", columns="step", values="objective")
+    if by_step.shape[1] < 2:
+        return np.nan
+    return float((by_step.iloc[:, -1] > by_step.iloc[:, 0]).sum())
 
 
 def grown(before: pd.Series, after: pd.Series) -> int:

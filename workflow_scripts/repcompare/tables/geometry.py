@@ -1,4 +1,4 @@
-"""geometry.csv read for a purpose: one layer, measures of similarity, its ceilings."""
+"""geometry.csv read for a purpose: one layer, measures of similarity, noise ceilings."""
 
 from collections.abc import Iterable
 
@@ -8,6 +8,7 @@ from repcompare.names import REPRESENTATION
 from repcompare.tables.directions import undirected
 from repcompare.vocabulary import GEOMETRY_MEASURES
 
+# What a noise ceiling is of.
 CEILING_KEYS = ["measure", "layer_a", "layer_b"]
 
 

@@ -10,8 +10,8 @@ from repcompare.statistics.jackknife import CONFIDENCE
 from repcompare.tables.directions import mirrored, ordered
 from repcompare.tables.features import at_reference
 from repcompare.transfer.reference import rates_at, reference_attack
-from repcompare.vocabulary import FEATURE_MEASURES as FEATURES
 from repcompare.vocabulary import (
+    FEATURE_MEASURES,
     LAYER_MEASURE,
     label_of,
     layer_order,
@@ -19,6 +19,7 @@ from repcompare.vocabulary import (
     preferred,
 )
 
+# The columns of a value and of its interval.
 INTERVAL = ["value", "low", "high"]
 
 
@@ -72,7 +73,7 @@ def held_out_r2(maps: pd.DataFrame) -> Matrix:
 
 
 def similarity(geometry: pd.DataFrame) -> Matrix:
-    """Similarity of the geometries; `geometry` as `similarity.similarities` reads it.
+    """Similarity of the geometries; `geometry` as `tables.geometry.similarities` reads it.
 
     Debiased CKA where it was measured, else the first measure of the table.
     """
@@ -90,8 +91,8 @@ def similarity(geometry: pd.DataFrame) -> Matrix:
 def adversarial_transfer(transfer: pd.DataFrame) -> Matrix | None:
     """Share of the source's examples that fool the target; `transfer` is transfer.csv.
 
-    PGD, images that both models classify correctly, at the ε of `findings.reference_attack`; None
-    if there is none.
+    PGD, images that both models classify correctly, at the ε of `reference_attack`; None if there
+    is none.
     """
     attack = reference_attack(transfer)
     if attack is None:
@@ -109,10 +110,10 @@ def feature_similarity(features: pd.DataFrame, transfer: pd.DataFrame) -> list[M
     """One matrix a measure of input features that is defined for any pair.
 
     `features` is features.csv and `transfer` transfer.csv. Perturbations are those of
-    `findings.reference_attack`, inversions those from noise.
+    `reference_attack`, inversions those from noise.
     """
     table = ordered(at_reference(features, reference_attack(transfer)))
-    of_measure = {name: table[table["measure"] == name] for name in FEATURES}
+    of_measure = {name: table[table["measure"] == name] for name in FEATURE_MEASURES}
     return [
         Matrix(label_of(name), "", *by_model(rows))
         for name, rows in of_measure.items()
@@ -123,7 +124,7 @@ def feature_similarity(features: pd.DataFrame, transfer: pd.DataFrame) -> list[M
 def layer_similarity(geometry: pd.DataFrame) -> list[Matrix]:
     """Every layer of one network against every layer of another, for pairs that have them all.
 
-    `geometry` is geometry.csv, of all layers; by `geometry.LAYER_MEASURE`.
+    `geometry` is geometry.csv, of all layers; by `LAYER_MEASURE`.
     """
     table = geometry[geometry["measure"] == LAYER_MEASURE]
     crossed = table[table["layer_a"] != table["layer_b"]]

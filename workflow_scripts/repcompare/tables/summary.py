@@ -18,7 +18,9 @@ from repcompare.tables.geometry import at_representation
 from repcompare.tables.schema import TABLES
 from repcompare.vocabulary import PRIMARY
 
+# What a row of pairs.csv says of a map.
 MAP_COLUMNS = ["r2_test", "stitched_accuracy", "recovered_accuracy", "agreement"]
+
 # Which model a digest of a block's table belongs to.
 DIGESTS = {
     "digest_a": "model_a",
@@ -27,35 +29,6 @@ DIGESTS = {
     "target_digest": "target",
     "digest": "model",
 }
-
-
-def activation_digests(activations: Sequence[str | Path]) -> dict[str, tuple[str | Path, str]]:
-    """The activations file of each model and its digest, by the model's name."""
-    current = {}
-    for path in activations:
-        with ModelActivations(path) as file:
-            current[file.name] = (path, file.digest)
-    return current
-
-
-def checked_tables(
-    paths: Iterable[str | Path], current: Mapping[str, tuple[str | Path, str]]
-) -> Iterator[pd.DataFrame]:
-    """The table of every file of one kind, without the digests it is checked by, read when asked.
-
-    Args:
-        current: what `activation_digests` says of the models of the study.
-
-    Raises:
-        MismatchError: a file was made from other activations than a model of the study has.
-    """
-    for path in paths:
-        table = read_table(path)
-        for digest, model in DIGESTS.items():
-            if digest in table:
-                for name, value in set(zip(table[model], table[digest], strict=True)):
-                    require_equal(f"activations of {name}", [current[name], (path, value)])
-        yield table.drop(columns=DIGESTS, errors="ignore")
 
 
 def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.DataFrame:
@@ -68,18 +41,6 @@ def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.Data
         ["model", *(name for name in columns if name not in table)],
     ]
     return table.merge(found, on="model", how="left", validate="one_to_one")[columns]
-
-
-def class_table(accuracies: pd.DataFrame) -> pd.DataFrame:
-    """A block's mean accuracies by class: one row an ordered pair of architectures, family, label."""
-    keys = list(TABLES["class_accuracies"].keys)
-    values = ["stitched_accuracy", "target_accuracy"]
-    return accuracies.groupby(keys, sort=False)[values].mean().reset_index()
-
-
-def nonrobust_table(records: Sequence[str | Path]) -> pd.DataFrame:
-    """One row an ordered pair of architectures: what the target learns of the source's features."""
-    return pd.DataFrame(map(read_json, records))[TABLES["nonrobust"].names]
 
 
 def pair_rows(
@@ -120,3 +81,44 @@ def pairs_table(blocks: Sequence[pd.DataFrame]) -> pd.DataFrame:
         for row in undefined.to_numpy()
     ]
     return table
+
+
+def class_table(accuracies: pd.DataFrame) -> pd.DataFrame:
+    """A block's mean accuracies by class: one row an ordered pair of architectures, family, label."""
+    keys = list(TABLES["class_accuracies"].keys)
+    values = ["stitched_accuracy", "target_accuracy"]
+    return accuracies.groupby(keys, sort=False)[values].mean().reset_index()
+
+
+def nonrobust_table(records: Sequence[str | Path]) -> pd.DataFrame:
+    """One row an ordered pair of architectures: what the target learns of the source's features."""
+    return pd.DataFrame(map(read_json, records))[TABLES["nonrobust"].names]
+
+
+def activation_digests(activations: Sequence[str | Path]) -> dict[str, tuple[str | Path, str]]:
+    """The activations file of each model and its digest, by the model's name."""
+    current = {}
+    for path in activations:
+        with ModelActivations(path) as file:
+            current[file.name] = (path, file.digest)
+    return current
+
+
+def checked_tables(
+    paths: Iterable[str | Path], current: Mapping[str, tuple[str | Path, str]]
+) -> Iterator[pd.DataFrame]:
+    """The table of every file of one kind, without the digests it is checked by, read when asked.
+
+    Args:
+        current: what `activation_digests` says of the models of the study.
+
+    Raises:
+        MismatchError: a file was made from other activations than a model of the study has.
+    """
+    for path in paths:
+        table = read_table(path)
+        for digest, model in DIGESTS.items():
+            if digest in table:
+                for name, value in set(zip(table[model], table[digest], strict=True)):
+                    require_equal(f"activations of {name}", [current[name], (path, value)])
+        yield table.drop(columns=DIGESTS, errors="ignore")

@@ -1,4 +1,4 @@
-"""transfer.csv, from what the blocks stored."""
+"""transfer.csv, made from the answers that every block stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
