@@ -12,11 +12,11 @@ from repcompare.architectures.resnet import SHORTCUTS, resnet
 from repcompare.attacks.balls import BALLS, parse_ball
 from repcompare.attacks.craft import TARGETS, targets
 from repcompare.attacks.pgd import OBJECTIVES, attack_objective
-from repcompare.data import loaders as datasets
 from repcompare.data.catalogue import DATA_SETS
-from repcompare.geometry import similarity as geometry
+from repcompare.data.loaders import LOADERS, load
 from repcompare.geometry.catalogue import MEASURES
-from repcompare.maps import families as maps
+from repcompare.geometry.similarity import compare_geometry, convergence
+from repcompare.maps.families import FAMILIES, fit_maps
 from repcompare.networks.devices import (
     AUTOCAST,
     DEVICES,
@@ -63,18 +63,18 @@ TABLES: dict[str, tuple[Collection[str], Callable[[str], object]]] = {
     ),
     "device": (DEVICES, resolve_device),
     "precision": (PRECISIONS, lambda name: resolve_precision(name, CPU)),
-    "data.name": (datasets.LOADERS, lambda name: datasets.load(name, None)),
+    "data.name": (LOADERS, lambda name: load(name, None)),
     "maps.families": (
-        maps.FAMILIES,
-        lambda name: maps.fit_maps(None, None, None, [name], None, None),
+        FAMILIES,
+        lambda name: fit_maps(None, None, None, [name], None, None),
     ),
     "geometry.measures": (
         MEASURES,
-        lambda name: geometry.compare_geometry(None, [name]),
+        lambda name: compare_geometry(None, [name]),
     ),
     "geometry.measures, convergence": (
         MEASURES,
-        lambda name: geometry.convergence(None, [name]),
+        lambda name: convergence(None, [name]),
     ),
     "stage, its time": (plan.SECONDS, timed),
     "stage, its files": (disk.BYTES, lambda name: disk.needed(Job(name), {}, {})),
@@ -115,5 +115,5 @@ def test_the_schema_allows_the_names_of_the_tables():
     for section in ("training", "attack", "features"):
         assert sections[section]["precision"]["enum"] == list(PRECISIONS)
     assert sections["geometry"]["measures"]["items"]["enum"] == list(MEASURES)
-    assert sections["maps"]["families"]["items"]["enum"] == list(maps.FAMILIES)
-    assert sections["data"]["name"]["enum"] == list(datasets.LOADERS) == list(DATA_SETS)
+    assert sections["maps"]["families"]["items"]["enum"] == list(FAMILIES)
+    assert sections["data"]["name"]["enum"] == list(LOADERS) == list(DATA_SETS)

@@ -6,8 +6,7 @@ from collections import Counter
 
 import pytest
 
-from repcompare.planning import disk
-from repcompare.planning import timing as probe
+from repcompare.planning import disk, timing
 from repcompare.planning.jobs import read_jobs
 from repcompare.study.config import validate
 
@@ -61,7 +60,7 @@ def test_the_files_of_each_stage_are_within_a_factor_of_two_of_what_was_foretold
     text = finished.call("--summary").text
     table = text[text.index("output_file\t") :]
     config = validate(finished.config)
-    sizes = {name: probe.sizes(config, name) for name in config["architectures"]}
+    sizes = {name: timing.sizes(config, name) for name in config["architectures"]}
     foretold, written = Counter(), Counter()
     for job in read_jobs(table)[1]:
         foretold[job.rule] += disk.needed(job, config, sizes) - disk.RECORDS

@@ -8,9 +8,8 @@ import torch
 import yaml
 from unit.support.small_study import COMPUTATION, L2, LINF, SEARCH
 
-from repcompare.attacks import craft as attacks
 from repcompare.attacks.balls import LinfBall
-from repcompare.attacks.craft import TARGETS, Images, growth, noise, search, targets
+from repcompare.attacks.craft import TARGETS, Images, growth, noise, search, successes, targets
 from repcompare.attacks.pgd import Objective
 from repcompare.attacks.suite import planned
 from repcompare.networks.inference import logits_of, margins
@@ -146,7 +145,7 @@ def test_noise_is_on_the_surface_and_far_weaker(network, images):
     for ball, drawn, found in zip(balls, control, attacked, strict=True):
         ball.verify(images.clean, drawn.images)
         rates = [
-            attacks.successes(examples, images.classes, targeted=False).mean()
+            successes(examples, images.classes, targeted=False).mean()
             for examples in (drawn, found)
         ]
         assert rates[1] > rates[0] + 0.3
@@ -157,7 +156,7 @@ def test_in_the_largest_ball_no_image_resists(network, images):
     images = images.chosen(np.flatnonzero(correct))
     ball = LinfBall(2 / 255, "2/255")
     (found,) = search(network, images, SEARCH, [ball], COMPUTATION)
-    fooled = attacks.successes(found, images.classes, targeted=False)
+    fooled = successes(found, images.classes, targeted=False)
     curve = growth(network, images, SEARCH, [(ball, fooled)], COMPUTATION)
     epsilons, rates = map(np.array, zip(*curve, strict=True))
     np.testing.assert_allclose(epsilons, 2 / 255 * 2.0 ** np.arange(len(curve)))

@@ -9,17 +9,16 @@ from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
 from unit.support.synthetic_tables import FIGURES, tables
 
-from repcompare.figures import adversarial_examples as gallery
-from repcompare.figures import attacks as attack_figures
 from repcompare.figures import feature_gallery, heatmaps
-from repcompare.figures import geometry as geometry_figures
-from repcompare.figures import style as plot_style
+from repcompare.figures.adversarial_examples import Examples, adversarial_examples
+from repcompare.figures.attacks import name_epsilons
+from repcompare.figures.geometry import similarity_by_layer
 from repcompare.figures.style import save
 from repcompare.stages.draw_adversarial_examples import read_examples
 from repcompare.stages.draw_feature_gallery import read_features
 from repcompare.storage.files import MismatchError
 from repcompare.tables import directions
-from repcompare.tables import features as feature_tables
+from repcompare.tables.features import at_reference
 from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import architecture_of, ordered_models
 
@@ -46,7 +45,7 @@ def test_the_marks_of_a_figure_that_has_many_are_images(name, tmp_path, monkeypa
     marks = (b"<use ", b"<path ")
     save(FIGURES[name](study), svg, tmp_path / "figure.png")
     drawn = svg.read_bytes()
-    monkeypatch.setattr(plot_style, "VECTOR_MARKS", 20)
+    monkeypatch.setattr("repcompare.figures.style.VECTOR_MARKS", 20)
     save(FIGURES[name](study), svg, tmp_path / "figure.png")
     assert sum(map(svg.read_bytes().count, marks)) < sum(map(drawn.count, marks))
     assert svg.read_bytes().count(b"<image ") > drawn.count(b"<image ")
@@ -169,7 +168,7 @@ def test_epsilon_curves_show_the_means_at_each_strength():
 def test_labels_of_crowded_strengths_are_left_out():
     axes = matplotlib.figure.Figure().subplots()
     ticks = pd.DataFrame({"epsilon": [0.01, 0.011, 1.0], "epsilon_label": ["a", "b", "c"]})
-    attack_figures.name_epsilons(axes, ticks)
+    name_epsilons(axes, ticks)
     assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "", "c"]
 
 
@@ -206,7 +205,7 @@ def layered(geometry):
 
 def test_layers_are_drawn_from_input_to_output():
     geometry = layered(tables(2, 1)["geometry"])
-    axes = geometry_figures.similarity_by_layer(geometry).axes[0]
+    axes = similarity_by_layer(geometry).axes[0]
     order = ["stage1", "stage10", "penultimate"]
     assert [text.get_text() for text in axes.get_xticklabels()] == order
     axes = heatmaps.layer_similarity(geometry).axes[0]
@@ -229,8 +228,8 @@ def test_models_are_ordered_by_architecture_and_then_by_number_of_seed():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_gallery_marks_what_fools_the_model(channels, tmp_path):
     clean = np.full((2, channels, 8, 8), 100, np.uint8)
-    examples = {"vgg/seed0": gallery.Examples(clean + np.uint8(8), np.array([1, 1]))}
-    figure = gallery.adversarial_examples(
+    examples = {"vgg/seed0": Examples(clean + np.uint8(8), np.array([1, 1]))}
+    figure = adversarial_examples(
         clean, np.array([0, 1]), ["cat", "dog"], examples, Strength("linf", 8 / 255, "8/255")
     )
     save(figure, tmp_path / "gallery.svg", tmp_path / "gallery.png")
@@ -266,7 +265,7 @@ def test_examples_are_the_first_images_that_every_model_classifies_correctly(tmp
     assert (examples["b/seed0"].images == 2).all()
     assert examples["b/seed0"].predictions.tolist() == [2, 2]
     clean, labels, examples = read_examples(files, None, 8)
-    shown = gallery.adversarial_examples(clean, labels, ["cat", "dog"], examples, None)
+    shown = adversarial_examples(clean, labels, ["cat", "dog"], examples, None)
     assert "no adversarial examples" in texts(shown)[0]
 
 
@@ -281,9 +280,9 @@ def test_examples_of_different_images_do_not_stand_side_by_side(tmp_path):
 
 def test_a_gallery_of_other_images_than_the_clean_ones_is_refused():
     clean = np.zeros((2, 1, 8, 8), np.uint8)
-    examples = {"vgg/seed0": gallery.Examples(clean[:1], np.zeros(1, int))}
+    examples = {"vgg/seed0": Examples(clean[:1], np.zeros(1, int))}
     with pytest.raises(ValueError, match=r"vgg/seed0 has images \(1, 1, 8, 8\)"):
-        gallery.adversarial_examples(
+        adversarial_examples(
             clean, np.zeros(2, int), ["cat"], examples, Strength("linf", 0.1, "0.1")
         )
 
@@ -320,7 +319,7 @@ def test_the_gallery_of_features_shows_what_every_model_classifies_correctly(tmp
 
 def test_features_are_read_at_the_attack_of_the_report_and_inversions_from_noise():
     study = tables(3, 2)
-    read = feature_tables.at_reference(study["features"], Strength("l2", 0.5, "0.5"))
+    read = at_reference(study["features"], Strength("l2", 0.5, "0.5"))
     conditions = read.groupby("measure")["condition"].unique().map(list).to_dict()
     assert conditions["perturbation_agreement"] == conditions["mistake_agreement"] == ["l2 0.5"]
     assert conditions["stir"] == conditions["inverted_cka"] == ["noise"]

@@ -6,8 +6,8 @@ import torch
 from unit.support.study_configs import config
 
 from repcompare.architectures import build
-from repcompare.attacks import craft as attacks
 from repcompare.attacks import pgd
+from repcompare.attacks.craft import Computation, Images, search
 from repcompare.attacks.suite import planned
 from repcompare.planning import workload
 from repcompare.planning.estimate import (
@@ -112,11 +112,11 @@ def test_gradients_of_attacks_are_counted_as_the_search_takes_them(study, monkey
     network = build("vgg", {"width": 4, "stages": 2}, 1, 10, seed=0).eval().requires_grad_(False)
     n = study["attack"]["samples"]
     pixels = torch.zeros(n, 1, 8, 8, dtype=torch.uint8)
-    images = attacks.Images(pixels, np.arange(n), torch.zeros(n, dtype=torch.int64))
+    images = Images(pixels, np.arange(n), torch.zeros(n, dtype=torch.int64))
     for attack in planned(study["attack"]):
         if attack.search:
-            computation = attacks.Computation(4, "float32", 0)
-            attacks.search(network, images, attack.search, attack.balls, computation)
+            computation = Computation(4, "float32", 0)
+            search(network, images, attack.search, attack.balls, computation)
     assert workload.attacks(study).gradients == sum(seen) == 6 * (3 * 2 * 3 + 2)
 
 

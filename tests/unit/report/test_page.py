@@ -10,11 +10,11 @@ from unit.support.synthetic_tables import FIGURES, findings, tables
 
 from repcompare.figures.style import save
 from repcompare.findings.rules import RULES
-from repcompare.report import page as report
-from repcompare.report import verdicts as report_verdicts
+from repcompare.report.page import PAGE, Figure, inline_svg, read_figures, render_report
+from repcompare.report.verdicts import p_text, verdicts
 
-TEMPLATE = report.PAGE / "template.html.j2"
-CAPTIONS = sorted(report.PAGE.glob("captions/*.rst"))
+TEMPLATE = PAGE / "template.html.j2"
+CAPTIONS = sorted(PAGE.glob("captions/*.rst"))
 COSTS = pd.DataFrame(
     {"stage": ["train", "compare"], "jobs": [6, 3], "seconds": [60.0, 9.5], "peak_mib": [512, None]}
 )
@@ -43,7 +43,7 @@ def page(size, figures=None, **study):
     content = tables(*size)
     content |= {"costs": COSTS, "findings": findings(content)}
     content["layers_geometry"] = content["geometry"]
-    return report.render_report(TEMPLATE, content, figures or {}, STUDY | study, PROVENANCE)
+    return render_report(TEMPLATE, content, figures or {}, STUDY | study, PROVENANCE)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def figures(tmp_path_factory):
     folder, study = tmp_path_factory.mktemp("figures"), tables(3, 2)
     for name, draw in FIGURES.items():
         save(draw(study), folder / f"{name}.svg", folder / f"{name}.png")
-    return report.read_figures(folder.glob("*.svg"), CAPTIONS)
+    return read_figures(folder.glob("*.svg"), CAPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_the_page_tells_the_studys_numbers(whole_page):
 def test_every_verdict_stands_at_the_top_with_effect_p_n_rule_and_a_link_to_its_figure():
     study = tables(5, 3, exception=0.1)
     table = findings(study, permutations=999)
-    shown = {verdict.id: verdict for verdict in report_verdicts.verdicts(table)}
+    shown = {verdict.id: verdict for verdict in verdicts(table)}
     assert list(shown) == ["linear", "retraining", "exception", "transfer"]
     decided = table[table["verdict"] != ""].set_index("finding")
     row = decided.loc["exception"]
@@ -165,7 +165,7 @@ def test_every_verdict_stands_at_the_top_with_effect_p_n_rule_and_a_link_to_its_
 
 
 def test_a_verdict_that_a_study_cannot_give_tells_why():
-    shown = {one.id: one for one in report_verdicts.verdicts(findings(tables(2, 3)))}
+    shown = {one.id: one for one in verdicts(findings(tables(2, 3)))}
     assert {one.verdict for one in shown.values()} == {"inconclusive"}
     assert shown["linear"].note == "needs 3 architectures, there are 2; no interval or p"
     labels = "only 10 ways to label the models, 21 are needed for p < 0.05"
@@ -197,8 +197,8 @@ def test_the_page_opens_with_the_verdicts_and_their_rules(whole_page):
     ],
 )
 def test_p_has_two_digits_that_count_down_to_the_fourth(p, text):
-    assert report_verdicts.p_text(p).replace("\u00a0", " ") == text
-    assert report_verdicts.p_text(float("nan")) == "p –"
+    assert p_text(p).replace("\u00a0", " ") == text
+    assert p_text(float("nan")) == "p –"
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_ids_of_an_inlined_figure_carry_its_name():
         '<?xml version="1.0"?>\n<!DOCTYPE svg>\n<svg width="72pt" height="36pt" viewBox="0 0 1 1">'
     )
     svg += '<path id="a"/><use xlink:href="#a" clip-path="url(#b)"/></svg>'
-    inlined = report.inline_svg(report.Figure(svg, 'R² & "more"', ""), "maps")
+    inlined = inline_svg(Figure(svg, 'R² & "more"', ""), "maps")
     assert inlined.startswith('<svg viewBox="0 0 1 1" role="img" aria-label="R² &amp; &#34;more')
     assert '<path id="maps-a"/>' in inlined
     assert 'xlink:href="#maps-a" clip-path="url(#maps-b)"' in inlined
@@ -246,14 +246,14 @@ def test_every_caption_has_a_title_and_figures_need_one(tmp_path):
     drawn = [tmp_path / f"{path.stem}.svg" for path in CAPTIONS]
     for path in drawn:
         path.write_text("<svg/>", encoding="utf-8")
-    read = report.read_figures(drawn, CAPTIONS)
+    read = read_figures(drawn, CAPTIONS)
     assert all(figure.title and figure.caption for figure in read.values())
     assert set(read) == {*FIGURES, "adversarial_examples", "feature_gallery"}
     with pytest.raises(ValueError, match="no caption named held_out_r2"):
-        report.read_figures(drawn, [path for path in CAPTIONS if path.stem != "held_out_r2"])
+        read_figures(drawn, [path for path in CAPTIONS if path.stem != "held_out_r2"])
     (untitled := tmp_path / "similarity.rst").write_text("No title.", encoding="utf-8")
     with pytest.raises(ValueError, match="does not begin with a"):
-        report.read_figures([tmp_path / "similarity.svg"], [untitled])
+        read_figures([tmp_path / "similarity.svg"], [untitled])
 
 
 def test_only_a_long_table_has_a_box_to_scroll_in():

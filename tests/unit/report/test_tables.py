@@ -4,9 +4,21 @@ import pandas as pd
 import pytest
 from unit.support.synthetic_tables import tables
 
-from repcompare.report import tables as report_tables
 from repcompare.report.columns import Column
 from repcompare.report.costs import read_costs
+from repcompare.report.tables import (
+    adequacy,
+    class_means,
+    control_means,
+    denominators,
+    feature_means,
+    geometry_blocks,
+    map_blocks,
+    measure_summary,
+    notes,
+    transfer_attacks,
+    transfer_blocks,
+)
 from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import label_of
 
@@ -41,7 +53,7 @@ def with_white_box(transfer):
 
 def test_transfer_between_architectures_is_that_of_pgd_on_other_models(study):
     transfer = with_white_box(study["transfer"])
-    made = report_tables.transfer_blocks(transfer)
+    made = transfer_blocks(transfer)
     strengths = [column.key for column in made.columns[3:]]
     assert [key.split("@")[0] for key in strengths] == ["linf"] * 4 + ["l2"] * 3
     assert strengths[:4] == sorted(strengths[:4], key=lambda key: float(key.split("@")[1]))
@@ -58,7 +70,7 @@ def test_transfer_between_architectures_is_that_of_pgd_on_other_models(study):
 
 
 def test_every_attack_has_its_transfer_by_kind_of_pair(study):
-    made = report_tables.transfer_attacks(with_white_box(study["transfer"]))
+    made = transfer_attacks(with_white_box(study["transfer"]))
     assert len(made.rows) == 2 * 7
     for attack in ("pgd", "noise"):
         chosen = study["transfer"].query(
@@ -75,7 +87,7 @@ def test_denominators_are_compared_at_one_strength_of_pgd(study):
     transfer = with_white_box(study["transfer"])
     of_source = transfer["denominator"] == "source_fooled"
     transfer.loc[of_source, "fooled"] /= 2
-    made = report_tables.denominators(transfer, Strength("linf", 8 / 255, "8/255"))
+    made = denominators(transfer, Strength("linf", 8 / 255, "8/255"))
     assert len(made.rows) == 4
     chosen = study["transfer"].query("attack == 'pgd' and epsilon_label == '8/255'")
     rates = sorted(row["fooled"] for row in shown(made))
@@ -85,14 +97,14 @@ def test_denominators_are_compared_at_one_strength_of_pgd(study):
 
 def test_features_of_an_architectures_own_pairs_stand_beside_those_of_different_ones(study):
     features = study["features"]
-    made = report_tables.feature_means(features, Strength("linf", 8 / 255, "8/255"))
+    made = feature_means(features, Strength("linf", 8 / 255, "8/255"))
     assert len(made.rows) == 6 * 4
     for measure, condition in (("stir", "noise"), ("mistake_agreement", "linf 8/255")):
         chosen = features.query(f"measure == '{measure}' and condition == '{condition}'")
         own = chosen.query("architecture_a == 'resnet20' and architecture_b == 'resnet20'")
         crossed = chosen.query("architecture_a != architecture_b")
         for pairs, part in (("resnet20", own), ("different architectures", crossed)):
-            row = the_row(made, measure=report_tables.label_of(measure), pairs=pairs)
+            row = the_row(made, measure=label_of(measure), pairs=pairs)
             assert row["rows"] == str(len(part))
             assert row["value"] == f"{part['value'].mean():.3f}".replace("-", "−")
 
@@ -101,7 +113,7 @@ def test_measures_stand_beside_their_null_their_ceiling_and_their_samples(study)
     geometry = study["geometry"]
     geometry.loc[geometry["measure"] == "svcca", "high"] += 0.02
     geometry.loc[geometry["measure"].eq("svcca").idxmax(), "null"] += 0.15
-    made = report_tables.measure_summary(geometry)
+    made = measure_summary(geometry)
     row = the_row(made, label=label_of("svcca"))
     chosen = geometry[geometry["measure"] == "svcca"]
     same = chosen["architecture_a"] == chosen["architecture_b"]
@@ -113,7 +125,7 @@ def test_measures_stand_beside_their_null_their_ceiling_and_their_samples(study)
 
 
 def test_controls_stand_beside_maps_from_other_architectures_alone(study):
-    made = report_tables.control_means(study["controls"], study["maps"])
+    made = control_means(study["controls"], study["maps"])
     assert [row["family"] for row in shown(made)] == [
         *3 * ["least squares"], *3 * ["ridge"], *3 * ["orthogonal"],
     ]  # fmt: skip
@@ -134,7 +146,7 @@ def test_accuracy_by_class_is_that_of_one_family_across_architectures(study):
     classes.loc[same, "stitched_accuracy"] = 0.0
     classes.loc[classes["family"] != "ridge", "stitched_accuracy"] = 0.1
     classes.loc[classes["label"] == 1, "target_accuracy"] = 0.99
-    made = report_tables.class_means(classes, "ridge", ["T-shirt", "Trouser", "Pullover"])
+    made = class_means(classes, "ridge", ["T-shirt", "Trouser", "Pullover"])
     assert [row["class"] for row in shown(made)] == ["T-shirt", "Trouser", "Pullover"]
     trouser = the_row(made, **{"class": "Trouser"})
     assert (trouser["stitched_accuracy"], trouser["target_accuracy"]) == ("90.0", "99.0")
@@ -143,9 +155,7 @@ def test_accuracy_by_class_is_that_of_one_family_across_architectures(study):
 
 def test_validity_is_samples_and_rank_for_each_dimension(study):
     study["models"].loc[0, "representation_width"] = 30
-    first, second, *_ = shown(
-        report_tables.adequacy(study["models"], study["maps"], study["geometry"])
-    )
+    first, second, *_ = shown(adequacy(study["models"], study["maps"], study["geometry"]))
     assert (first["n_over_d"], first["fit_over_d"]) == ("19.9", "40.0")
     assert (first["rank_share"], first["dead_units"]) == ("2.00", "1")
     assert second["rank_share"] == "0.94"
@@ -190,7 +200,7 @@ def test_cells_are_written_for_readers(column, value, text):
 
 def test_block_means_count_and_average_the_right_pairs():
     maps = tables(3, 2)["maps"]
-    shown = report_tables.map_blocks(maps, "ridge").rows
+    shown = map_blocks(maps, "ridge").rows
     assert len(shown) == 9
     chosen = maps.query("source_architecture == 'resnet20' and target_architecture == 'densenet40'")
     mean = chosen.query("family == 'ridge'")["r2_test"].mean()
@@ -201,14 +211,10 @@ def test_block_means_count_and_average_the_right_pairs():
         columns={"model_a": "model_b", "model_b": "model_a"}
         | {"architecture_a": "architecture_b", "architecture_b": "architecture_a"}
     )
-    assert (
-        report_tables.geometry_blocks(flipped).rows == report_tables.geometry_blocks(geometry).rows
-    )
+    assert geometry_blocks(flipped).rows == geometry_blocks(geometry).rows
 
 
 def test_notes_are_counted():
     maps = tables(3, 2)["maps"]
     maps.loc[[1, 5], "note"] = "constant source representation"
-    assert report_tables.notes({"maps": maps}).rows == [
-        ("maps", "constant source representation", "2")
-    ]
+    assert notes({"maps": maps}).rows == [("maps", "constant source representation", "2")]

@@ -14,7 +14,7 @@ from repcompare.architectures.classifier import Classifier
 from repcompare.data.dataset_file import Dataset
 from repcompare.networks.inference import to_float
 from repcompare.networks.models import TrainedModel, untrained
-from repcompare.stages import dump_activations as activations
+from repcompare.stages.dump_activations import store_activations
 from repcompare.stages.prepare_data import prepare_data
 
 
@@ -26,7 +26,7 @@ def stored(study):
 
 def dumped(path, model, dataset, layers=LAYERS, fit_samples=None, batch_size=16):
     before = untrained(model)
-    activations.store_activations(path, model, before, dataset, layers, fit_samples, batch_size)
+    store_activations(path, model, before, dataset, layers, fit_samples, batch_size)
     return h5py.File(path)
 
 
@@ -136,7 +136,7 @@ def test_without_a_split_of_its_own_maps_are_fit_on_the_training_images(study, t
 def test_reading_and_computing_in_pieces_changes_nothing(
     study, dataset, stored, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(activations, "ROWS_PER_READ", 37)
+    monkeypatch.setattr("repcompare.stages.dump_activations.ROWS_PER_READ", 37)
     with dumped(tmp_path / "a.h5", study["resnet/seed1"].model, dataset) as pieces:
         for name in ("fit/penultimate", "test/stage1", "test/logits", "untrained/test"):
             np.testing.assert_allclose(pieces[name], stored[name], atol=1e-5)

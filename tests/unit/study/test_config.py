@@ -9,11 +9,19 @@ import yaml
 from jsonschema import Draft202012Validator
 from unit.support.study_configs import BASE, PAIRS, config, merged
 
-from repcompare.data import loaders as datasets
 from repcompare.data.catalogue import DATA_SETS
-from repcompare.study import config as study
+from repcompare.data.loaders import load
 from repcompare.study import schema
-from repcompare.study.config import validate
+from repcompare.study.config import (
+    blocks,
+    feature_settings,
+    layer_pairs,
+    models,
+    nonrobust_settings,
+    seeds,
+    training_settings,
+    validate,
+)
 
 ROOT = Path(__file__).parents[3]
 STUDIES = [ROOT / "config" / "config.yaml", *sorted((ROOT / "config" / "studies").glob("*.yaml"))]
@@ -53,7 +61,7 @@ def test_what_snakemake_takes_from_the_command_line_as_text_is_read_as_numbers()
     filled = validate(merged(config(), as_text))
     assert filled["seeds"] == [0, 1]
     assert filled["data"]["train_samples"] is None
-    settings = study.training_settings(filled, "vgg")
+    settings = training_settings(filled, "vgg")
     assert (settings["epochs"], settings["kwargs"]) == (6, {"width": 8})
     assert (settings["weight_decay"], settings["horizontal_flip"]) == (0.0005, True)
     assert filled["report"]["title"] == "5"
@@ -94,11 +102,11 @@ def test_validating_changes_neither_its_input_nor_a_validated_config():
 def test_models_and_blocks_are_sorted_and_a_single_seed_has_no_block_of_its_own():
     filled = validate(config("{seeds: [3], architectures: {a: {factory: vgg, seeds: [1, 0]}}}"))
     filled["architectures"] = dict(reversed(filled["architectures"].items()))
-    assert study.seeds(filled, "vgg") == [3]
-    assert study.models(filled) == [
+    assert seeds(filled, "vgg") == [3]
+    assert models(filled) == [
         ("a", 0), ("a", 1), ("resnext", 0), ("resnext", 5), ("vgg", 3)
     ]  # fmt: skip
-    assert study.blocks(filled) == [
+    assert blocks(filled) == [
         ("a", "a"), ("a", "resnext"), ("a", "vgg"), ("resnext", "resnext"), ("resnext", "vgg")
     ]  # fmt: skip
 
@@ -108,14 +116,14 @@ def test_a_block_has_the_pairs_of_layers_of_its_own_models_in_one_order():
     filled = validate(config(f"{PAIRS}[{pairs}]}}}}"))
     crossed, own = ["resnext/seed5", "vgg/seed1"], ["vgg/seed0", "vgg/seed2"]
     assert filled["geometry"]["layer_pairs"] == [crossed, own]
-    assert study.layer_pairs(filled, "resnext", "vgg") == [crossed]
-    assert study.layer_pairs(filled, "vgg", "vgg") == [own]
-    assert study.layer_pairs(filled, "resnext", "resnext") == []
+    assert layer_pairs(filled, "resnext", "vgg") == [crossed]
+    assert layer_pairs(filled, "vgg", "vgg") == [own]
+    assert layer_pairs(filled, "resnext", "resnext") == []
 
 
 def test_an_architecture_is_trained_with_the_settings_of_the_study_but_for_its_own():
     filled = validate(config("training: {epochs: 7}"))
-    vgg, resnext = (study.training_settings(filled, name) for name in ("vgg", "resnext"))
+    vgg, resnext = (training_settings(filled, name) for name in ("vgg", "resnext"))
     assert vgg == {**filled["training"], "factory": "vgg", "kwargs": {"width": 16}}
     assert resnext["epochs"] == 7
     assert (vgg["learning_rate"], resnext["learning_rate"]) == (0.1, 0.05)
@@ -124,19 +132,19 @@ def test_an_architecture_is_trained_with_the_settings_of_the_study_but_for_its_o
 def test_adversarial_training_needs_no_more_than_its_epsilon():
     robust = "architectures: {vgg: {training: {adversarial: {epsilon: 16.0/255}}}}"
     filled = validate(config(robust))
-    found = study.training_settings(filled, "vgg")["adversarial"]
+    found = training_settings(filled, "vgg")["adversarial"]
     assert found == {"norm": "linf", "epsilon": "16/255", "steps": 7, "step_size": 2.5}
-    assert study.training_settings(filled, "resnext")["adversarial"] is None
+    assert training_settings(filled, "resnext")["adversarial"] is None
     again = validate(config(robust.replace("16.0/255", "16 / 255, norm: linf, steps: 7")))
-    assert study.training_settings(again, "vgg") == study.training_settings(filled, "vgg")
+    assert training_settings(again, "vgg") == training_settings(filled, "vgg")
 
 
 def test_non_robust_features_are_attacked_with_the_defaults_of_adversarial_training():
     filled = validate(config("features: {nonrobust: {epsilon: 0.50, norm: l2}}"))
     whole = {"norm": "l2", "epsilon": "0.5", "steps": 7, "step_size": 2.5}
-    assert study.nonrobust_settings(filled)["nonrobust"] == whole
-    assert study.nonrobust_settings(validate(config()))["nonrobust"] is None
-    assert study.feature_settings(filled) == study.feature_settings(validate(config()))
+    assert nonrobust_settings(filled)["nonrobust"] == whole
+    assert nonrobust_settings(validate(config()))["nonrobust"] is None
+    assert feature_settings(filled) == feature_settings(validate(config()))
 
 
 def test_a_variant_of_an_attack_says_only_what_it_changes():
@@ -154,7 +162,7 @@ def test_another_architecture_leaves_the_settings_of_the_first_alone():
 def test_a_shipped_study_is_valid_and_repeats_no_default(path):
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     filled = validate(raw)
-    assert len(study.models(filled)) >= 15
+    assert len(models(filled)) >= 15
     for section, part in SCHEMA["properties"].items():
         for key, entry in part.get("properties", {}).items():
             given = raw.get(section, {})
@@ -187,7 +195,7 @@ def test_the_readme_describes_every_key():
 
 
 def test_the_digits_are_as_large_as_the_config_believes():
-    raw, facts = datasets.load("digits", None), DATA_SETS["digits"]
+    raw, facts = load("digits", None), DATA_SETS["digits"]
     assert raw.train.images.shape == (facts.train, facts.channels, facts.size, facts.size)
     assert len(raw.test.images) == facts.test
 

@@ -12,8 +12,8 @@ from unit.support.small_study import ATTACKS, FAMILIES, JOINED, LAYERS, SEARCH
 from repcompare.stages import summarise
 from repcompare.storage.files import MismatchError
 from repcompare.storage.tables import read_table, write_table
-from repcompare.tables import attacks as attack_tables
 from repcompare.tables import summary
+from repcompare.tables.attacks import attacks_table, growth_table, steps_table
 from repcompare.tables.geometry import retraining_means, with_ceilings
 from repcompare.tables.transfer import transfer_tables
 from repcompare.vocabulary import DENOMINATORS
@@ -37,7 +37,7 @@ def tables(files):
     found = {kind: pd.concat(parts, ignore_index=True) for kind, parts in blocks.items()}
     return found | {
         "models": summary.models_table(files["record"], found["layers"]),
-        "attacks": attack_tables.attacks_table(files["adversarial"]),
+        "attacks": attacks_table(files["adversarial"]),
         "pairs": summary.pairs_table(list(map(summary.pair_rows, *parts))),
     }
 
@@ -114,8 +114,8 @@ def test_attacks_report_the_largest_stored_perturbation(tables):
 
 
 def test_the_path_of_each_search_and_its_growth_have_tables_of_their_own(files):
-    steps = attack_tables.steps_table(files["adversarial"])
-    growth = attack_tables.growth_table(files["adversarial"])
+    steps = steps_table(files["adversarial"])
+    growth = growth_table(files["adversarial"])
     assert len(steps) == 3 * 2 * SEARCH.steps
     assert set(steps["attack"]) == {"pgd"}
     with h5py.File(files["adversarial"][1]) as file:
