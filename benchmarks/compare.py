@@ -241,10 +241,10 @@ def seconds_of(n: int, d: int, models: int) -> float:
     """All measures of all pairs of `models`, from rows to rows of the table."""
     x, y, labels = representations(n, d)
     start = time.perf_counter()
-    members = [Representation.of((x, y)[m % 2], labels, labels) for m in range(models)]
+    made = [Representation.of((x, y)[m % 2], labels, labels) for m in range(models)]
     for second in range(models):
         for first in range(second):
-            compare_geometry(Pair.of(members[first], members[second]), list(MEASURES))
+            compare_geometry(Pair.of(made[first], made[second]), list(MEASURES))
     return time.perf_counter() - start
 
 

@@ -127,22 +127,22 @@ def files(study, dataset_path, tmp_path_factory):
             made[kind].append(path)
     for names in BLOCKS:
         folder = tmp_path_factory.mktemp("block")
-        members = [study[name] for name in names]
-        activations = [member.activations for member in members]
+        models = [study[name] for name in names]
+        activations = [each.activations for each in models]
         outputs = compared(folder, activations, FAMILIES, MEASURES, [BLOCKS[0]])
         pairs = ordered_pairs([name.split("/")[0] for name in names])
         store_answers(
             folder / "transfer.h5",
-            [m.model for m in members], [m.adversarial for m in members], pairs, 64,
+            [each.model for each in models], [each.adversarial for each in models], pairs, 64,
         )  # fmt: skip
         for kind, path in outputs._asdict().items():
             if kind != "maps":
                 made[kind].append(path)
         made["transfer"].append(folder / "transfer.h5")
-        with block_files(members) as opened:
-            rows = feature_rows([m.model for m in members], opened, 64)
+        with block_files(models) as opened:
+            rows = feature_rows([each.model for each in models], opened, 64)
         write_table(folder / "features.csv", "blocks/features", rows)
         made["features"].append(folder / "features.csv")
     for key in ("record", "activations", "adversarial"):
-        made[key] = [getattr(member, key) for member in study.values()]
+        made[key] = [getattr(each, key) for each in study.values()]
     return made

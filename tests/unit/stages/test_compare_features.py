@@ -22,17 +22,17 @@ from repcompare.storage.tables import read_table, write_table
 KEYS = ["model_a", "model_b", "measure", "condition"]
 
 
-def compared(members, path) -> pd.DataFrame:
-    with block_files(members) as files:
-        rows = feature_rows([member.model for member in members], files, 64)
+def compared(models, path) -> pd.DataFrame:
+    with block_files(models) as files:
+        rows = feature_rows([each.model for each in models], files, 64)
     write_table(path, "blocks/features", rows)
     return read_table(path).set_index(KEYS)
 
 
 @pytest.fixture(scope="module")
 def block(study, tmp_path_factory):
-    members = [study[name] for name in ("resnet/seed0", "resnet/seed1")]
-    return compared(members, tmp_path_factory.mktemp("block") / "features.csv")
+    models = [study[name] for name in ("resnet/seed0", "resnet/seed1")]
+    return compared(models, tmp_path_factory.mktemp("block") / "features.csv")
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def twin(study, dataset, tmp_path):
     return make
 
 
-def values_of(members, path):
-    table = compared(members, path).reset_index()
+def values_of(models, path):
+    table = compared(models, path).reset_index()
     return table.groupby(["measure", "condition"], sort=False)["value"].mean()
 
 
@@ -174,14 +174,14 @@ def test_mistakes_are_those_on_images_that_both_classified_correctly(study, bloc
 
 
 def test_inversions_that_failed_are_dropped_and_counted(study, dataset, tmp_path):
-    members = []
+    models = []
     for name in ("resnet/seed0", "vgg/seed0"):
-        member = copy.copy(study[name])
-        member.features = tmp_path / f"{name.split('/')[0]}.h5"
+        files = copy.copy(study[name])
+        files.features = tmp_path / f"{name.split('/')[0]}.h5"
         strict = dataclasses.replace(FEATURES, tolerance=1e-6)
-        store_features(member.features, member.model, dataset, strict)
-        members.append(member)
-    rows = compared(members, tmp_path / "features.csv").query("measure == 'stir'")
+        store_features(files.features, files.model, dataset, strict)
+        models.append(files)
+    rows = compared(models, tmp_path / "features.csv").query("measure == 'stir'")
     assert (rows["n"] == 0).all()
     assert (rows["dropped"] > 60).all()
     assert rows["value"].isna().all()
@@ -198,10 +198,10 @@ def test_the_gradient_of_a_linear_model_is_the_difference_of_its_weights():
 
 
 def test_files_of_other_weights_are_refused(study, tmp_path):
-    members = [copy.copy(study[name]) for name in ("resnet/seed0", "resnet/seed1")]
-    members[0].features = study["resnet/seed1"].features
+    models = [copy.copy(study[name]) for name in ("resnet/seed0", "resnet/seed1")]
+    models[0].features = study["resnet/seed1"].features
     with pytest.raises(MismatchError, match="made from other weights of resnet/seed1"):
-        compared(members, tmp_path / "features.csv")
+        compared(models, tmp_path / "features.csv")
 
 
 def test_the_file_of_features_holds_what_it_says(study, dataset):
@@ -225,7 +225,7 @@ def test_the_file_of_features_holds_what_it_says(study, dataset):
 
 def test_perturbations_agree_by_nothing_but_the_networks(study, tmp_path):
     """Pixels that can move only one way would lift the agreement, and its null, of all pairs."""
-    members = [study[name] for name in ("resnet/seed0", "vgg/seed0")]
-    found = compared(members, tmp_path / "features.csv").xs("perturbation_agreement", level=2)
+    models = [study[name] for name in ("resnet/seed0", "vgg/seed0")]
+    found = compared(models, tmp_path / "features.csv").xs("perturbation_agreement", level=2)
     assert (found["null"].abs() < 0.05).all()
     assert (found["value"] > found["null"] + 0.1).all()

@@ -88,7 +88,7 @@ def described(folder, activations, dataset_path, families) -> tuple[Path, Path]:
 
 
 @contextlib.contextmanager
-def block_files(members) -> Iterator[list[Files]]:
+def block_files(models) -> Iterator[list[Files]]:
     """The open files of some models of the study."""
     readers = ModelActivations, AdversarialImages, InputFeatures
     kinds = "activations", "adversarial", "features"
@@ -96,9 +96,9 @@ def block_files(members) -> Iterator[list[Files]]:
         yield [
             Files(
                 *(
-                    stack.enter_context(reader(getattr(member, kind)))
+                    stack.enter_context(reader(getattr(each, kind)))
                     for reader, kind in zip(readers, kinds, strict=True)
                 )
             )
-            for member in members
+            for each in models
         ]

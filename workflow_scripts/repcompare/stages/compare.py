@@ -55,16 +55,16 @@ def compare(
     """
     measures = settings["measures"]
     with contextlib.ExitStack() as stack:
-        members = [stack.enter_context(ModelActivations(path)) for path in activations]
-        check_same_images(members)
+        models = [stack.enter_context(ModelActivations(path)) for path in activations]
+        check_same_images(models)
         attributes = {
-            "models": [member.name for member in members],
-            "activation_digests": [member.digest for member in members],
-            "data_digest": members[0].data_digest,
+            "models": [model.name for model in models],
+            "activation_digests": [model.digest for model in models],
+            "data_digest": models[0].data_digest,
         }
         pairs = [
-            (members[first], members[second])
-            for first, second in unordered_pairs([member.architecture for member in members])
+            (models[first], models[second])
+            for first, second in unordered_pairs([model.architecture for model in models])
         ]
         scored, classes, similar, converging = [], [], [], []
         with new_hdf5(maps, attributes) as out:
@@ -105,12 +105,14 @@ def same_layer_rows(
     pairs: Sequence[tuple[ModelActivations, ModelActivations]], measures: Sequence[str]
 ) -> list[dict]:
     """Geometry of the layers before the representation, one layer in memory at a time."""
-    members = {member.name: member for pair in pairs for member in pair}
+    models = {model.name: model for pair in pairs for model in pair}
     rows = []
-    for layer in dict.fromkeys(name for member in members.values() for name in member.layers):
+    for layer in dict.fromkeys(name for model in models.values() for name in model.layers):
         if layer == REPRESENTATION:
             continue
-        read = {m.name: m.layer(layer) for m in members.values() if layer in m.layers}
+        read = {
+            model.name: model.layer(layer) for model in models.values() if layer in model.layers
+        }
         for a, b in pairs:
             if a.name in read and b.name in read:
                 pair = Pair.of(read[a.name], read[b.name])

@@ -147,7 +147,7 @@ def symmetric_rows(a: Network, b: Network) -> Iterator[tuple[str, str, FeatureRo
 def matched_units(a: ModelActivations, b: ModelActivations) -> FeatureRow:
     """Matched on the fit split, scored on the test split."""
     cross = cross_covariance(a.fit_rows, a.fit.mean, b.fit_rows, b.fit.mean)
-    variances = (np.diagonal(member.fit.scatter) for member in (a, b))
+    variances = (np.diagonal(each.fit.scatter) for each in (a, b))
     return unit_matching(scaled_to_correlations(cross, *variances), Pair.of(a.test, b.test))
 
 

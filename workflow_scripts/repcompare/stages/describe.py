@@ -43,21 +43,21 @@ def describe(
     Raises:
         MismatchError: the activations are not of the images of this data file.
     """
-    with ModelActivations(activations) as member, Dataset(dataset) as data:
-        require_same_data([member, data])
-        write_table(layers, "models/layers", list(layer_rows(member)))
+    with ModelActivations(activations) as model, Dataset(dataset) as data:
+        require_same_data([model, data])
+        write_table(layers, "models/layers", list(layer_rows(model)))
         write_table(
-            controls, "models/controls", list(control_rows(member, data, settings["families"]))
+            controls, "models/controls", list(control_rows(model, data, settings["families"]))
         )
 
 
-def layer_rows(member: ModelActivations) -> Iterator[dict]:
+def layer_rows(model: ModelActivations) -> Iterator[dict]:
     """Rows of layers.csv: sizes, ranks and dead units on the test split."""
-    for name in member.layers:
-        found = diagonalise(member.layer(name).moments)
+    for name in model.layers:
+        found = diagonalise(model.layer(name).moments)
         yield {
-            "model": member.name,
-            "architecture": member.architecture,
+            "model": model.name,
+            "architecture": model.architecture,
             "layer": name,
             "n": found.n,
             "d": found.width,
@@ -65,40 +65,38 @@ def layer_rows(member: ModelActivations) -> Iterator[dict]:
             "rank": found.rank,
             "effective_rank": found.effective_rank,
             "dead_units": found.dead_units,
-            "precision": member.precision,
-            "digest": member.digest,
+            "precision": model.precision,
+            "digest": model.digest,
         }
 
 
-def control_rows(
-    member: ModelActivations, data: Dataset, families: Sequence[str]
-) -> Iterator[dict]:
+def control_rows(model: ModelActivations, data: Dataset, families: Sequence[str]) -> Iterator[dict]:
     """Rows of controls.csv."""
-    for control, fit_rows, test_rows in controls(member, data):
+    for control, fit_rows, test_rows in controls(model, data):
         source = factorise(fit_rows)
-        cross = cross_covariance(fit_rows, source.mean, member.fit_rows, member.fit.mean)
-        maps = fit_maps(source, member.fit, cross, families, fit_rows, member.fit_rows)
-        fit = PairMoments(source, member.fit, cross)
-        labels = member.classifier.labels
-        test = Pair.of(Representation.of(test_rows, labels, labels), member.test)
+        cross = cross_covariance(fit_rows, source.mean, model.fit_rows, model.fit.mean)
+        maps = fit_maps(source, model.fit, cross, families, fit_rows, model.fit_rows)
+        fit = PairMoments(source, model.fit, cross)
+        labels = model.classifier.labels
+        test = Pair.of(Representation.of(test_rows, labels, labels), model.test)
         for mapping in maps.values():
             yield {
                 "control": control,
-                "model": member.name,
-                "architecture": member.architecture,
-                "digest": member.digest,
-                **score_columns(mapping, score_map(mapping, fit, test, member.classifier)),
+                "model": model.name,
+                "architecture": model.architecture,
+                "digest": model.digest,
+                **score_columns(mapping, score_map(mapping, fit, test, model.classifier)),
             }
 
 
-def controls(member: ModelActivations, data: Dataset) -> Iterator[tuple[str, Rows, Rows]]:
+def controls(model: ModelActivations, data: Dataset) -> Iterator[tuple[str, Rows, Rows]]:
     """Each control's name and its rows of the fit and the test split."""
-    yield "untrained", member.untrained("fit"), member.untrained("test")
+    yield "untrained", model.untrained("fit"), model.untrained("test")
     pixels = {}
-    for split, name in (("fit", member.fit_split), ("test", "test")):
-        ids = member.ids_of(split)
+    for split, name in (("fit", model.fit_split), ("test", "test")):
+        ids = model.ids_of(split)
         images = data.split(name, len(ids))
         if not np.array_equal(ids, images.ids):
-            raise MismatchError(f"{member.path} and {data.path} hold different {split} images")
+            raise MismatchError(f"{model.path} and {data.path} hold different {split} images")
         pixels[split] = Pixels(images.images, len(ids))
     yield "pixels", pixels["fit"], pixels["test"]
