@@ -1,4 +1,4 @@
-"""The attacks of a study and their control: searches that end in 8-bit images."""
+"""Attacks and their control as a study makes them: searches that end in 8-bit images."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

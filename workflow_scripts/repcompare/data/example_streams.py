@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+# What a stream is drawn for.
 START, NOISE, TARGET, DIVERSITY, INVERSION = range(5)
 
 

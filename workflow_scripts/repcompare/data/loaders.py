@@ -1,4 +1,4 @@
-"""The data sets: where they come from, and how they are split into one file per study."""
+"""The data sets as they are published: where each lies, and how its files are read."""
 
 import gzip
 from collections.abc import Callable
@@ -10,9 +10,15 @@ import numpy as np
 from repcompare.data.splits import Images, stratified
 from repcompare.registry import known
 
+# Where files are looked for if the config names no folder.
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 DOWNLOADS = Path("resources")
+
+# The digits have no test images of their own.
 DIGITS_TEST_IMAGES = 597
+
+# What the two files of a split of Fashion-MNIST are called.
+IDX_PARTS = ("images-idx3-ubyte", "labels-idx1-ubyte")
 
 
 class DataError(ValueError):
@@ -67,9 +73,6 @@ def _load_fashion_mnist(root: Path | None) -> RawDataset:
     train = _numbered(*(_read_idx(folder, f"train-{part}") for part in IDX_PARTS))
     test = _numbered(*(_read_idx(folder, f"t10k-{part}") for part in IDX_PARTS), len(train.labels))
     return RawDataset(tuple(FashionMNIST.classes), train, test, str(folder))
-
-
-IDX_PARTS = ("images-idx3-ubyte", "labels-idx1-ubyte")
 
 
 def _read_idx(folder: Path, stem: str) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""How a data set's training images are split, the same way every time."""
+"""Labelled images, and how a data set's are split, the same way every time."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+# The same in every study, so that studies share their splits.
 SPLIT_SEED = 0
 
 

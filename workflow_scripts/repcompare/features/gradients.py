@@ -1,4 +1,4 @@
-"""What the class margin of a network depends on in an image."""
+"""Margin gradients: what in an image a network's answer depends on, to first order."""
 
 import torch
 

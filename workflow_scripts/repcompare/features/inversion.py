@@ -10,23 +10,11 @@ from repcompare.attacks.pgd import Objective, Search, pgd
 from repcompare.data.example_streams import INVERSION, example_streams
 from repcompare.networks.models import folded
 
-# Of directions, as in `Search`: it leaves three quarters of the distance that plain steps leave.
-MOMENTUM = 0.75
-
+# What images are searched from: noise, or an image of another class.
 STARTS = ("noise", "image")
 
-
-class Representing(torch.nn.Module):
-    """A classifier's way from images to its representation, as a network of its own."""
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        """Share the classifier's weights."""
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Representations (N, d) of images (N, C, H, W)."""
-        return self.network.represent(images)
+# Of directions, as in `Search`: it leaves three quarters of the distance that plain steps leave.
+MOMENTUM = 0.75
 
 
 class Inversions(NamedTuple):
@@ -34,16 +22,6 @@ class Inversions(NamedTuple):
 
     images: torch.Tensor
     residuals: torch.Tensor
-
-
-def representing(network: torch.nn.Module) -> torch.nn.Module:
-    """`network` up to its representation, batch normalisation folded into convolutions."""
-    return folded(Representing(network))
-
-
-def relative_distance(found: torch.Tensor, aimed: torch.Tensor) -> torch.Tensor:
-    """‖m(x′) − m(x)‖ / ‖m(x)‖ of representations (N, d), shape (N,)."""
-    return (found - aimed).norm(dim=1) / aimed.norm(dim=1).clamp_min(torch.finfo(aimed.dtype).tiny)
 
 
 def invert(
@@ -75,6 +53,29 @@ def invert(
     images = starts + pgd(objective, None, whole, search, shortening=True).perturbation
     with torch.inference_mode():
         return Inversions(images, relative_distance(network(images), aimed))
+
+
+def relative_distance(found: torch.Tensor, aimed: torch.Tensor) -> torch.Tensor:
+    """‖m(x′) − m(x)‖ / ‖m(x)‖ of representations (N, d), shape (N,)."""
+    return (found - aimed).norm(dim=1) / aimed.norm(dim=1).clamp_min(torch.finfo(aimed.dtype).tiny)
+
+
+def representing(network: torch.nn.Module) -> torch.nn.Module:
+    """`network` up to its representation, batch normalisation folded into convolutions."""
+    return folded(Representing(network))
+
+
+class Representing(torch.nn.Module):
+    """A classifier's way from images to its representation, as a network of its own."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        """Share the classifier's weights."""
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Representations (N, d) of images (N, C, H, W)."""
+        return self.network.represent(images)
 
 
 @torch.inference_mode()

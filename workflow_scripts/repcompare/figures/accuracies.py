@@ -1,4 +1,4 @@
-"""Figure: the accuracy of every model."""
+"""The figure of the models' accuracies."""
 
 import pandas as pd
 from matplotlib.figure import Figure

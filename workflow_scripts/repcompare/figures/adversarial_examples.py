@@ -1,4 +1,4 @@
-"""Adversarial examples as images."""
+"""The gallery of adversarial examples: images, and what was changed in them."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Figures of attack strength: the study's tables in, a matplotlib figure out."""
+"""Figures of how strong the attacks are, and how sound."""
 
 import numpy as np
 import pandas as pd

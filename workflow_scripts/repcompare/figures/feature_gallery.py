@@ -1,4 +1,4 @@
-"""A gallery of input features: images, each network's gradients, and its inversions of them."""
+"""The gallery of input features: images, each network's gradients, and its inversions of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Figures of learned input features other than heatmaps: the study's tables in, a matplotlib figure out."""
+"""Figures of learned input features other than heatmaps."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -79,8 +79,8 @@ def features_against_geometry(
 ) -> Figure:
     """Each measure of input features against the similarity of geometry, the kind of pair marked.
 
-    `geometry` as `similarity.similarities` reads it: within classes where that was measured, for
-    the class means alone make all networks alike.
+    `geometry` as `tables.geometry.similarities` reads it: within classes where that was measured,
+    for the class means alone make all networks alike.
     """
     table = undirected(at_reference(features, reference_attack(transfer)))
     measure = preferred(geometry["measure"], "cka_within_class")

@@ -31,8 +31,8 @@ PANELS_PER_ROW = 3
 def same_and_cross_architecture(geometry: pd.DataFrame) -> Figure:
     """Similarity of models of one architecture against that with other architectures.
 
-    `geometry` is geometry.csv. One panel a measure, one row an architecture: the pairs of its own
-    models, and its models paired with those of every other architecture.
+    `geometry` as `tables.geometry.similarities` reads it. One panel a measure, one row an
+    architecture: the pairs of its own models, and its models paired with those of every other.
     """
     measures = list(geometry["measure"].unique())
     table = geometry.dropna(subset="value")
@@ -79,8 +79,8 @@ def draw_lanes(axes: Axes, pairs: pd.DataFrame, architecture: str, row: int) -> 
 def measures_and_nulls(geometry: pd.DataFrame) -> Figure:
     """Every measure at a glance: pairs with their intervals, the two kinds apart, and the null.
 
-    `geometry` is that of `similarity.similarities`. The pairs of one architecture are the ceiling
-    of the others; the null is what unrelated samples give.
+    `geometry` as `tables.geometry.similarities` reads it. The pairs of one architecture are the
+    ceiling of the others; the null is what unrelated samples give.
     """
     table = geometry.dropna(subset="value")
     if table.empty:
@@ -161,7 +161,7 @@ def convergence(table: pd.DataFrame) -> Figure:
 def similarity_by_layer(geometry: pd.DataFrame) -> Figure:
     """Similarity of the same layer of two networks, from input to output.
 
-    `geometry` is geometry.csv, of all layers; by `geometry.LAYER_MEASURE`.
+    `geometry` is geometry.csv, of all layers; by `LAYER_MEASURE`.
     """
     table = geometry[
         (geometry["layer_a"] == geometry["layer_b"]) & (geometry["measure"] == LAYER_MEASURE)

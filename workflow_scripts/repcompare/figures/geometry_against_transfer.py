@@ -1,4 +1,4 @@
-"""Figures of accuracy, attacks and transfer: the study's tables in, a matplotlib figure out."""
+"""The figure of adversarial transfer against the similarity of geometry."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,6 @@ from repcompare.findings.descriptive import joined, residuals, transfer_numbers
 from repcompare.transfer.reference import reference_attack
 from repcompare.vocabulary import label_of
 
-PANELS_PER_ROW = 3
 MEASURES_PER_ROW = 5
 
 
@@ -27,8 +26,8 @@ MEASURES_PER_ROW = 5
 def geometry_against_transfer(geometry: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
     """Similarity of a pair against its adversarial transfer, the kind of pair marked.
 
-    `geometry` is geometry.csv and `transfer` transfer.csv, read at `findings.reference_attack`.
-    A measure has two panels: the raw rates with Spearman's correlation, and what is left of
+    `geometry` as `tables.geometry.similarities` reads it, `transfer` transfer.csv, read at
+    `reference_attack`. A measure has two panels: the raw rates with Spearman's correlation, and what is left of
     similarity and of the logit of transfer once the effects of each source and each target are
     removed, with the partial correlation and its line.
     """
@@ -79,7 +78,7 @@ def draw_raw(axes: Axes, pairs: pd.DataFrame, spearman: float) -> None:
 def draw_residuals(axes: Axes, pairs: pd.DataFrame, numbers: pd.DataFrame) -> None:
     """What is left of transfer against what is left of similarity, with the fitted line.
 
-    `numbers`: the measure's rows of `findings.transfer_numbers`, by kind of pairs.
+    `numbers`: the measure's rows of `transfer_numbers`, by kind of pairs.
     """
     partial, among_different = numbers.loc[["all", "cross"], "partial"]
     if not np.isfinite(partial):

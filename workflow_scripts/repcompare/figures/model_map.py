@@ -14,36 +14,16 @@ from repcompare.tables.matrices import by_model
 from repcompare.vocabulary import architecture_of, label_of, preferred
 
 FEWEST_MODELS = 3
+
+# Of a name, so that it can be read over points.
 OUTLINE = withStroke(linewidth=2, foreground="white")
-
-
-def classical_scaling(distances: NDArray) -> tuple[NDArray, float]:
-    """Points in a plane whose distances are as near as can be to those given (Torgerson 1952).
-
-    Args:
-        distances: (m, m), symmetric, zero on the diagonal.
-
-    Returns:
-        The points, (m, 2), their mean at the origin and their longest extent along the first axis,
-        each axis with its largest coordinate positive; and the share, in [0, 1], of the spread (the
-        sum of absolute eigenvalues) that the plane holds, 0 where all distances are.
-    """
-    squared = np.asarray(distances, float) ** 2
-    centred = squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean()
-    eigenvalues, vectors = np.linalg.eigh(-centred / 2)
-    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
-    points = vectors[:, :2] * np.sqrt(np.clip(eigenvalues[:2], 0, None))
-    largest = points[np.abs(points).argmax(axis=0), [0, 1]]
-    total = np.abs(eigenvalues).sum()
-    share = np.clip(eigenvalues[:2], 0, None).sum() / total if total else 0.0
-    return points * np.where(largest < 0, -1, 1), float(share)
 
 
 @styled
 def model_map(geometry: pd.DataFrame) -> Figure:
     """Models in a plane by the angle between their geometries, the arc cosine of the similarity.
 
-    `geometry` as `similarity.similarities` reads it. By Procrustes, whose angle is a metric
+    `geometry` as `tables.geometry.similarities` reads it. By Procrustes, whose angle is a metric
     (Williams et al. 2021), and within classes, where the class means do not make all alike; each
     where it was measured, else the first measure of the table.
     """
@@ -89,3 +69,25 @@ def draw_models(axes: Axes, points: NDArray, architectures: list[str]) -> None:
     axes.margins(0.15)
     axes.grid(True)
     few_ticks(axes, x=5, y=5)
+
+
+def classical_scaling(distances: NDArray) -> tuple[NDArray, float]:
+    """Points in a plane whose distances are as near as can be to those given (Torgerson 1952).
+
+    Args:
+        distances: (m, m), symmetric, zero on the diagonal.
+
+    Returns:
+        The points, (m, 2), their mean at the origin and their longest extent along the first axis,
+        each axis with its largest coordinate positive; and the share, in [0, 1], of the spread (the
+        sum of absolute eigenvalues) that the plane holds, 0 where all distances are.
+    """
+    squared = np.asarray(distances, float) ** 2
+    centred = squared - squared.mean(0) - squared.mean(1)[:, None] + squared.mean()
+    eigenvalues, vectors = np.linalg.eigh(-centred / 2)
+    eigenvalues, vectors = eigenvalues[::-1], vectors[:, ::-1]
+    points = vectors[:, :2] * np.sqrt(np.clip(eigenvalues[:2], 0, None))
+    largest = points[np.abs(points).argmax(axis=0), [0, 1]]
+    total = np.abs(eigenvalues).sum()
+    share = np.clip(eigenvalues[:2], 0, None).sum() / total if total else 0.0
+    return points * np.where(largest < 0, -1, 1), float(share)

@@ -27,7 +27,6 @@ SEQUENTIAL, DIVERGING = "viridis", "PuOr"
 # Above this many, a figure's marks are images in it: an SVG of 10⁵ paths stalls a browser.
 VECTOR_MARKS = 10_000
 
-
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 8,

@@ -1,4 +1,4 @@
-"""What both galleries lay images out with."""
+"""Images in rows and columns, each under a title: what both galleries are laid out with."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +9,7 @@ from repcompare.figures.style import DIVERGING
 # Inches: the side of an image, between images, of the label above it, of the headings, the border.
 TILE, GAP, LABEL, HEADING, MARGIN = 0.78, 0.06, 0.19, 0.48, 0.08
 
+# Of the title above an image.
 TILE_TITLE = {"fontsize": 6.5, "fontweight": "normal", "loc": "center", "pad": 2.5}
 
 

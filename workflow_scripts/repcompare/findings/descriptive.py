@@ -46,10 +46,10 @@ def linear_numbers(maps: pd.DataFrame) -> pd.DataFrame:
 def same_and_cross(geometry: pd.DataFrame) -> pd.DataFrame:
     """Similarity of each architecture's models to one another and to all other models.
 
-    `geometry` is geometry.csv. One row a measure × architecture: `pairs_same`, `pairs_cross`,
-    `mean_same`, `mean_cross`, `min_same`, `max_cross`, `difference` (mean_same − mean_cross) and
-    `standardised`, the difference in standard deviations of the measure over every
-    cross-architecture pair of the study. NaN where there is no such pair.
+    `geometry` as `tables.geometry.similarities` reads it. One row a measure × architecture:
+    `pairs_same`, `pairs_cross`, `mean_same`, `mean_cross`, `min_same`, `max_cross`, `difference`
+    (mean_same − mean_cross) and `standardised`, the difference in standard deviations of the
+    measure over every cross-architecture pair of the study. NaN where there is no such pair.
     """
     rows = []
     for measure in geometry["measure"].unique():

@@ -1,4 +1,4 @@
-"""One model under every attack of a study, in one file."""
+"""The rule `attack`: one model under every attack of a study, in one file."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The compare stage: linear maps and geometry of every pair of a block, from activations files."""
+"""The rule `compare`: linear maps and geometry of every pair of a block, from activations files."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The features stage of a block: what the networks of each pair both use in the images."""
+"""The rule `compare_features`: what the networks of each pair of a block both use in the images."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What one model's representation is before any pair, and what maps to it without learning give.
+"""The rule `describe`: the layers of one model, and maps to it from what has learnt nothing.
 
 Maps from the raw pixels and from the network before its training are controls: "linearly related"
 must mean more than that both representations hold the labels, or the image.

@@ -1,4 +1,4 @@
-"""What a network computes on the images that networks are compared on, streamed to HDF5."""
+"""The rule `dump_activations`: what a network computes on the images that networks are compared on."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path

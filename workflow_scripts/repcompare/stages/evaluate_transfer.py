@@ -1,4 +1,4 @@
-"""What every target makes of every source's stored adversarial examples, image by image."""
+"""The rule `evaluate_transfer`: what every target answers to every source's adversarial images."""
 
 import contextlib
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What in the image one network uses: its margin gradients, and images it takes for others."""
+"""The rule `extract_features`: one network's margin gradients, and images that it takes for others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Do networks learn the same non-robust features? Train one on what only another one sees.
+"""The rule `make_nonrobust`: images that hold, of the classes they are given, only what a network sees.
 
 Ilyas et al. 2019 (arXiv:1905.02175, section 3.2): every training image is changed a little, until the
 source takes it for a class drawn at random, and is given that class as its label. To a person all labels

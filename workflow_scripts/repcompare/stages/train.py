@@ -1,4 +1,4 @@
-"""The rules that train a network: on the study's images, or on what another network sees in them."""
+"""The rule `train`: one network on the study's images, its weights and its record."""
 
 import dataclasses
 import json
