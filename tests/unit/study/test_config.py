@@ -1,3 +1,5 @@
+"""A config is completed, put into one form, and read the same however it is written."""
+
 import copy
 import json
 import subprocess
