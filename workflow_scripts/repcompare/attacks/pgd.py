@@ -116,7 +116,7 @@ def attack_objective(
         classes: int64 (N,): the targets if the search is targeted, else the labels.
         search: its objective, its target and its input diversity.
         precision: of the network.
-        diversity: the draws of `draw_diversity`, where the search has input diversity.
+        diversity: the draws of `input_diversity.draw_diversity`, where the search has input diversity.
     """
     distance = known(OBJECTIVES, search.objective, "attack.objective")
 

@@ -191,7 +191,7 @@ def _write_activations(path: Path, config: Mapping[str, Any], of: Sizes, place: 
     images, rng = split(config), np.random.default_rng(place)
     with Dataset(path.with_name("data.h5")) as data:
         digest = data.digest
-    attributes = {"model": f"probe/seed{place}", "architecture": "probe", "layers": list(of.widths)}
+    attributes = {"model": f"timed/seed{place}", "architecture": "timed", "layers": list(of.widths)}
     attributes |= {"data_digest": digest, "fit_images": "train", "precision": "float32"}
     with new_hdf5(path, attributes) as file:
         for name, n in (("fit", images.fit), ("test", images.test)):

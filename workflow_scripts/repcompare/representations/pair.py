@@ -125,7 +125,7 @@ class Pair:
     def shuffled(self, seed: int = 0) -> Pair:
         """The pair with b's samples in a random order: what a measure gives to unrelated samples.
 
-        Of all samples, for a measure that `needs` moments alone: the classes, the subsample and the
+        Of all samples, for a measure whose `Measure.needs` are moments alone: the classes, the subsample and the
         predictions of b are in the order they were.
         """
         order = shuffled_order(self.n, seed)
