@@ -13,14 +13,14 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from repcompare.architectures.classifier import Classifier
 
 _NOT_FACTORIES = {"__init__", "classifier"}
 # What a scalar annotation of a factory stands for: its ints are counts.
-_SCALARS = {
+_SCALARS: dict[str, tuple[type[int] | tuple[type[int], type[float]], str]] = {
     "bool": (bool, "true or false"),
     "int": (int, "a positive integer"),
     "float": ((int, float), "a number"),
@@ -81,13 +81,14 @@ def parameters(name: str) -> dict[str, Parameter]:
         for node in ast.parse(source).body
         if isinstance(node, ast.FunctionDef) and node.name == name
     )
-    arguments = factory.args
-    return {
-        argument.arg: Parameter(
+    arguments, found = factory.args, {}
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        assert argument.annotation is not None, "a factory's parameters are annotated"
+        assert default is not None, "a factory's parameters have defaults"
+        found[argument.arg] = Parameter(
             argument.arg, ast.unparse(argument.annotation), ast.literal_eval(default)
         )
-        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    }
+    return found
 
 
 def check(name: str, kwargs: Mapping[str, object]) -> None:
@@ -133,7 +134,7 @@ def _suggestion(given: str, allowed: Collection[str]) -> str:
     return f"did you mean {close[0]!r}? {listing}" if close else listing
 
 
-def _matches(value: object, annotation: ast.expr) -> bool:
+def _matches(value: Any, annotation: ast.expr) -> bool:
     match annotation:
         case ast.Name(id=kind) if kind in _SCALARS:
             if isinstance(value, bool) or kind == "bool":

@@ -6,6 +6,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -67,7 +68,9 @@ class Classifier(nn.Module):
         return self.classifier.in_features
 
     def set_normalisation(
-        self, mean: Sequence[float] | Tensor, std: Sequence[float] | Tensor
+        self,
+        mean: Sequence[float] | np.ndarray | Tensor,
+        std: Sequence[float] | np.ndarray | Tensor,
     ) -> None:
         """Set the channel means and standard deviations, each (C,), of images in [0, 1].
 
@@ -154,10 +157,9 @@ def every_nth_pixel(n: int) -> nn.Module:
 def require_positive(**parameters: int | Sequence[int]) -> None:
     """Raise ValueError unless each parameter is a positive integer or a list of them."""
     for name, value in parameters.items():
-        several = isinstance(value, list | tuple)
-        items = value if several else [value]
+        items = value if isinstance(value, list | tuple) else [value]
         if not items or not all(type(item) is int and item > 0 for item in items):
-            allowed = "a list of positive integers" if several else "a positive integer"
+            allowed = "a list of positive integers" if items is value else "a positive integer"
             raise ValueError(f"{name} is {value!r}; allowed: {allowed}")
 
 
