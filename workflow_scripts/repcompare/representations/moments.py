@@ -27,7 +27,8 @@ CUTOFF = 1e-10
 class Rows(Protocol):
     """What is read of an array, be it numpy or an HDF5 data set: its shape and slices of rows."""
 
-    shape: tuple[int, ...]
+    @property
+    def shape(self) -> tuple[int, ...]: ...
 
     def __getitem__(self, rows: slice) -> np.ndarray: ...
 
