@@ -122,7 +122,8 @@ def svcca(pair: Pair) -> Result:
 
 def svcca_components(pair: Pair) -> tuple[int, int]:
     """How many components of a and of b hold `SVCCA_VARIANCE` of their variance."""
-    return tuple(components_holding(SVCCA_VARIANCE, view.components) for view in (pair.a, pair.b))
+    of_a, of_b = (components_holding(SVCCA_VARIANCE, view.components) for view in (pair.a, pair.b))
+    return of_a, of_b
 
 
 def components_holding(share: float, one: Components) -> int:

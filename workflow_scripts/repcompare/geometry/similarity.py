@@ -109,10 +109,10 @@ def jackknife_replicates(pair: Pair, tasks: list[Task]) -> dict[Task, np.ndarray
     NaN where a representation is constant without the group.
     """
     exact = [task for task in tasks if task.measure.replicates is None]
-    short = [task for task in tasks if task.measure.replicates is not None]
+    short = {task: task.measure.replicates for task in tasks if task.measure.replicates is not None}
     constant = left_out_constant(pair)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = {task: np.where(constant, np.nan, task.measure.replicates(pair)) for task in short}
+        found = {task: np.where(constant, np.nan, way(pair)) for task, way in short.items()}
     if exact:
         values = [[task.value(left)[0] for task in exact] for left in pair.without_each_group()]
         found |= dict(zip(exact, np.transpose(values), strict=True))
