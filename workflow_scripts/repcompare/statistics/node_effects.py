@@ -46,7 +46,8 @@ def _design(places: bytes, models: int) -> PairDesign:
 
     Measures that have the same pairs share it: it takes longer than all the rest.
     """
-    return PairDesign.between(*np.frombuffer(places, np.int64).reshape(2, -1), models)
+    sources, targets = np.frombuffer(places, np.int64).reshape(2, -1)
+    return PairDesign.between(sources, targets, models)
 
 
 def correlation(x: np.ndarray, y: np.ndarray) -> float:

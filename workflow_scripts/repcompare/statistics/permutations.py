@@ -40,8 +40,7 @@ def of_architectures(
     classes = [np.array([members[place] for place in places]) for places in by_size.values()]
     distinct = math.prod(math.factorial(len(models)) for models in classes)
     if distinct <= count + 1:
-        orders = [itertools.permutations(range(len(models))) for models in classes]
-        drawn = [np.array(list(each)) for each in orders]
+        drawn = [np.array(list(itertools.permutations(range(len(models))))) for models in classes]
         chosen = _combinations([len(each) for each in drawn])
         orders = [each[chosen[:, place]] for place, each in enumerate(drawn)]
     else:
