@@ -70,13 +70,16 @@ def normal_form(tree: object) -> str:
 
 def _parts(string: ast.JoinedStr) -> list[str | ast.AST]:
     """The parts of an f-string, neighbouring texts as one: 3.12.1 adds some that are empty."""
-    parts: list[str | ast.AST] = [""]
+    parts: list[str | ast.AST] = []
+    text = ""
     for part in string.values:
         if not isinstance(part, ast.Constant):
-            parts += [part, ""]
+            parts += [text, part]
+            text = ""
         else:
-            parts[-1] += part.value
-    return [part for part in parts if part != ""]
+            assert isinstance(part.value, str), "what is constant in an f-string is text"
+            text += part.value
+    return [part for part in (*parts, text) if part != ""]
 
 
 @functools.cache
