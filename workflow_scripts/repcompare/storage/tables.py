@@ -6,7 +6,7 @@ import contextlib
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from repcompare.tables.schema import TABLES, Column, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-    Rows = pd.DataFrame | Sequence[Mapping]
+    Rows: TypeAlias = pd.DataFrame | Sequence[Mapping]
 
 # How far beyond its range a value may lie by rounding.
 ROUNDING = 1e-9
