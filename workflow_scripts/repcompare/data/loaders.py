@@ -70,8 +70,13 @@ def _load_fashion_mnist(root: Path | None) -> RawDataset:
     if root is None and not folder.is_dir():
         _download(FashionMNIST, "fashion_mnist", DOWNLOADS)
         folder = DOWNLOADS / "FashionMNIST" / "raw"
-    train = _numbered(*(_read_idx(folder, f"train-{part}") for part in IDX_PARTS))
-    test = _numbered(*(_read_idx(folder, f"t10k-{part}") for part in IDX_PARTS), len(train.labels))
+
+    def read(split: str, first_id: int = 0) -> Images:
+        images, labels = (_read_idx(folder, f"{split}-{part}") for part in IDX_PARTS)
+        return _numbered(images, labels, first_id)
+
+    train = read("train")
+    test = read("t10k", len(train.labels))
     return RawDataset(tuple(FashionMNIST.classes), train, test, str(folder))
 
 
