@@ -101,6 +101,7 @@ def with_recorded_step(
     with autocast(batch.device, precision):
         recorded = torch.cuda.make_graphed_callables(network, (batch,))
     network.load_state_dict(before)
+    assert isinstance(recorded, torch.nn.Module), "a module is given, and given back"
     return recorded
 
 
@@ -112,7 +113,8 @@ def prepare_process(threads: int, device: torch.device) -> None:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(device.type == "cpu")
     # It would fill every tensor that is about to be written, for the sake of code that reads it before.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    # mypy does not know what torch puts on the module when it is imported.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if device.type == "cpu":
         keep_memory()
 

@@ -8,6 +8,7 @@ import torch
 from torch.fx.experimental.optimization import fuse
 
 from repcompare.architectures import build
+from repcompare.architectures.classifier import Classifier
 from repcompare.data.dataset_file import Dataset
 from repcompare.storage.files import file_digest, read_json, replacing, require_equal, write_json
 
@@ -16,7 +17,7 @@ from repcompare.storage.files import file_digest, read_json, replacing, require_
 class TrainedModel:
     """A network in eval mode with frozen parameters, its record and the digest of its weights."""
 
-    network: torch.nn.Module
+    network: Classifier
     record: dict
 
     @property
@@ -63,10 +64,12 @@ def load_model(
     )
     network.load_state_dict(safetensors.torch.load_file(weights))
     network.eval().requires_grad_(False)
-    return TrainedModel(network.to(device, memory_format=torch.channels_last), record)
+    # torch can, its overloads have no device with a memory format.
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return TrainedModel(network, record)
 
 
-def untrained(model: TrainedModel) -> torch.nn.Module:
+def untrained(model: TrainedModel) -> Classifier:
     """The network as it was before its training, in eval mode and frozen, where `model` is."""
     record = model.record
     network = build(
@@ -78,7 +81,8 @@ def untrained(model: TrainedModel) -> torch.nn.Module:
     )
     network.set_normalisation(model.network.mean, model.network.std)
     network.eval().requires_grad_(False)
-    return network.to(model.device, memory_format=torch.channels_last)
+    network.to(model.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # As above.
+    return network
 
 
 def folded(network: torch.nn.Module) -> torch.nn.Module:

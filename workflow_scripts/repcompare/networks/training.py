@@ -144,7 +144,7 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
-        self.rate = self.schedule.get_last_lr()[0]
+        self.rate = float(self.schedule.get_last_lr()[0])
         self.schedule.step()
         self.loss += loss.detach()
         self.correct += (logits.detach().argmax(1) == target).sum()
