@@ -30,7 +30,12 @@ def perturbation(section: Mapping[str, Any], precision: str) -> Perturbation:
     ball = parse_ball(section["norm"], section["epsilon"])
     search = Search(section["steps"], section["step_size"])
 
-    def perturbed(network, images, labels, generator):
+    def perturbed(
+        network: torch.nn.Module,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
         was_training = network.training
         network.eval()
         start = ball.draw_batch(images.shape, generator).to(images.device)

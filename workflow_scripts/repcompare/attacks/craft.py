@@ -123,7 +123,7 @@ def _search_batch(
 ) -> list[Examples]:
     device = next(network.buffers()).device
     pixels, classes = to_float(batch.clean.to(device)), batch.classes.to(device)
-    best: list[Examples | None] = [None] * len(balls)
+    best: list[Examples] = []
     for restart in range(settings.restarts):
         diversity = None
         if settings.input_diversity:
@@ -144,8 +144,10 @@ def _search_batch(
                 trajectory.objectives.cpu(),
                 trajectory.zero_gradients.cpu(),
             )
-            before = best[place]
-            best[place] = examples if before is None else _better(before, examples, batch, settings)
+            if restart == 0:
+                best.append(examples)
+            else:
+                best[place] = _better(best[place], examples, batch, settings)
     return best
 
 

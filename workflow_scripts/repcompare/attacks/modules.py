@@ -80,11 +80,11 @@ def count_classes(module: torch.nn.Module, images: torch.Tensor) -> int:
     with frozen(module), torch.no_grad():
         logits = module(images[:1].to(device_of(module)))
     shape = getattr(logits, "shape", type(logits).__name__)
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or shape[1] < 2:
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or logits.shape[1] < 2:
         raise ValueError(
             f"module: gives {shape} for one image, not the logits of 2 classes or more"
         )
-    return shape[1]
+    return logits.shape[1]
 
 
 def attack_module(

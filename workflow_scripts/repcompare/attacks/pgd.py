@@ -125,6 +125,7 @@ def attack_objective(
         return -away if search.targeted else away
 
     def view(candidate: torch.Tensor, step: int) -> torch.Tensor:
+        assert diversity is not None, "a search with input diversity comes with its draws"
         return diversify(candidate, diversity[:, step], search.input_diversity)
 
     return Objective(network, images, values, precision, view if search.input_diversity else None)
