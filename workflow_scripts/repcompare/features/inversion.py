@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from repcompare.architectures.classifier import Classifier
 from repcompare.attacks.balls import L2Ball
 from repcompare.attacks.pgd import Objective, Search, pgd
 from repcompare.data.example_streams import INVERSION, example_streams
@@ -60,7 +61,7 @@ def relative_distance(found: torch.Tensor, aimed: torch.Tensor) -> torch.Tensor:
     return (found - aimed).norm(dim=1) / aimed.norm(dim=1).clamp_min(torch.finfo(aimed.dtype).tiny)
 
 
-def representing(network: torch.nn.Module) -> torch.nn.Module:
+def representing(network: Classifier) -> torch.nn.Module:
     """`network` up to its representation, batch normalisation folded into convolutions."""
     return folded(Representing(network))
 
@@ -68,7 +69,7 @@ def representing(network: torch.nn.Module) -> torch.nn.Module:
 class Representing(torch.nn.Module):
     """A classifier's way from images to its representation, as a network of its own."""
 
-    def __init__(self, network: torch.nn.Module) -> None:
+    def __init__(self, network: Classifier) -> None:
         """Share the classifier's weights."""
         super().__init__()
         self.network = network
