@@ -77,7 +77,7 @@ def slope_rows(
     by_architecture, ways = of_architectures(models.architecture, count, resampling.generator(3))
     by_seed, orders = of_seeds(models.architecture, count, resampling.generator(4))
 
-    def fitted(version: str, permutations: np.ndarray, distinct: int, **design) -> Row:
+    def fitted(version: str, permutations: np.ndarray, distinct: int, **design: np.ndarray) -> Row:
         return slope_row(
             Row("transfer", version, "", seed=resampling.seed, n_models=len(models)),
             mrqap(x, y, permutations, **design),

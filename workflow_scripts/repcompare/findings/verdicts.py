@@ -4,6 +4,8 @@ Every rule reads what rows of findings.csv found and what they lack, never their
 the row that decides, and says in its note why a finding is inconclusive.
 """
 
+from typing import Any
+
 import numpy as np
 
 from repcompare.findings.rows import Row
@@ -171,7 +173,7 @@ def transfer_verdict(rows: list[Row]) -> list[Row]:
 
 
 def marked(
-    rows: list[Row], decided: Row, verdict: str, note: str = "", **changes: float | str
+    rows: list[Row], decided: Row, verdict: str, note: str = "", **changes: Any
 ) -> list[Row]:
     """The rows with the verdict in the one that decides, which comes first."""
     others = [row for row in rows if row is not decided]
