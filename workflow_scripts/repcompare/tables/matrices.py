@@ -133,11 +133,14 @@ def layer_similarity(geometry: pd.DataFrame) -> list[Matrix]:
     for a, b in pairs:
         rows = table[(table["model_a"] == a) & (table["model_b"] == b)]
         order = (layer_order(rows["layer_a"]), layer_order(rows["layer_b"]))
+        value, low, high = (arranged(rows, "layer_a", "layer_b", name, *order) for name in INTERVAL)
         matrices.append(
             Matrix(
                 f"{a} and {b}",
                 label_of(LAYER_MEASURE),
-                *(arranged(rows, "layer_a", "layer_b", name, *order) for name in INTERVAL),
+                value,
+                low,
+                high,
                 ends=(a, b),
                 pairs="pairs of layers",
             )
