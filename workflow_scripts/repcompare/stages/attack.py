@@ -153,6 +153,7 @@ def _store_growth(
     computation: Computation,
 ) -> None:
     settings = attack.search
+    assert settings is not None, "only the control has none"
     for norm in dict.fromkeys(ball.norm for ball in attack.balls):
         fooled = [
             (ball, successes(examples, images.classes, settings.targeted)[correct])

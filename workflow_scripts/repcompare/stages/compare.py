@@ -66,7 +66,8 @@ def compare(
             (models[first], models[second])
             for first, second in unordered_pairs([model.architecture for model in models])
         ]
-        scored, classes, similar, converging = [], [], [], []
+        scored, classes, similar = [], [], []
+        converging: list[dict] = []
         with new_hdf5(maps, attributes) as out:
             for a, b in pairs:
                 pair = Pair.of(a.test, b.test)

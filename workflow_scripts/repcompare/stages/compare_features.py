@@ -171,9 +171,9 @@ def perturbation_rows(
         yield "perturbation_agreement", ball, alignment(*changes)
         predictions = [one.prediction for one in pair]
         fooled = both & (predictions[0] != labels) & (predictions[1] != labels)
-        chosen = (part[fooled] for part in (labels, *predictions))
+        classes, one, other = (part[fooled] for part in (labels, *predictions))
         dropped = int(both.sum() - fooled.sum())
-        yield "mistake_agreement", ball, mistake_agreement(*chosen, dropped)
+        yield "mistake_agreement", ball, mistake_agreement(classes, one, other, dropped)
 
 
 def directed_rows(a: Network, b: Network) -> Iterator[tuple[str, str, FeatureRow]]:

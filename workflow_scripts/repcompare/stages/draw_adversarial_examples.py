@@ -61,10 +61,12 @@ def read_examples(
         chosen = np.flatnonzero(correct)[: count if attack else 0]
         examples = {}
         for file in files:
-            for stored in file.attacks.values() if attack else ():
+            for stored in file.attacks.values():
                 found = stored.condition
-                if (found.attack, found.norm) == (MAIN, attack.norm) and np.isclose(
-                    found.epsilon, attack.epsilon
+                if (
+                    attack
+                    and (found.attack, found.norm) == (MAIN, attack.norm)
+                    and np.isclose(found.epsilon, attack.epsilon)
                 ):
                     examples[file.name] = Examples(stored.images[chosen], stored.prediction[chosen])
         return files[0].clean[chosen], files[0].labels[chosen], examples

@@ -7,6 +7,7 @@ from typing import Any
 import h5py
 import torch
 
+from repcompare.architectures.classifier import Classifier
 from repcompare.data.dataset_file import Dataset
 from repcompare.names import REPRESENTATION
 from repcompare.networks.devices import prepared_device
@@ -52,7 +53,7 @@ def dump_activations(
 def store_activations(
     path: str | Path,
     model: TrainedModel,
-    before_training: torch.nn.Module,
+    before_training: Classifier,
     dataset: Dataset,
     layers: Collection[str],
     fit_samples: int | None,
@@ -100,7 +101,7 @@ def store_activations(
 
 
 def evaluate(
-    network: torch.nn.Module, images: torch.Tensor, layers: Collection[str], batch_size: int
+    network: Classifier, images: torch.Tensor, layers: Collection[str], batch_size: int
 ) -> dict[str, torch.Tensor]:
     """Each layer's output (N, channels) for uint8 images (N, C, H, W) on the network's device."""
     parts = [network.layer_outputs(to_float(batch), layers) for batch in images.split(batch_size)]

@@ -55,7 +55,9 @@ class Spec:
         channels, classes = data.image_shape[0], len(data.class_names)
         network = build(self.factory, self.kwargs, channels, classes, seed=seed)
         network.set_normalisation(data.mean, data.std)
-        return network.to(self.device, memory_format=torch.channels_last)
+        # torch can, its overloads have no device with a memory format.
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network
 
     def tensors(self, data: Dataset, split: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Images uint8 (n, C, H, W) and labels int64 (n,) of a split, on the device."""
