@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def cores(text: str) -> int:
     """A number of cores: `all` there are, or so many; ValueError for anything else."""
-    number = os.cpu_count() if text == "all" else int(text)
+    number = (os.cpu_count() or 1) if text == "all" else int(text)
     if number < 1:
         raise ValueError(f"got {number}, allowed: all, or an integer from 1 up")
     return number

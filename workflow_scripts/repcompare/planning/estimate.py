@@ -97,12 +97,13 @@ def by_stage(
     for rule in dict.fromkeys(job.rule for job in jobs):
         of_rule = [place for place, job in enumerate(jobs) if job.rule == rule]
         seconds = [estimates[place].seconds for place in of_rule]
+        known = [one for one in seconds if one is not None]
         sources = Counter(estimates[place].source for place in of_rule)
         stages.append(
             Stage(
                 rule,
                 len(of_rule),
-                None if None in seconds else sum(seconds),
+                sum(known) if len(known) == len(seconds) else None,
                 sum(sizes[place] for place in of_rule),
                 tuple(sources),
             )

@@ -71,7 +71,9 @@ def passes(config: Mapping[str, Any], architecture: str, device: torch.device) -
     settings = TrainingSettings(
         **{key: value for key, value in spec.items() if key not in ("factory", "kwargs")}
     )
-    made = network(config, architecture).to(device, memory_format=torch.channels_last)
+    made = network(config, architecture)
+    # torch can, its overloads have no device with a memory format.
+    made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     data, rng = DATA_SETS[config["data"]["name"]], torch.Generator().manual_seed(0)
     shape = (settings.batch_size, data.channels, data.size, data.size)
     images = torch.randint(256, shape, dtype=torch.uint8, generator=rng).to(device)
@@ -106,10 +108,11 @@ def numbers(config: Mapping[str, Any], of: Sizes) -> Numbers:
         settings = {**config["maps"], **config["geometry"], "layer_pairs": ()}
         outputs = [folder / name for name in COMPARED]
         tables = folder / "layers.csv", folder / "controls.csv"
-        of_model = {"activations": files[0], "dataset": data, "settings": settings}
         return Numbers(
             _timed(lambda: compare(*outputs, activations=files, settings=settings)),
-            _timed(lambda: describe(*tables, **of_model)),
+            _timed(
+                lambda: describe(*tables, activations=files[0], dataset=data, settings=settings)
+            ),
             _timed(lambda: _compare_features(config, *files)),
         )
 

@@ -21,11 +21,12 @@ class Passes(NamedTuple):
     gradients: float
     answers: float
 
-    def __mul__(self, times: float) -> "Passes":
+    # Numbers side by side, not a tuple to repeat or to lengthen.
+    def __mul__(self, times: float) -> "Passes":  # type: ignore[override]
         """So many times as many."""
         return Passes(*(times * count for count in self))
 
-    def __add__(self, other: "Passes") -> "Passes":
+    def __add__(self, other: "Passes") -> "Passes":  # type: ignore[override]
         """Both."""
         return Passes(*(one + two for one, two in zip(self, other, strict=True)))
 
