@@ -1,5 +1,7 @@
 """Figures of how strong the attacks are, and how sound."""
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
@@ -28,7 +30,7 @@ def epsilon_curves(transfer: pd.DataFrame, attacks: pd.DataFrame) -> Figure:
     same = pairs["source_architecture"] == pairs["target_architecture"]
     pgd, noise = pairs["attack"] == "pgd", pairs["attack"] == "noise"
     white = attacks.rename(columns={"success_rate": "fooled"})
-    lines = (
+    lines: tuple[tuple[str, pd.DataFrame, str, str, Literal["-", "--", ":"]], ...] = (
         ("white box", white[white["attack"] == "pgd"], WHITE_BOX, "s", "-"),
         ("transfer, same architecture", pairs[pgd & same], SAME, "D", "-"),
         ("transfer, different architectures", pairs[pgd & ~same], CROSS, "o", "-"),

@@ -32,8 +32,7 @@ def geometry_against_transfer(geometry: pd.DataFrame, transfer: pd.DataFrame) ->
     removed, with the partial correlation and its line.
     """
     attack = reference_attack(transfer)
-    table = joined(geometry, transfer, attack) if attack else pd.DataFrame()
-    if table.empty:
+    if attack is None or (table := joined(geometry, transfer, attack)).empty:
         return explanation("no pair of models has both a similarity and a transfer rate")
     numbers = transfer_numbers(geometry, transfer, attack).set_index(["measure", "pairs"])
     measures = list(numbers.index.unique("measure"))

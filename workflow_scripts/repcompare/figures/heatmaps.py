@@ -119,7 +119,8 @@ def draw_matrix(axes: Axes, matrix: Matrix, side: float, place: int = 0) -> None
     name_models(axes, list(matrix.value.index), groups, side * 72 / count)
     annotate(axes, values, groups, side * 72, norm, matrix.percent)
     # Inset, because a colour bar of its own would not follow the square of the matrix.
-    bar = axes.figure.colorbar(mesh, cax=axes.inset_axes([1.025, 0, 0.03, 1]), extend=extend)
+    bar = axes.figure.colorbar(mesh, cax=axes.inset_axes((1.025, 0, 0.03, 1)), extend=extend)
+    assert bar.solids is not None, "a bar of a mesh has its colours"
     # As an image, two bars of one figure would have one identifier.
     bar.solids.set(rasterized=False, edgecolor="face", linewidth=0.2)
     bar.set_label(f"{matrix.label} (%)" if matrix.percent else matrix.label)

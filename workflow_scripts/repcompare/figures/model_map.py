@@ -58,7 +58,7 @@ def draw_models(axes: Axes, points: NDArray, architectures: list[str]) -> None:
         middle = own.mean(axis=0)
         for point in own:
             axes.plot(*zip(middle, point, strict=True), color=colour, linewidth=0.7, alpha=0.6)
-        axes.scatter(*own.T, s=16, color=colour, linewidth=0, zorder=3)
+        axes.scatter(own[:, 0], own[:, 1], s=16, color=colour, linewidth=0, zorder=3)
         text = axes.annotate(
             name, (middle[0], own[:, 1].max()), xytext=(0, 5), textcoords="offset points",
             ha="center", va="bottom", fontsize=6.8,

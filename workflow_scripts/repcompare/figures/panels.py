@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from repcompare.figures.style import KINDS, few_ticks
 
@@ -50,7 +51,7 @@ def mark_mean(axes: Axes, value: float, centre: float, reach: float) -> None:
     axes.vlines(value, centre - reach, centre + reach, color="black", linewidth=1.6, zorder=4)
 
 
-def scatter_kinds(axes: Axes, x, y, same: pd.Series) -> None:
+def scatter_kinds(axes: Axes, x: ArrayLike, y: ArrayLike, same: pd.Series) -> None:
     """Points of pairs, same-architecture ones above the others."""
     x, y, same = np.asarray(x, float), np.asarray(y, float), np.asarray(same, bool)
     for kind in (False, True):

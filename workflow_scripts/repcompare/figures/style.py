@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import matplotlib
 import numpy as np
@@ -14,6 +15,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from repcompare.storage.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
+Arguments = ParamSpec("Arguments")
 
 # Okabe & Ito (2008): told apart in every common form of colour blindness. Shapes repeat the
 # distinction for print in grey.
@@ -27,7 +33,7 @@ SEQUENTIAL, DIVERGING = "viridis", "PuOr"
 # Above this many, a figure's marks are images in it: an SVG of 10⁵ paths stalls a browser.
 VECTOR_MARKS = 10_000
 
-STYLE = {
+STYLE: "dict[RcKeyType, Any]" = {
     "font.family": "DejaVu Sans",
     "font.size": 8,
     "axes.titlesize": 9,
@@ -51,11 +57,11 @@ STYLE = {
 }
 
 
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
     """Draw under this package's style, whatever the caller's settings are."""
 
     @functools.wraps(draw)
-    def draw_styled(*args, **kwargs) -> Figure:
+    def draw_styled(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
             matplotlib.rcParams.update(STYLE)
@@ -66,13 +72,15 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 def save(figure: Figure, svg: str | os.PathLike, png: str | os.PathLike) -> None:
     """Write `figure` as SVG and as PNG (200 dpi), byte for byte the same for the same figure."""
-    marks = [artist for axes in figure.axes for artist in (*axes.collections, *axes.lines)]
+    marks: list[Collection | Line2D] = []
+    for axes in figure.axes:
+        marks += [*axes.collections, *axes.lines]
     if sum(map(count_marks, marks)) > VECTOR_MARKS:
         for artist in marks:
             artist.set_rasterized(True)
     # The salt seeds the identifiers of clip paths, which are random otherwise.
-    settings = STYLE | {"svg.hashsalt": Path(svg).stem}
-    box = {"bbox_inches": "tight", "pad_inches": 0.05}
+    settings: dict[RcKeyType, Any] = STYLE | {"svg.hashsalt": Path(svg).stem}
+    box: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.05}
     with matplotlib.rc_context(settings):
         with replacing(svg) as path:
             metadata = {"Date": None, "Creator": None}
@@ -84,10 +92,12 @@ def save(figure: Figure, svg: str | os.PathLike, png: str | os.PathLike) -> None
 def count_marks(artist: Collection | Line2D) -> int:
     """How many elements an SVG needs for `artist`, about."""
     if isinstance(artist, Line2D):
-        return len(artist.get_xdata()) if artist.get_marker() not in ("", "None", None) else 1
+        return np.size(artist.get_xdata()) if artist.get_marker() not in ("", "None", None) else 1
     if isinstance(artist, QuadMesh):
-        return artist.get_array().size
-    return max(len(artist.get_offsets()), len(artist.get_paths()))
+        values = artist.get_array()
+        assert values is not None, "a mesh is drawn of values"
+        return values.size
+    return max(len(np.asarray(artist.get_offsets())), len(artist.get_paths()))
 
 
 @styled
