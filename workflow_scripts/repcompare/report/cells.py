@@ -1,6 +1,6 @@
 """What the report's page tells of the heatmap cell that a reader points at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ def heatmap_cells(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str
         (names), `between` (what joins a row's name to a column's), `unit`, and `value`, `low` and
         `high`: lists of rows, None where undefined.
     """
-    shown = {
+    shown: dict[str, Sequence[Matrix | None]] = {
         "stitched_accuracy": [matrices.stitched_accuracy(tables["maps"])],
         "held_out_r2": [matrices.held_out_r2(tables["maps"])],
         "similarity": [matrices.similarity(tables["geometry"])],

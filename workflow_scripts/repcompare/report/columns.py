@@ -29,7 +29,7 @@ class Column:
         """Whether the column is aligned and sorted as numbers."""
         return self.form != "text"
 
-    def show(self, value: object) -> str:
+    def show(self, value: Any) -> str:
         """One cell's text; a dash for what is missing."""
         if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
             return MISSING

@@ -139,7 +139,7 @@ def strength(attack: Strength | None) -> str:
     return f"{label_of(attack.norm)}, ε\u00a0=\u00a0{attack.epsilon_label}"
 
 
-def read_figures(svgs: Iterable[Path], captions: Iterable[Path]) -> dict[str, Figure]:
+def read_figures(svgs: Iterable[str | Path], captions: Iterable[str | Path]) -> dict[str, Figure]:
     """Pair SVG files with the captions of the same name: `cka.svg` with `cka.rst`.
 
     A caption begins with its title between double asterisks; what follows is plain text.

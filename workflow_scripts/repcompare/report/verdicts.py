@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from repcompare.findings.rows import Row
 from repcompare.findings.rules import RULES
 from repcompare.report.columns import MISSING, Column
 from repcompare.vocabulary import label_of
@@ -42,7 +43,7 @@ def verdicts(findings: pd.DataFrame) -> list[Verdict]:
     ]
 
 
-def effect(row: tuple) -> str:
+def effect(row: Row) -> str:
     """What was estimated, with its interval."""
     if not math.isfinite(row.effect):
         return ""
@@ -61,7 +62,7 @@ def effect(row: tuple) -> str:
     return f"{what[row.finding]}: {form.show(row.effect)}, 95\u00a0% interval {interval}"
 
 
-def basis(row: tuple) -> str:
+def basis(row: Row) -> str:
     """p, and what it is computed from."""
     if not row.n_pairs:
         return ""
