@@ -45,7 +45,7 @@ def listed(kind) -> set[str]:
 
 
 def test_a_family_of_architectures_is_one_file(library):
-    family = (ROOT / "workflow_scripts/repcompare/architectures/vgg.py").read_text("utf-8")
+    family = (ROOT / "workflow_scripts/repcompare/architectures/vgg.py").read_text(encoding="utf-8")
     library.write("architectures/vgg_again.py", family.replace("def vgg(", "def vgg_again("))
     library.run(
         "from repcompare import architectures\n"

@@ -81,7 +81,9 @@ def test_importing_the_package_imports_neither_numpy_nor_torch_until_a_function_
         "print(*sorted({'numpy', 'torch', 'pandas'} & set(sys.modules)), sep=',')\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
-    output = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True)
+    output = subprocess.check_output(
+        [sys.executable, "-c", code], env=environment, encoding="utf-8"
+    )
     assert output.split("\n")[:3] == ["", "", "numpy,pandas"]
 
 
@@ -94,7 +96,7 @@ def test_the_package_has_the_functions_of_the_face_and_no_others():
 
 
 def test_the_stub_names_the_functions_of_the_face():
-    stub = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    stub = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
     imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
     named = [alias.asname for node in imports for alias in node.names]
     assert named == api.__all__ == ast.literal_eval(stub.body[-1].value)
@@ -110,7 +112,7 @@ def test_a_change_of_the_face_is_no_change_of_any_stage(tmp_path):
 
     def digests():
         command, environment = [sys.executable, "-c", code], {"PYTHONPATH": str(scripts)}
-        return subprocess.check_output(command, env=environment, text=True)
+        return subprocess.check_output(command, env=environment, encoding="utf-8")
 
     before = digests()
     for name in FACE:
@@ -132,7 +134,9 @@ def test_the_page_on_the_library_runs_from_top_to_bottom(capsys):
     page = Path(__file__).parents[2] / "docs" / "library.md"
     names = {}
     with torch.random.fork_rng():
-        for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        for block in re.findall(
+            r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+        ):
             exec(compile(block, page.name, "exec"), names)
     assert "CKA (debiased)" in capsys.readouterr().out
     assert names["pairs"]["value"].between(0.5, 1).all()

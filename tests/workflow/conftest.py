@@ -27,7 +27,7 @@ def finished(workflow, tmp_path_factory, worker_id) -> Study:
     folder = (folder if worker_id == "master" else folder.parent) / "finished"
     folder.mkdir(exist_ok=True)
     study = Study(folder / "study")
-    with (folder / "lock").open("w") as lock:
+    with (folder / "lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "complete").exists():
             copy(workflow.folder, study.folder)

@@ -29,7 +29,7 @@ def killed_at_its_first_checkpoint(study, target):
 
 def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_weights(new_study):
     new_study.edit(
-        "workflow_scripts/train.py",
+        "workflow_scripts/repcompare/stages/train.py",
         lambda text: text.replace(
             "SECONDS_BETWEEN_CHECKPOINTS = 60", "SECONDS_BETWEEN_CHECKPOINTS = 0"
         ),

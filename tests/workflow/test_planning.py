@@ -1,5 +1,6 @@
 """A plan lists the jobs that a dry run would, and the disk that they really take."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -14,10 +15,22 @@ from repcompare.study.config import validate
 DRAWN = {"draw_figures", "draw_adversarial_examples", "draw_feature_gallery", "write_report"}
 
 
+def planning(study, *arguments) -> subprocess.CompletedProcess:
+    """A call of the command in the study's folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "repcompare.planning", *arguments],
+        cwd=study.folder,
+        env=os.environ | {"PYTHONPATH": str(study.folder / "workflow_scripts")},
+        encoding="utf-8",
+        capture_output=True,
+    )
+
+
 def plan(study) -> str:
     """What the command prints about the tiny study."""
-    command = [sys.executable, "-m", "repcompare.planning", "--configfile", "tiny.yaml"]
-    return subprocess.check_output(command, cwd=study.folder, encoding="utf-8")
+    done = planning(study, "--configfile", "tiny.yaml")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def planned_jobs(study) -> Counter:
@@ -30,8 +43,7 @@ def planned_jobs(study) -> Counter:
     "mistake", [("--cores", "0"), ("--cores", "many"), ("--configfile", "none.yaml")]
 )
 def test_a_mistake_is_named_before_anything_is_timed(new_study, mistake):
-    command = [sys.executable, "-m", "repcompare.planning", *mistake]
-    done = subprocess.run(command, cwd=new_study.folder, encoding="utf-8", capture_output=True)
+    done = planning(new_study, *mistake)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1].startswith(

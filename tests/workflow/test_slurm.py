@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import slurm_cluster
+from workflow import slurm_cluster
 from workflow.study import (
     ALL_RULES,
     BLOCK_RULES,

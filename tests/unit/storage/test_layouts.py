@@ -72,7 +72,7 @@ def said_of(found: Found, layout) -> list[Item]:
 
 def test_every_file_that_the_rules_write_is_described():
     rules = Path(__file__).parents[3] / "rules"
-    text = "".join(path.read_text() for path in rules.glob("*.smk")).replace(
+    text = "".join(path.read_text(encoding="utf-8") for path in rules.glob("*.smk")).replace(
         "{{source}}", "nonrobust"
     )
     assert set(re.findall(r"/(\w+)\.h5", text)) | {"dataset"} == set(LAYOUTS)
