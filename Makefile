@@ -11,7 +11,7 @@ ifneq ($(findstring ',$(CURDIR)),)
 $(error the path of this folder has an apostrophe, move it: $(CURDIR))
 endif
 
-.PHONY: run plan test lint bench docs lock format clean
+.PHONY: run plan test test-slow test-all lint bench docs lock format clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --configfile "$(STUDY)" --quiet host reason rules
@@ -19,10 +19,20 @@ run: .venv/run.stamp
 plan: .venv/run.stamp
 	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.planning --configfile "$(STUDY)" --cores $(CORES)
 
-# A worker that dies ends the run: pytest-xdist 3.8.0 gives the files of the dead to its successor,
-# which dies of the same test or waits for ever.
+# Two processes of one thread each. A worker that dies ends the run: pytest-xdist 3.8.0 gives the files
+# of the dead to its successor, which dies of the same test or waits for ever.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+PYTEST += --durations 20
+test test-slow test-all: export OMP_NUM_THREADS = 1
+
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	$(PYTEST) -m "not slow"
+
+test-slow: .venv/dev.stamp
+	$(PYTEST) -m slow
+
+test-all: .venv/dev.stamp
+	$(PYTEST)
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

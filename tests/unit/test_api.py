@@ -116,10 +116,10 @@ def test_a_change_of_the_face_is_no_change_of_any_stage(tmp_path):
 
     before = digests()
     for name in FACE:
-        with (scripts / "repcompare" / name).open("a") as file:
+        with (scripts / "repcompare" / name).open("a", encoding="utf-8") as file:
             file.write("\nCHANGED = True\n")
     assert digests() == before
-    with (scripts / "repcompare" / "__init__.py").open("a") as file:
+    with (scripts / "repcompare" / "__init__.py").open("a", encoding="utf-8") as file:
         file.write("\nCHANGED = True\n")
     assert not set(digests().splitlines()) & set(before.splitlines())
 

@@ -2,9 +2,20 @@
 
 import fcntl
 import shutil
+from pathlib import Path
 
 import pytest
 from workflow.study import ALL_RULES, ROOT, WORKFLOW, Study, copy, jobs
+
+# What `make test` runs of this folder; the rest is for `make test-all`.
+QUICK = {"test_environment", "test_rules", "test_tiny_study"}
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what calls Snakemake again and again."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.path.stem not in QUICK:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

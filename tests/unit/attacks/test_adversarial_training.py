@@ -55,6 +55,7 @@ def test_a_batch_becomes_its_worst_images_and_the_network_stays_as_it_is(study, 
     assert rates[1] < rates[0] - 0.3
 
 
+@pytest.mark.slow
 def test_a_network_trained_on_adversarial_examples_resists_them(digits, dataset):
     test = Images(
         torch.from_numpy(dataset.h5["test/images"][:200]),

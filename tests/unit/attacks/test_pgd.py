@@ -177,6 +177,7 @@ def test_it_is_as_strong_as_an_independent_implementation(network, dataset):
     assert np.mean(robust["ours"]) < 0.8
 
 
+@pytest.mark.slow
 def test_it_comes_close_to_an_adaptive_attack(network, dataset):
     import torchattacks
 

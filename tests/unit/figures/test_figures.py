@@ -22,6 +22,8 @@ from repcompare.tables.features import at_reference
 from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import architecture_of, ordered_models
 
+slow = pytest.mark.slow
+
 
 def texts(figure):
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
@@ -32,13 +34,17 @@ def cells(figure):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-@pytest.mark.parametrize("size", [(1, 1), (1, 3), (2, 1), (2, 2), (7, 2)])
+@pytest.mark.parametrize(
+    "size",
+    [(1, 1), (2, 2), *(pytest.param(each, marks=slow) for each in [(1, 3), (2, 1), (7, 2)])],
+)
 def test_every_figure_is_drawn_at_every_size(name, size, tmp_path):
     save(FIGURES[name](tables(*size)), tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
     assert (tmp_path / f"{name}.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["similarity", "convergence", "features_by_kind"])
 def test_the_marks_of_a_figure_that_has_many_are_images(name, tmp_path, monkeypatch):
     study, svg = tables(4, 2), tmp_path / f"{name}.svg"

@@ -99,6 +99,7 @@ def test_intervals_of_means_over_pairs_cover_at_their_rate(rng, architectures):
     assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / 500) <= np.mean(covered) <= 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("varying", [0.0, 0.3])
 def test_the_slopes_interval_covers_even_where_the_slope_differs_by_architecture(rng, varying):
     covered, of_permutations = [], []

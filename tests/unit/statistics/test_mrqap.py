@@ -190,6 +190,7 @@ def test_power_rises_with_the_effect():
     assert power[-1] > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", [0.0, -0.6])
 def test_the_interval_covers_the_slope_in_nineteen_studies_of_twenty(beta):
     rng = np.random.default_rng(5)

@@ -74,6 +74,7 @@ def test_one_large_exception_does_not_hide_another():
     assert np.mean([(one.p[:2] <= 0.05).all() for one in found]) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", [architecture_differences, interaction_differences])
 @pytest.mark.parametrize("extra", [np.zeros(5), np.array([5.0, 0, 0, 0, 0]), np.full(5, 5.0)])
 def test_intervals_cover_all_architectures_at_once_in_nineteen_studies_of_twenty(extra, test):

@@ -26,7 +26,7 @@ def convergence(**changes) -> pd.DataFrame:
 
 
 def test_every_table_that_the_rules_write_is_in_the_schema_and_no_other():
-    text = "".join(path.read_text() for path in RULES.glob("*.smk"))
+    text = "".join(path.read_text(encoding="utf-8") for path in RULES.glob("*.smk"))
     folders = {"BLOCK": "blocks/", "MODEL": "models/", "RESULTS": ""}
     stored = re.findall(r'f"{(BLOCK|MODEL|RESULTS)}/(?:tables/)?(\w+)\.csv"', text)
     (listed,) = re.findall(r"^TABLES = \((.*?)^\)", text, re.MULTILINE | re.DOTALL)
@@ -165,8 +165,8 @@ def test_a_table_written_in_parts_or_from_rows_is_the_table_written_whole(tmp_pa
     parts = (whole[start : start + 3] for start in (0, 3, 6))
     write_parts(tmp_path / "parts.csv", "convergence", parts)
     write_table(tmp_path / "rows.csv", "convergence", whole.to_dict("records"))
-    text = (tmp_path / "whole.csv").read_text()
-    assert {path.read_text() for path in tmp_path.iterdir()} == {text}
+    text = (tmp_path / "whole.csv").read_text(encoding="utf-8")
+    assert {path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == {text}
     assert text.splitlines()[1:3] == [
         "a/seed0,b/seed0,cka,0,,,no samples",
         "a/seed0,b/seed0,cka,1,0.0,,",

@@ -236,6 +236,7 @@ def summarised(files, folder, blocks) -> None:
     summarise.summarise(tables, files={**given, "nonrobust": []})
 
 
+@pytest.mark.slow
 def test_the_summary_holds_the_tables_of_one_block_and_of_the_one_before(
     files, tmp_path, monkeypatch
 ):
