@@ -22,6 +22,7 @@ from repcompare.attacks.balls import L2Ball, LinfBall
 from repcompare.attacks.craft import Computation
 from repcompare.attacks.pgd import Search, attack_objective, pgd
 from repcompare.attacks.suite import Attack
+from repcompare.data.dataset_file import Dataset
 from repcompare.networks.devices import resolve_precision
 from repcompare.networks.inference import logits_of, to_float
 from repcompare.networks.models import folded
@@ -135,11 +136,13 @@ def storage(precision: str) -> None:
             file["test/images"] = (smooth * 255).round().to(torch.uint8).numpy()
             file["test/ids"] = np.arange(1000)
             file["test/labels"] = torch.randint(10, (1000,), generator=generator).numpy()
+        with Dataset(data) as dataset:
             before = time.perf_counter()
-            computation = Computation(100, precision, 0)
-            attack_model(
-                path, model, file, 1000, [Attack("pgd", search, tuple(balls))], computation
+            attacks, computation = (
+                [Attack("pgd", search, tuple(balls))],
+                Computation(100, precision, 0),
             )
+            attack_model(path, model, dataset, 1000, attacks, computation)
             whole = time.perf_counter() - before
         with h5py.File(path) as file, h5py.File(Path(folder, "copy.h5"), "w") as copy:
             groups = {name: group["images"][:] for name, group in file["attacks"].items()}

@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import foolbox
-import h5py
 import torch
 import torchattacks
 import yaml
@@ -23,6 +22,7 @@ from repcompare.architectures import build
 from repcompare.attacks.balls import LinfBall
 from repcompare.attacks.craft import Computation, Images, search
 from repcompare.attacks.pgd import Search
+from repcompare.data.dataset_file import Dataset
 from repcompare.networks.devices import resolve_precision
 from repcompare.networks.inference import to_float
 from repcompare.networks.models import folded, load_model
@@ -38,7 +38,7 @@ DEVICE = torch.device("cpu")
 
 def networks_of(folder: Path) -> Iterator[tuple[str, torch.nn.Module]]:
     """The first model of each architecture in a study's results."""
-    with h5py.File(folder / "data" / "dataset.h5") as dataset:
+    with Dataset(folder / "data" / "dataset.h5") as dataset:
         for architecture in sorted((folder / "models").iterdir()):
             first = sorted(architecture.iterdir())[0]
             yield (
@@ -49,14 +49,15 @@ def networks_of(folder: Path) -> Iterator[tuple[str, torch.nn.Module]]:
             )
 
 
-def new_networks(dataset: h5py.File) -> Iterator[tuple[str, torch.nn.Module]]:
+def new_networks(dataset: Dataset) -> Iterator[tuple[str, torch.nn.Module]]:
     """Each architecture of the default study, trained as it says."""
-    images, labels = (torch.from_numpy(dataset["train"][key][:]) for key in ("images", "labels"))
+    train_split = dataset.split("train")
+    images, labels = torch.from_numpy(train_split.images[:]), torch.from_numpy(train_split.labels)
     study = validate(yaml.safe_load(STUDY.read_text(encoding="utf-8")))
     for name in study["architectures"]:
         settings = training_settings(study, name)
         network = build(settings.pop("factory"), settings.pop("kwargs"), 1, 10, seed=0)
-        network.set_normalisation(dataset.attrs["mean"], dataset.attrs["std"])
+        network.set_normalisation(dataset.mean, dataset.std)
         network.to(memory_format=torch.channels_last)
         train(network, images, labels, TrainingSettings(**settings), "float32", 0)
         yield name, network.requires_grad_(False)
@@ -112,10 +113,10 @@ def main() -> None:
         if not results:
             settings = {"name": "digits", "fit_samples": 0, "train_samples": None}
             prepare_data(path, settings=settings)
-        with h5py.File(path) as dataset:
-            test = dataset["test"]
-            clean, labels = (torch.from_numpy(test[key][:SAMPLES]) for key in ("images", "labels"))
-            images = Images(clean, test["ids"][:SAMPLES], labels)
+        with Dataset(path) as dataset:
+            test = dataset.split("test", SAMPLES)
+            clean, labels = torch.from_numpy(test.images[:SAMPLES]), torch.from_numpy(test.labels)
+            images = Images(clean, test.ids, labels)
             epsilon = EPSILONS[clean.shape[-1]]
             for name, network in networks_of(results) if results else new_networks(dataset):
                 for steps in STEPS:
