@@ -21,8 +21,13 @@ from repcompare.findings.transfer import PERMUTED, RESAMPLED
 from repcompare.statistics.permutations import LEVEL
 from repcompare.vocabulary import FAMILY, MEASURE, WITHIN_CLASSES, Need, preferred
 
-# What an architecture must show, beside the plain Δ, to be an exception.
-ROBUST = ("accuracy_adjusted", "width_matched", "model_effects_removed")
+# What an architecture must show, beside the plain Δ, to be an exception, and how a note says it.
+ROBUST = {
+    "accuracy_adjusted": "given the accuracies",
+    "width_matched": "against architectures of its width alone",
+    "model_effects_removed": "with what each model brings to all of its pairs removed",
+}
+BY_CLASS_RESIDUALS = "by CKA within classes"
 
 
 def linear_verdict(rows: list[Row]) -> list[Row]:
@@ -121,14 +126,15 @@ def exception_verdict(
     if len(unlike) == len(judged):
         return marked(rows, decided, CONTRADICTED, "no architecture is more similar to itself")
     if alike:
-        note = f"{decided.architecture} fails: {', '.join(failures[decided.architecture])}"
+        name = decided.architecture
+        note = f"{name} is not more similar to itself {', nor '.join(failures[name])}"
     else:
         note = "no Δ is above 0 beyond chance, and not all are negligible"
     return marked(rows, decided, INCONCLUSIVE, note)
 
 
 def failed_versions(rows: list[Row], row: Row, measure: str) -> list[str]:
-    """The further versions in which an architecture's Δ does not survive."""
+    """The further versions in which an architecture's Δ does not survive, in words."""
     failed = []
     for other in rows:
         if other.architecture != row.architecture:
@@ -138,7 +144,7 @@ def failed_versions(rows: list[Row], row: Row, measure: str) -> list[str]:
         # An architecture that has none of its own width is not asked to be matched.
         unasked = other.version == "width_matched" and not np.isfinite(other.effect)
         if asked and not unasked and not survives(other):
-            failed.append(other.version if other.measure == measure else WITHIN_CLASSES)
+            failed.append(ROBUST[other.version] if other.measure == measure else BY_CLASS_RESIDUALS)
     return failed
 
 
