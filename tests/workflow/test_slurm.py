@@ -25,11 +25,11 @@ GPU_RULES += ("evaluate_transfer", "compare_features")
 
 # What the trainings of the troubled study do besides. Memory is sampled once a second.
 TROUBLE = """
-    if name == "hungry/seed0":
+    if (architecture, seed) == ("hungry", 0):
         ballast = bytes(range(256)) * 6_000_000
         time.sleep(4)
         del ballast
-    if name == "stranded/seed0" and not Path("stranded").exists():
+    if (architecture, seed) == ("stranded", 0) and not Path("stranded").exists():
         Path("stranded").touch()
         time.sleep(600)
 """
@@ -82,9 +82,9 @@ def trouble(cluster, workflow, tmp_path_factory):
         geometry__layer_pairs=[],
     )
     study.edit("rules/train.smk", lambda text: text.replace("4000", str(MEMORY)))
-    start = "    device = resolve_device(snakemake.resources.device)\n"
+    start = "    spec = Spec.of(settings, prepared_device(device, threads))\n"
     study.edit(
-        "workflow_scripts/train.py",
+        "workflow_scripts/repcompare/stages/train.py",
         lambda text: text.replace(start, TROUBLE + start).replace(
             "import json", "import json\nimport time"
         ),

@@ -187,6 +187,7 @@ def _write_images(path: Path, config: Mapping[str, Any]) -> None:
             shape = (n, data.channels, data.size, data.size)
             file[f"{name}/images"] = rng.integers(256, size=shape, dtype=np.uint8)
             file[f"{name}/ids"] = np.arange(n)
+            file[f"{name}/labels"] = np.arange(n) % data.classes
 
 
 def _write_activations(path: Path, config: Mapping[str, Any], of: Sizes, place: int) -> None:
