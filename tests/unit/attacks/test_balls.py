@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repcompare.attacks.balls import BALLS, LinfBall, parse_ball
+from repcompare.study import consistency
 
 SHAPE = (3, 6, 6)
 SIZE = math.prod(SHAPE)
@@ -112,6 +113,8 @@ def test_the_diameter_is_the_distance_of_opposite_corners(kind):
     diameter = kind.diameter(SHAPE)
     torch.testing.assert_close(kind.sizes(1 - 2 * corner), torch.full((50,), diameter))
     assert (kind.sizes(images(50) / 255.0 - corner) <= diameter).all()
+    for values in (64, 784, 3072):
+        assert consistency.diameter(kind.norm, values) == pytest.approx(kind.diameter((values,)))
 
 
 @settings(deadline=None, max_examples=40, derandomize=True)

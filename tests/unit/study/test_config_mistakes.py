@@ -109,6 +109,8 @@ REFUSED = {
     "but no two images are further apart than 8",
     "attack: {epsilons: {linf: [0.5/255]}}": "attack.epsilons.linf[0]: got 0.5/255, "
     "but 8-bit images cannot change by less than 1/255",
+    "attack: {epsilons: {l2: [0.003]}}": "attack.epsilons.l2[0]: got 0.003, "
+    "but 8-bit images cannot change by less than 1/255",
     "attack: {epsilons: {linf: [8/255, 4/255, 8/255]}}": "attack.epsilons.linf[2]: 8/255 is in the "
     "list already, as 8/255",
     "attack: {epsilons: {linf: [0.03137254902, 8/255]}}": "attack.epsilons.linf[1]: 8/255 is in "

@@ -174,8 +174,8 @@ def pgd(
     velocity: torch.Tensor | float = 0.0
     objectives, zero_gradients = [], []
     for step in range(search.steps):
-        known = start is None and step == 0
-        values, gradient = objective.at_clean if known else objective.at(perturbation, step)
+        clean = start is None and step == 0
+        values, gradient = objective.at_clean if clean else objective.at(perturbation, step)
         objectives.append(values)
         zero_gradients.append(norms(gradient, torch.inf).flatten() == 0)
         if search.momentum:

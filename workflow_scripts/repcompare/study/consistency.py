@@ -9,6 +9,7 @@ from repcompare import architectures
 from repcompare.data.catalogue import DATA_SETS, DataSet
 from repcompare.study.epsilon import parse_epsilon
 from repcompare.study.schema import KeyPath, Problem, hint, nearest, shown
+from repcompare.vocabulary import NORMS
 
 
 def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
@@ -105,12 +106,12 @@ def _crop_problems(get: Any, names: list[Any], data_set: DataSet) -> Iterator[Pr
 
 def _epsilon_problems(get: Any, data_set: DataSet | None) -> Iterator[Problem]:
     for section in (("attack",), *_variants(get)):
-        for norm in ("linf", "l2"):
+        for norm in NORMS:
             seen: list[tuple[str, float]] = []
             path: KeyPath = (*section, "epsilons", norm)
             for index, given in enumerate(get(*path) or ()):
                 label, epsilon, wrong = _radius(given, norm, data_set)
-                if norm == "linf" and epsilon < 1 / 255:
+                if epsilon < 1 / 255:
                     wrong = f"got {label}, but 8-bit images cannot change by less than 1/255"
                 if wrong:
                     yield Problem(2, (*path, index), wrong)
@@ -128,11 +129,19 @@ def _radius(given: Any, norm: str, data_set: DataSet | None) -> tuple[str, float
         label, epsilon = parse_epsilon(given)
     except ValueError as error:
         return str(given), math.nan, str(error)
-    diagonal = data_set.size * math.sqrt(data_set.channels) if data_set else math.inf
-    largest = {"linf": 1.0, "l2": diagonal}[norm]
+    values = data_set.size**2 * data_set.channels if data_set else math.inf
+    largest = diameter(norm, values)
     if epsilon > largest:
         return label, epsilon, f"got {label}, but no two images are further apart than {largest:g}"
     return label, epsilon, ""
+
+
+def diameter(norm: str, values: float) -> float:
+    """The distance of the furthest two images of so many values in [0, 1].
+
+    What the balls say of themselves, without torch: a norm is named for its order, `l2` or `linf`.
+    """
+    return values ** (1 / float(norm.removeprefix("l")))
 
 
 def _variants(get: Any) -> list[KeyPath]:
