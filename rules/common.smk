@@ -10,7 +10,8 @@ if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
 from repcompare.study import config as study_config
-from repcompare.study.code_digest import code_digest, files_digest
+from repcompare.study.code_digest import code_digest
+from repcompare.study.code_digest import files_digest
 from repcompare.study.conclusion import conclusion
 
 try:

@@ -32,8 +32,8 @@ from repcompare.stages.dump_activations import store_activations
 from repcompare.stages.evaluate_transfer import store_answers
 from repcompare.stages.extract_features import store_features
 from repcompare.stages.prepare_data import prepare_data
-from repcompare.storage.tables import write_table
 from repcompare.study.blocks import ordered_pairs
+from repcompare.tables.files import write_table
 
 torch.set_num_threads(1)
 

@@ -100,6 +100,17 @@ def test_figures_and_the_report_compute_nothing():
     assert not {name: packages for name, packages in found.items() if packages}
 
 
+def test_storage_imports_no_other_room():
+    found = {
+        path.relative_to(PACKAGE).as_posix(): {
+            name for name in packages_of(path) if name.startswith("repcompare.")
+        }
+        for path in in_rooms("storage")
+    }
+    allowed = {"repcompare.storage", "repcompare.vocabulary", "repcompare.names"}
+    assert not {name: packages - allowed for name, packages in found.items() if packages - allowed}
+
+
 def test_a_rule_its_script_and_its_stage_have_one_name():
     scripts = {path.stem for path in SCRIPTS.glob("*.py")}
     stages = {path.stem for path in in_rooms("stages")} - {"__init__"}

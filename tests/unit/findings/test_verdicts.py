@@ -16,7 +16,7 @@ from repcompare.findings.retraining import (
 )
 from repcompare.findings.rows import Resampling, Row
 from repcompare.findings.rules import RULES
-from repcompare.storage.tables import read_table, write_table
+from repcompare.tables.files import read_table, write_table
 
 MANY = {"permutations": 999, "bootstraps": 200}
 MODELS = [f"{name}/seed{seed}" for name in NAMES for seed in range(3)]

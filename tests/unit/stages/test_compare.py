@@ -14,7 +14,7 @@ from repcompare.maps.families import FAMILIES
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import Representation
 from repcompare.storage.files import MismatchError
-from repcompare.storage.tables import read_table
+from repcompare.tables.files import read_table
 
 ALL = list(FAMILIES)
 # cka_debiased is not among them: layers are compared crosswise by it all the same.

@@ -17,7 +17,7 @@ from repcompare.stages.compare_features import feature_rows
 from repcompare.stages.dump_activations import store_activations
 from repcompare.stages.extract_features import store_features
 from repcompare.storage.files import MismatchError
-from repcompare.storage.tables import read_table, write_table
+from repcompare.tables.files import read_table, write_table
 
 KEYS = ["model_a", "model_b", "measure", "condition"]
 

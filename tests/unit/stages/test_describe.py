@@ -11,7 +11,7 @@ from unit.support.small_study import LAYERS, compared, described
 from repcompare.maps.families import FAMILIES
 from repcompare.maps.pixels import Pixels
 from repcompare.storage.files import MismatchError
-from repcompare.storage.tables import read_table
+from repcompare.tables.files import read_table
 
 ALL = list(FAMILIES)
 

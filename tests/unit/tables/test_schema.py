@@ -9,8 +9,9 @@ import pytest
 
 from repcompare.findings.rows import Row
 from repcompare.geometry.catalogue import MEASURES
-from repcompare.storage.tables import read_table, write_parts, write_table
-from repcompare.tables.schema import FOLDERS, TABLES, Column
+from repcompare.tables.columns import FOLDERS, Column
+from repcompare.tables.files import read_table, write_parts, write_table
+from repcompare.tables.schema import TABLES
 
 RULES = Path(__file__).parents[3] / "rules"
 COLUMNS = [column for table in TABLES.values() for column in table.columns]

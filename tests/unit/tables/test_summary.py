@@ -11,9 +11,9 @@ from unit.support.small_study import ATTACKS, FAMILIES, JOINED, LAYERS, SEARCH
 
 from repcompare.stages import summarise
 from repcompare.storage.files import MismatchError
-from repcompare.storage.tables import read_table, write_table
 from repcompare.tables import summary
 from repcompare.tables.attacks import attacks_table, growth_table, steps_table
+from repcompare.tables.files import read_table, write_table
 from repcompare.tables.geometry import retraining_means, with_ceilings
 from repcompare.tables.transfer import transfer_tables
 from repcompare.vocabulary import DENOMINATORS

@@ -18,8 +18,8 @@ from repcompare.representations.activations_file import ModelActivations, check_
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
 from repcompare.storage.hdf5 import new_hdf5
-from repcompare.storage.tables import write_table
 from repcompare.study.blocks import unordered_pairs
+from repcompare.tables.files import write_table
 from repcompare.vocabulary import LAYER_MEASURE
 
 

@@ -29,8 +29,8 @@ from repcompare.representations.activations_file import ModelActivations, check_
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
 from repcompare.storage.hdf5 import require_same_data, require_same_images
-from repcompare.storage.tables import write_table
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
+from repcompare.tables.files import write_table
 
 
 class Files(NamedTuple):

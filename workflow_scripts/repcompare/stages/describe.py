@@ -20,7 +20,7 @@ from repcompare.representations.pair import Pair
 from repcompare.representations.representation import Representation
 from repcompare.storage.files import MismatchError
 from repcompare.storage.hdf5 import require_same_data
-from repcompare.storage.tables import write_table
+from repcompare.tables.files import write_table
 
 
 def describe(

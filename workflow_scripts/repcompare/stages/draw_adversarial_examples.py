@@ -13,7 +13,7 @@ from repcompare.figures.adversarial_examples import Examples, adversarial_exampl
 from repcompare.figures.style import save
 from repcompare.names import MAIN
 from repcompare.storage.hdf5 import require_same_images
-from repcompare.storage.tables import read_table
+from repcompare.tables.files import read_table
 from repcompare.transfer.reference import Strength, reference_attack
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from repcompare.figures.registry import FIGURES
 from repcompare.figures.style import save
-from repcompare.storage.tables import read_table
+from repcompare.tables.files import read_table
 from repcompare.tables.geometry import similarities
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from repcompare.findings.rows import Resampling
 from repcompare.findings.table import findings_table
-from repcompare.storage.tables import read_table, write_table
+from repcompare.tables.files import read_table, write_table
 from repcompare.tables.geometry import similarities
 from repcompare.transfer.outcomes import read_outcomes
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from repcompare.storage.tables import new_table, read_table, write_parts, write_table
 from repcompare.tables.attacks import attacks_table, growth_table, steps_table
+from repcompare.tables.files import new_table, read_table, write_parts, write_table
 from repcompare.tables.geometry import retraining_means, with_ceilings
 from repcompare.tables.summary import (
     activation_digests,

@@ -10,7 +10,7 @@ from repcompare.data.dataset_file import Dataset
 from repcompare.report.costs import read_costs
 from repcompare.report.page import PAGE, read_figures, render_report
 from repcompare.storage.files import replacing
-from repcompare.storage.tables import read_table
+from repcompare.tables.files import read_table
 from repcompare.tables.geometry import similarities
 
 

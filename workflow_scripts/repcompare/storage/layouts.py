@@ -7,6 +7,7 @@ made from it, and the tests check the files against it.
 import re
 from dataclasses import dataclass
 
+from repcompare.storage.patterns import is_of_pattern
 from repcompare.vocabulary import MAP_FAMILIES, NORMS
 
 # What stands in the braces of a name, as a regular expression.
@@ -16,16 +17,15 @@ PLACEHOLDERS = {
     "family": "|".join(MAP_FAMILIES),
     "norm": "|".join(NORMS),
     "start": "noise|image",
+    "attack": "[^/]+",
+    "layer": "[^/]+",
 }
 PLACEHOLDERS |= {"source": PLACEHOLDERS["model"], "target": PLACEHOLDERS["model"]}
 
 
 def is_named(pattern: str, name: str) -> bool:
     """Whether a path in a file is of a pattern such as `{split}/ids`."""
-    parts = re.split(r"{(\w+)}", pattern)
-    parts[::2] = map(re.escape, parts[::2])
-    parts[1::2] = [f"(?:{PLACEHOLDERS.get(part, '[^/]+')})" for part in parts[1::2]]
-    return bool(re.fullmatch("".join(parts), name))
+    return is_of_pattern(name, pattern, PLACEHOLDERS)
 
 
 @dataclass(frozen=True)

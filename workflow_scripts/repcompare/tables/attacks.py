@@ -45,8 +45,9 @@ def steps_table(adversarial: Sequence[str | Path]) -> pd.DataFrame:
     rows = []
     for names, file in _models(adversarial):
         for attack in file.attacks.values():
-            if attack.objective is not None:
-                objective = attack.objective.mean(0, dtype=np.float64)
+            path = attack.objective
+            if path is not None:
+                objective = path.mean(0, dtype=np.float64)
                 blind = attack.zero_gradient.mean(0)
                 rows += [
                     {**names, **attack.condition._asdict(), "step": step}

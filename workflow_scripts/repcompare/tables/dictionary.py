@@ -6,7 +6,8 @@ python -m repcompare.tables.dictionary > docs/tables.md
 from collections.abc import Iterable, Iterator, Sequence
 
 from repcompare.storage.layouts import LAYOUTS, Item, Layout
-from repcompare.tables.schema import TABLES, Column, Table
+from repcompare.tables.columns import Column, Table
+from repcompare.tables.schema import TABLES
 
 INTRODUCTION = """\
 # What the files hold

@@ -11,9 +11,9 @@ import pandas as pd
 from repcompare.names import REPRESENTATION
 from repcompare.representations.activations_file import ModelActivations
 from repcompare.storage.files import read_json, require_equal
-from repcompare.storage.tables import read_table
 from repcompare.tables.directions import ordered
 from repcompare.tables.features import pair_columns
+from repcompare.tables.files import read_table
 from repcompare.tables.geometry import at_representation
 from repcompare.tables.schema import TABLES
 from repcompare.vocabulary import PRIMARY

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from repcompare.storage.files import replacing
-from repcompare.tables.schema import TABLES, Column, Table
+from repcompare.tables.columns import Column, Table
+from repcompare.tables.schema import TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
