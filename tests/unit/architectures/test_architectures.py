@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional
 
 from repcompare import architectures
-from repcompare.architectures.classifier import Classifier, every_nth_pixel
+from repcompare.architectures.classifier import Classifier
 
 # Small keyword arguments, the width of the representation they give, and the side of the last
 # feature map of a 32x32 image in the published network.
@@ -268,74 +262,6 @@ def test_a_projection_sees_the_activated_features(name: str) -> None:
     activated = block.activation[0](features).relu()
     expected = block.residual(activated) + block.projection(block.subsample(activated))
     assert torch.equal(block(features), expected)
-
-
-@pytest.mark.parametrize("n", [1, 2, 3])
-@pytest.mark.parametrize("side", [1, 7, 8])
-def test_a_1x1_convolution_of_every_nth_pixel_is_one_of_stride_n(n: int, side: int) -> None:
-    weights = images(10, (9, 1, 1)) - 0.5
-    values, gradients = [], []
-    for convolve in (
-        lambda batch: functional.conv2d(batch, weights, stride=n),
-        lambda batch: functional.conv2d(every_nth_pixel(n)(batch), weights),
-    ):
-        batch = images(4, (9, side, side)).to(memory_format=torch.channels_last).requires_grad_()
-        values.append(convolve(batch))
-        gradients += torch.autograd.grad(values[-1].square().sum(), batch)
-    torch.testing.assert_close(*values)
-    torch.testing.assert_close(*gradients)
-    assert gradients[-1].is_contiguous(memory_format=torch.channels_last)
-
-
-SMALLEST = {
-    "densenet": {"blocks": [1, 1], "growth_rate": 1},
-    "googlenet": {"width_multiplier": 0.001},
-    "mobilenet_v2": {"width_multiplier": 0.001, "blocks": [1] * 7, "expansion": 1, "last_width": 1},
-    "preact_resnet": {"blocks": [1, 1, 1, 1], "width": 1},
-    "resnet": {"blocks": [1, 1, 1, 1], "width": 1},
-    "resnext": {"depth": 11, "cardinality": 1, "base_width": 1, "width": 1, "expansion": 1},
-    "vgg": {"depth": 11, "width": 1},
-    "wide_resnet": {"depth": 10, "widen_factor": 1, "width": 1},
-}
-# Each name is printed before its network can kill the process.
-TRAIN_THE_SMALLEST = f"""
-import torch
-from repcompare.architectures import build
-
-torch.set_num_threads(1)
-for name, kwargs in {SMALLEST}.items():
-    print(name, flush=True)
-    network = build(name, kwargs, 3, 10, seed=0).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.SGD(network.parameters(), lr=0.01)
-    for _ in range(3):
-        images = torch.rand(16, 3, 16, 16).to(memory_format=torch.channels_last)
-        loss = torch.nn.functional.cross_entropy(network(images), torch.arange(16) % 10)
-        loss.backward()
-        optimiser.step()
-    assert loss.isfinite()
-"""
-
-
-# oneDNN chooses other code for other processors, and some of it writes past its memory when there
-# are few channels: the process dies, at once or later.
-@pytest.mark.parametrize(
-    "processor",
-    [
-        {},
-        pytest.param(
-            {"ONEDNN_MAX_CPU_ISA": "AVX2"},
-            marks=pytest.mark.skipif(
-                platform.machine() not in ("x86_64", "AMD64"), reason="needs an x86 processor"
-            ),
-        ),
-    ],
-    ids=["this", "AVX2"],
-)
-def test_the_smallest_networks_survive_their_training(processor: dict[str, str]) -> None:
-    assert sorted(SMALLEST) == architectures.available()
-    scripts = Path(__file__).parents[3] / "workflow_scripts"
-    environment = {**os.environ, **processor, "PYTHONPATH": str(scripts)}
-    subprocess.run([sys.executable, "-c", TRAIN_THE_SMALLEST], env=environment, check=True)
 
 
 @every_factory

@@ -4,77 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from unit.support.simulated_studies import geometry_study
-from unit.support.synthetic_tables import FIGURES, NAMES, findings, tables
+from unit.support.synthetic_tables import FIGURES, MANY, decided, findings, tables
 
 from repcompare.findings import verdicts
-from repcompare.findings.model_matrices import Models, alone, by_measure
+from repcompare.findings.model_matrices import Models
 from repcompare.findings.retraining import (
-    accuracy_adjusted,
     geometry_rows,
-    matched_widths,
     spread_of_pairs,
 )
 from repcompare.findings.rows import Resampling, Row
 from repcompare.findings.rules import RULES
 from repcompare.tables.files import read_table, write_table
-
-MANY = {"permutations": 999, "bootstraps": 200}
-MODELS = [f"{name}/seed{seed}" for name in NAMES for seed in range(3)]
-
-
-ENDS = {
-    "models": ["model"],
-    "controls": ["model"],
-    "maps": ["source", "target"],
-    "transfer": ["source", "target"],
-    "geometry": ["model_a", "model_b"],
-}
-
-
-def decided(table):
-    return table[table["verdict"] != ""].set_index("finding")
-
-
-def of(study, name, models):
-    """The rows of a table that have one of the models at an end."""
-    return study[name][ENDS[name]].isin(models).any(axis=1)
-
-
-def without(study, *models):
-    """The study, had it never had these models."""
-    return study | {name: study[name][~of(study, name, models)] for name in ENDS}
-
-
-def blank(study, *models):
-    """The study, had no similarity of these models a value."""
-    geometry = study["geometry"].copy()
-    geometry.loc[of(study, "geometry", models), ["value", "low", "high"]] = np.nan
-    return study | {"geometry": geometry}
-
-
-def few(architectures, seeds):
-    """A study of few images."""
-    return tables(architectures, seeds, images=100)
-
-
-def unlike_seeds():
-    return without(few(5, 3), "densenet40/seed2", "resnet20/seed1", "resnet20/seed2")
-
-
-def without_scores(study, *targets):
-    maps = study["maps"].copy()
-    maps.loc[maps["target"].isin(targets), "r2_test"] = np.nan
-    return study | {"maps": maps}
-
-
-def blank_within(study):
-    geometry = study["geometry"]
-    cross = geometry["architecture_a"] != geometry["architecture_b"]
-    return study | {"geometry": geometry.assign(value=geometry["value"].where(cross))}
-
-
-def constant(study):
-    return study | {"geometry": study["geometry"].assign(value=0.9)}
 
 
 @pytest.fixture(scope="module")
@@ -160,105 +100,6 @@ def test_without_an_effect_of_geometry_transfer_is_inconclusive():
     assert row["low"] < 0 < row["high"]
 
 
-@pytest.mark.parametrize(
-    ("size", "finding", "lacking"),
-    [
-        ((1, 1), "linear", "no pair of models"),
-        ((1, 3), "linear", "needs 3 architectures, there are 1"),
-        ((2, 3), "linear", "needs 3 architectures, there are 2"),
-        ((1, 3), "retraining", "needs 2 architectures, there is 1"),
-        ((5, 1), "retraining", "needs 3 seeds, no architecture has more than 1"),
-        ((5, 2), "retraining", "needs 3 seeds, no architecture has more than 2"),
-        ((2, 3), "exception", "only 10 ways to label the models, 21 are needed"),
-        ((5, 2), "exception", "needs 3 seeds, no architecture has more than 2"),
-        ((1, 3), "transfer", "only 1 distinct permutations of architectures"),
-        ((3, 3), "transfer", "only 6 distinct permutations of architectures, 21 are needed"),
-    ],
-)
-def test_a_design_that_cannot_answer_says_what_is_missing(size, finding, lacking):
-    row = decided(findings(tables(*size))).loc[finding]
-    assert row["verdict"] == "inconclusive"
-    assert lacking in row["note"]
-
-
-def test_unlike_numbers_of_seeds_leave_fewer_permutations_of_architectures():
-    row = decided(findings(unlike_seeds())).loc["transfer"]
-    assert row["verdict"] == "inconclusive"
-    assert "only 6 distinct permutations of architectures" in row["note"]
-
-
-def judged_with_notes(study, note, monkeypatch):
-    """The study's findings where every row that a verdict is given on has this note."""
-
-    def noted(given):
-        return [row._replace(note=note) for row in given] if isinstance(given, list) else given
-
-    with monkeypatch.context() as patched:
-        for name in ("linear_verdict", "geometry_verdicts", "transfer_verdict"):
-            judge = getattr(verdicts, name)
-            patched.setattr(
-                f"repcompare.findings.table.{name}",
-                lambda *given, judge=judge: judge(*map(noted, given)),
-            )
-        return findings(study, permutations=99, bootstraps=40)
-
-
-DESIGNS = {
-    "one model": (lambda: few(1, 1), ["value", "value", "value", "value"]),
-    "one architecture": (
-        lambda: few(1, 3),
-        ["architectures", "architectures", "architectures", "permutations"],
-    ),
-    "two architectures": (
-        lambda: few(2, 3),
-        ["architectures", "permutations", "permutations", "permutations"],
-    ),
-    "three architectures": (lambda: few(3, 3), ["", "", "", "permutations"]),
-    "four architectures": (lambda: few(4, 3), ["", "", "", ""]),
-    "one seed": (lambda: few(4, 1), ["", "seeds", "seeds", "interval"]),
-    "two seeds": (lambda: few(4, 2), ["", "seeds", "seeds", ""]),
-    "unlike seeds": (unlike_seeds, ["", "", "", "permutations"]),
-    "three seeds of one architecture alone": (
-        lambda: without(few(4, 3), *MODELS[2:9:3]),
-        ["", "seeds", "seeds", "permutations"],
-    ),
-    "a model without a similarity": (
-        lambda: blank(few(5, 3), "vgg/seed1"),
-        ["", "", "", ""],
-    ),
-    "a model without a similarity, of four architectures": (
-        lambda: blank(few(4, 3), "vgg/seed1"),
-        ["", "", "", "permutations"],
-    ),
-    "no pair of one architecture with a similarity": (
-        lambda: blank_within(few(4, 3)),
-        ["", "value", "value", ""],
-    ),
-    "a similarity that is the same for all": (
-        lambda: constant(few(4, 3)),
-        ["", "", "", "value"],
-    ),
-    "a model without a map": (lambda: without_scores(few(4, 3), "vgg/seed1"), ["", "", "", ""]),
-    "maps without a score": (lambda: without_scores(few(4, 3), *MODELS), ["value", "", "", ""]),
-    "no maps": (lambda: few(4, 3) | {"maps": few(1, 1)["maps"]}, ["value", "", "", ""]),
-}
-
-
-@pytest.mark.parametrize("design", DESIGNS)
-def test_what_a_study_lacks_decides_and_no_note_does(design, monkeypatch):
-    made, lacks = DESIGNS[design]
-    study = made()
-    table = findings(study, permutations=99, bootstraps=40)
-    rows = decided(table)
-    assert rows["lacks"].tolist() == lacks
-    lacking = rows[rows["lacks"] != ""]
-    assert (lacking["verdict"] == "inconclusive").all()
-    assert (lacking["note"] != "").all()
-    for note in ("", "only 1 distinct permutations"):
-        again = judged_with_notes(study, note, monkeypatch)
-        pd.testing.assert_frame_equal(table.drop(columns="note"), again.drop(columns="note"))
-
-
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 2), (3, 2), (5, 3)])
 def test_a_table_of_any_study_can_be_written_and_gives_a_reason_for_every_gap(size, tmp_path):
     table = findings(tables(*size))
@@ -270,35 +111,6 @@ def test_a_table_of_any_study_can_be_written_and_gives_a_reason_for_every_gap(si
     assert len(read) == len(table)
     with pytest.raises(ValueError, match="without a note"):
         write_table(tmp_path / "bare.csv", "findings", [Row("linear", "r2", "ridge")._asdict()])
-
-
-def test_a_model_without_a_value_is_left_out_by_name():
-    table = findings(blank(tables(5, 3), "vgg/seed1"))
-    rows = table[(table["finding"] == "transfer") & (table["version"] == "architectures")]
-    assert (rows["n_models"] == 14).all()
-    assert rows["note"].str.contains("without vgg/seed1: no pair of it has a value").all()
-    rows = table[table["finding"] == "retraining"]
-    assert rows["note"].str.contains("without vgg/seed1").all()
-
-
-def test_a_model_without_a_value_does_not_take_the_verdict_from_the_other_nineteen():
-    study = tables(5, 4, exception=0.1, images=100)
-    row = decided(findings(blank(study, "vgg/seed1"))).loc["exception"]
-    assert (row["verdict"], row["architecture"]) == ("supported", "resnext29")
-    assert (row["p"], row["n_models"]) == (1 / 200, 19)
-    assert "without vgg/seed1: no pair of it has a value" in row["note"]
-    assert "1 of 5 architectures qualify" in row["note"]
-
-
-def test_an_architecture_left_with_two_seeds_is_not_judged():
-    table = findings(blank(tables(5, 3, exception=0.1), "resnext29/seed1"), **MANY)
-    row = table.query(
-        "architecture == 'resnext29' and version == 'plain' and measure == 'cka_debiased'"
-    )
-    assert row["lacks"].item() == "seeds"
-    assert "needs 3 seeds, has 2" in row["note"].item()
-    assert decided(table).loc["exception", "verdict"] != "supported"
-    assert "of 4 architectures" in decided(table).loc["retraining", "note"]
 
 
 def test_the_same_seed_gives_the_same_table_and_another_other_draws(whole):
@@ -379,44 +191,6 @@ def test_one_exception_is_named_and_leaves_the_rest_as_they_are():
     assert shares["retraining"]["supported"] > 0.9
 
 
-def models_of(accuracy, width):
-    names = [f"a{place}/seed0" for place in range(len(accuracy))]
-    architectures = [name.split("/")[0] for name in names]
-    places = np.arange(len(names))
-    return Models(names, architectures, places, np.array(accuracy), np.array(width))
-
-
-def test_adjusting_for_accuracy_removes_what_accuracies_explain():
-    models = models_of([0.9, 0.92, 0.95, 0.97, 0.91], [64] * 5)
-    accuracy = models.accuracy
-    x = 3 * (accuracy[:, None] + accuracy) - 2 * models.differences(accuracy)
-    adjusted = accuracy_adjusted(models, x)
-    off = ~np.eye(5, dtype=bool)
-    assert adjusted[off] == pytest.approx(np.full(20, x[off].mean()))
-
-
-def test_widths_match_up_to_a_factor_of_one_and_a_half():
-    matched = matched_widths(models_of([0.9] * 4, [64, 96, 97, 512]))
-    assert matched.tolist() == [
-        [True, True, False, False],
-        [True, True, True, False],
-        [False, True, True, False],
-        [False, False, False, True],
-    ]
-
-
-def test_an_architecture_without_a_match_in_width_says_so_and_is_not_asked_for_it():
-    study = tables(5, 3, exception=0.1)
-    wide = study["models"]["architecture"] == "resnext29"
-    study["models"].loc[wide, "representation_width"] = 512
-    table = findings(study, **MANY)
-    row = table.query(
-        "version == 'width_matched' and architecture == 'resnext29' and measure == 'cka_debiased'"
-    )
-    assert row["note"].item() == "no other architecture within a factor 1.5 of its width"
-    assert decided(table).loc["exception", "verdict"] == "supported"
-
-
 def test_an_architecture_whose_excess_its_accuracy_explains_is_no_exception():
     study = tables(5, 3, exception=0.0)
     models, geometry = study["models"], study["geometry"]
@@ -431,22 +205,6 @@ def test_an_architecture_whose_excess_its_accuracy_explains_is_no_exception():
     assert row["verdict"] == "inconclusive"
     assert "resnext29 is not more similar to itself " in row["note"]
     assert "given the accuracies" in row["note"]
-
-
-def test_matrices_follow_the_models_and_not_the_table():
-    study = tables(3, 2)
-    models = Models.of(study["models"].sample(frac=1, random_state=0))
-    assert models.names == sorted(models.names)
-    x = by_measure(models, study["geometry"])["cka"]
-    row = study["geometry"].iloc[0]
-    a, b = models.names.index(row["model_a"]), models.names.index(row["model_b"])
-    assert x[a, b] == x[b, a] == row["value"]
-    assert np.isnan(np.diag(x)).all()
-    x[0, :] = x[:, 0] = np.nan
-    assert alone([x]).tolist() == [True] + [False] * 5
-    kept = models.without(alone([x]))
-    assert kept.names == models.names[1:]
-    assert kept.seeds.tolist() == [1, 2, 2]
 
 
 def test_every_rule_names_its_finding_and_a_figure_of_the_report():

@@ -336,3 +336,11 @@ def drawn_from(name):
 
 
 FIGURES = {name: drawn_from(name) for name in registry.FIGURES}
+
+# Resampling that is enough for a verdict.
+MANY = {"permutations": 999, "bootstraps": 200}
+
+
+def decided(table):
+    """The rows of findings.csv that have a verdict, by finding."""
+    return table[table["verdict"] != ""].set_index("finding")
