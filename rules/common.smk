@@ -1,8 +1,6 @@
-import atexit
 import json
 import shutil
 import sys
-import time
 from pathlib import Path
 
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
@@ -12,14 +10,12 @@ if str(SCRIPTS) not in sys.path:
 from repcompare.study import config as study_config
 from repcompare.study.code_digest import code_digest
 from repcompare.study.code_digest import files_digest
-from repcompare.study.conclusion import conclusion
 
 try:
     STUDY = study_config.validate(config)
 except study_config.ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
 
-STARTED = time.monotonic()
 PAGE = SCRIPTS / "repcompare" / "report"
 RESULTS = f"results/{STUDY['study']}"
 MODEL = f"{RESULTS}/models/{{architecture}}/seed{{seed}}"

@@ -1,4 +1,10 @@
+import atexit
+import time
+
 from repcompare.figures.registry import FIGURES
+from repcompare.study.conclusion import conclusion
+
+STARTED = time.monotonic()
 
 # A study that lacks what a figure is about does not draw it.
 ABSENT = {

@@ -160,8 +160,8 @@ def geometry_verdicts_of(extra, seeds, studies=60):
         geometry = pd.DataFrame(ends | {"measure": "cka_debiased", "value": study.x[first, second]})
         rows = geometry_rows(models, geometry, Resampling(399, 100, number))
         deviations = {"cka_debiased": spread_of_pairs(models, study.x)}
-        for decided, *_ in verdicts.geometry_verdicts(*rows, deviations):
-            found[decided.finding].append(decided.verdict)
+        for first, *_ in verdicts.geometry_verdicts(*rows, deviations):
+            found[first.finding].append(first.verdict)
     return {
         finding: {verdict: given.count(verdict) / studies for verdict in set(given)}
         for finding, given in found.items()
