@@ -128,6 +128,30 @@ def test_a_norm_is_a_ball_its_row_a_name_and_a_key(library):
     assert library.touched == listed("a norm of attacks")
 
 
+def test_an_option_of_the_attack_is_a_function_its_row_and_a_key(library):
+    library.edit(
+        "attacks/pgd.py",
+        "OBJECTIVES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {\n",
+        '    "logit": lambda logits, classes: -logits.gather(1, classes[:, None])[:, 0],\n',
+    )
+    library.edit("study/schema.json", '"enum": ["cross_entropy", "margin"', ', "logit"')
+    library.run(
+        "import torch\n"
+        "from repcompare.attacks.balls import LinfBall\n"
+        "from repcompare.attacks.pgd import Search, attack_objective, pgd\n"
+        "from repcompare.study.schema import study_schema\n"
+        "network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))\n"
+        "images, classes = torch.full((3, 1, 2, 2), 0.5), torch.zeros(3, dtype=torch.long)\n"
+        "settings = Search(1, 1.0, random_start=False, objective='logit')\n"
+        "objective = attack_objective(network, images, classes, settings, 'float32')\n"
+        "found = pgd(objective, None, LinfBall(0.1), settings).perturbation\n"
+        "assert torch.equal(found[0, 0] > 0, network[1].weight[0].view(2, 2) < 0)\n"
+        "keys = study_schema()['properties']['attack']['properties']\n"
+        "assert 'logit' in keys['objective']['enum']\n"
+    )
+    assert library.touched < listed("an option of the attack")
+
+
 def test_a_figure_is_a_function_a_row_and_a_caption(library):
     library.edit(
         "figures/accuracies.py",
