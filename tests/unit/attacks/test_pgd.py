@@ -157,6 +157,7 @@ def test_an_example_does_not_depend_on_its_batch(study, digits, ball, changes):
     torch.testing.assert_close(of(order[:1]), whole[order[:1]], atol=1e-9, rtol=0)
 
 
+@pytest.mark.slow
 def test_it_is_as_strong_as_an_independent_implementation(network, dataset):
     import torchattacks
 

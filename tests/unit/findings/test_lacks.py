@@ -145,6 +145,7 @@ DESIGNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", DESIGNS)
 def test_what_a_study_lacks_decides_and_no_note_does(design, monkeypatch):
     made, lacks = DESIGNS[design]

@@ -85,6 +85,7 @@ def test_svcca_ignores_what_holds_less_than_one_percent_of_variance():
     assert values(x * [1, 4], y)["svcca"] == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Distance covariance is not guaranteed")
 @pytest.mark.parametrize(("n", "width_a", "width_b"), [(80, 6, 4), (30, 100, 40), (200, 1, 3)])
 def test_cka_is_the_squared_distance_correlation_with_squared_distances(n, width_a, width_b):

@@ -90,6 +90,7 @@ def test_a_rotation_of_the_representation_changes_only_what_units_mean(twin, tmp
     assert found["unit_matching"].item() < 0.9
 
 
+@pytest.mark.slow
 def test_an_untrained_twin_shares_far_less(study, twin, tmp_path):
     initial = untrained(study["resnet/seed0"].model)
     found = values_of(twin(lambda _: initial), tmp_path / "features.csv")
@@ -173,6 +174,7 @@ def test_mistakes_are_those_on_images_that_both_classified_correctly(study, bloc
         assert (row["n"], row["dropped"]) == (fooled.sum(), both.sum() - fooled.sum())
 
 
+@pytest.mark.slow
 def test_inversions_that_failed_are_dropped_and_counted(study, dataset, tmp_path):
     models = []
     for name in ("resnet/seed0", "vgg/seed0"):

@@ -43,11 +43,13 @@ def test_differences_are_means_over_own_pairs_less_means_over_others():
     assert found.mean == pytest.approx(found.difference.mean())
 
 
+@pytest.mark.slow
 def test_without_an_exception_one_study_in_twenty_names_one(nulls):
     assert within_monte_carlo_error([(one.p <= 0.05).any() for one in nulls], 0.05)
     assert within_monte_carlo_error([one.p_mean <= 0.05 for one in nulls], 0.05)
 
 
+@pytest.mark.slow
 def test_what_models_bring_to_every_pair_is_no_exception_once_it_is_removed():
     architectures = simulated(np.zeros(5), quality=1.0)
     removed = simulated(np.zeros(5), quality=1.0, test=interaction_differences)
@@ -82,6 +84,7 @@ def test_intervals_cover_all_architectures_at_once_in_nineteen_studies_of_twenty
     assert within_monte_carlo_error(covers(found, extra), 0.95)
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_mean_covers_it_at_least_as_often(nulls):
     assert within_monte_carlo_error([one.mean_low <= 0 <= one.mean_high for one in nulls], 0.95)
     found = simulated(np.array([5.0, 0, 0, 0, 0]), studies=200)
