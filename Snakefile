@@ -12,6 +12,7 @@ if not workflow.overwrite_configfiles:
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
+include: "rules/import.smk"
 include: "rules/activations.smk"
 include: "rules/describe.smk"
 include: "rules/compare.smk"

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -7,9 +8,11 @@ SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
+from repcompare.architectures import available
 from repcompare.study import config as study_config
 from repcompare.study.code_digest import code_digest
 from repcompare.study.code_digest import files_digest
+from repcompare.study.networks import function_file
 
 try:
     STUDY = study_config.validate(config)
@@ -116,6 +119,25 @@ def training_of(script, architecture, seed=None, **changes):
     if settings["adversarial"]:
         modules.append("repcompare.attacks.adversarial_training")
     return stage_settings(script, *modules, training=settings, **network)
+
+
+def source_of_model(wildcards):
+    """An input function: the files that an existing network is read from."""
+    entry = STUDY["architectures"][wildcards.architecture]
+    seed = int(wildcards.seed)
+    files = {"source": study_config.source_file(STUDY, wildcards.architecture, seed)}
+    if isinstance(entry.get("classes"), str) and entry["classes"] != "imagenet":
+        files["classes"] = entry["classes"]
+    return {name: file for name, file in files.items() if file}
+
+
+def import_settings(wildcards):
+    """The settings of an existing network, and the digest of the code that builds it."""
+    settings = study_config.import_settings(STUDY, wildcards.architecture)
+    own = function_file(settings["factory"])
+    family = f"repcompare.architectures.{settings['factory']}"
+    modules = [own] if own else [family] if settings["factory"] in available() else []
+    return stage_settings("import_model.py", *modules, **settings)
 
 
 def nonrobust_records():

@@ -87,6 +87,8 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
                 "kwargs": kwargs,
                 "in_channels": 1,
                 "num_classes": 10,
+                "origin": "trained",
+                "adaptation": None,
                 "parameters": sum(p.numel() for p in network.parameters()),
                 "representation_width": network.classifier.in_features,
                 "train_accuracy": accuracy(network, images, labels),

@@ -15,6 +15,7 @@ OF_NETWORKS = {
     "dump_activations",
     "evaluate_transfer",
     "extract_features",
+    "import_model",
     "make_nonrobust",
     "train",
     "train_nonrobust",

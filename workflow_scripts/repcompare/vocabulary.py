@@ -130,17 +130,6 @@ def ordered_norms(norms: Iterable[str]) -> list[str]:
     return sorted(set(norms), key=lambda norm: (known.index(norm) if norm in known else 99, norm))
 
 
-def layer_order(layers: Iterable[str]) -> list[str]:
-    """The distinct layers from input to output."""
-
-    def place(layer: str) -> tuple[int, int]:
-        if layer.startswith("stage"):
-            return 1, int(layer.removeprefix("stage"))
-        return {"stem": 0}.get(layer, 2), 0
-
-    return sorted(set(layers), key=place)
-
-
 def preferred(names: Iterable[str], wanted: str) -> str:
     """`wanted` if it is among `names`, else the first of them, else `wanted`."""
     present = list(dict.fromkeys(names))

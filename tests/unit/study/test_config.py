@@ -176,7 +176,7 @@ def test_every_key_of_the_schema_is_described_and_no_section_takes_unknown_keys(
     Draft202012Validator.check_schema(SCHEMA)
     for path, section in sections(SCHEMA):
         if not path.endswith("/kwargs"):
-            named = path.endswith(("/architectures", "/variants"))
+            named = path.endswith(("/architectures", "/variants", "/layers"))
             assert section["additionalProperties"] is False or named, path
         for key, part in section.get("properties", {}).items():
             described = "description" in schema._resolved(part)

@@ -36,7 +36,8 @@ REFUSED = {
     "families, or no such key at all",
     "architectures: null": "architectures: got null, allowed: a section of its own",
     "architectures: {vgg: null}": "architectures.vgg: got null, allowed: a section of its own "
-    "with keys out of factory, kwargs, seeds, training",
+    "with keys out of factory, kwargs, weights, input, layers, classifier, tokens, classes, seeds, "
+    "training",
     "architectures: {vgg: {kwargs: null}}": "architectures.vgg.kwargs: got null, "
     "allowed: a section of its own, or no such key at all",
     "training: {epochs: null}": "training.epochs: got null, allowed: an integer from 1 up",
@@ -89,7 +90,8 @@ REFUSED = {
     # networks
     "architectures: {vgg: {factory: vggg}}": (
         f'architectures.vgg.factory: got "vggg", allowed: one of '
-        f"{', '.join(architectures.available())}; did you mean vgg?"
+        f"{', '.join(architectures.available())}, timm, torchvision, or path.py:function; "
+        "did you mean vgg?"
     ),
     "architectures: {vgg: {kwargs: {widht: 8}}}": "architectures.vgg.kwargs.widht: "
     "vgg takes no such argument, did you mean width?",

@@ -1,6 +1,6 @@
 """Images that a network represents like given ones, found from other images (Mahendran and Vedaldi 2015)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from repcompare.architectures.classifier import Classifier
 from repcompare.attacks.balls import L2Ball
 from repcompare.attacks.pgd import Objective, Search, pgd
 from repcompare.data.example_streams import INVERSION, example_streams
+from repcompare.networks.imported import ImportedNetwork
 from repcompare.networks.models import folded
 
 # What images are searched from: noise, or an image of another class.
@@ -61,18 +62,20 @@ def relative_distance(found: torch.Tensor, aimed: torch.Tensor) -> torch.Tensor:
     return (found - aimed).norm(dim=1) / aimed.norm(dim=1).clamp_min(torch.finfo(aimed.dtype).tiny)
 
 
-def representing(network: Classifier) -> torch.nn.Module:
+def representing(network: Classifier | ImportedNetwork) -> torch.nn.Module:
     """`network` up to its representation, batch normalisation folded into convolutions."""
+    if isinstance(network, ImportedNetwork):
+        return Representing(folded(network))
     return folded(Representing(network))
 
 
 class Representing(torch.nn.Module):
-    """A classifier's way from images to its representation, as a network of its own."""
+    """A network's way from images to its representation, as a network of its own."""
 
-    def __init__(self, network: Classifier) -> None:
-        """Share the classifier's weights."""
+    def __init__(self, network: torch.nn.Module) -> None:
+        """Share the network's weights."""
         super().__init__()
-        self.network = network
+        self.network: Any = network
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Representations (N, d) of images (N, C, H, W)."""

@@ -17,11 +17,11 @@ from repcompare.figures.panels import (
     title_figure,
 )
 from repcompare.figures.style import KINDS, explain, explanation, few_ticks, jitter, styled
+from repcompare.names import layer_order
 from repcompare.vocabulary import (
     LAYER_MEASURE,
     architecture_of,
     label_of,
-    layer_order,
 )
 
 PANELS_PER_ROW = 3

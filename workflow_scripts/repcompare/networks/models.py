@@ -1,7 +1,9 @@
-"""Trained networks on disk: weights as safetensors, and the JSON record that says how to build them."""
+"""Networks on disk: weights as safetensors, and the JSON record that says how to build them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
@@ -10,14 +12,51 @@ from torch.fx.experimental.optimization import fuse
 from repcompare.architectures import build
 from repcompare.architectures.classifier import Classifier
 from repcompare.data.dataset_file import Dataset
+from repcompare.networks.imported import ImportedNetwork, in_channels_last
 from repcompare.storage.files import file_digest, read_json, replacing, require_equal, write_json
+
+Network = TypeVar("Network", bound=torch.nn.Module)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a model, beside its weights; record.json, with their digest.
+
+    Accuracies are shares of the images of a split. `origin` is `trained`, with the `training` that
+    it had and a `history` of one entry an epoch, or `imported`, with the file or name of its
+    `weights`, the digest of the file, and how a foreign module is used, an `Adaptation`.
+    """
+
+    model: str
+    architecture: str
+    seed: int
+    factory: str
+    kwargs: Mapping[str, Any]
+    in_channels: int
+    num_classes: int
+    origin: str
+    parameters: int
+    representation_width: int
+    test_accuracy: float | None
+    device: str
+    threads: int
+    data_digest: str
+    versions: Mapping[str, str]
+    train_accuracy: float | None = None
+    training: Mapping[str, Any] | None = None
+    train_seconds: float | None = None
+    precision: str | None = None
+    history: list[Mapping[str, Any]] = field(default_factory=list)
+    weights: str | None = None
+    weights_digest: str | None = None
+    adaptation: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class TrainedModel:
     """A network in eval mode with frozen parameters, its record and the digest of its weights."""
 
-    network: Classifier
+    network: Classifier | ImportedNetwork
     record: dict
 
     @property
@@ -32,14 +71,27 @@ class TrainedModel:
 
 
 def save_model(
-    weights: str | Path, record_path: str | Path, network: torch.nn.Module, record: dict
+    weights: str | Path,
+    record_path: str | Path,
+    network: torch.nn.Module,
+    record: Mapping[str, Any],
 ) -> None:
     """Write the weights, then the record with their digest: a record implies whole weights."""
     with replacing(weights) as temporary:
         state = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
         # Not save_file, which leaves a file that only its owner may read, whatever the umask.
-        temporary.write_bytes(safetensors.torch.save(state))
+        temporary.write_bytes(safetensors.torch.save(unshared(state)))
     write_json(record_path, {**record, "model_digest": file_digest(weights)})
+
+
+def unshared(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """`state` with a tensor of its own for each name: some modules tie two, and a file holds both."""
+    seen: set[int] = set()
+    found = {}
+    for name, value in state.items():
+        found[name] = value.clone() if value.data_ptr() in seen else value
+        seen.add(value.data_ptr())
+    return found
 
 
 def load_model(
@@ -59,32 +111,45 @@ def load_model(
         "digest of the data",
         [(record_path, record["data_digest"]), (dataset.path, dataset.digest)],
     )
-    network = build(
-        record["factory"], record["kwargs"], record["in_channels"], record["num_classes"]
-    )
+    network = network_of(record)
     network.load_state_dict(safetensors.torch.load_file(weights))
-    network.eval().requires_grad_(False)
-    # torch can, its overloads have no device with a memory format.
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return TrainedModel(network, record)
+    return TrainedModel(frozen(network, device), record)
 
 
-def untrained(model: TrainedModel) -> Classifier:
-    """The network as it was before its training, in eval mode and frozen, where `model` is."""
-    record = model.record
-    network = build(
-        record["factory"],
-        record["kwargs"],
-        record["in_channels"],
-        record["num_classes"],
-        seed=record["seed"],
-    )
-    network.set_normalisation(model.network.mean, model.network.std)
-    network.eval().requires_grad_(False)
-    network.to(model.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # As above.
+def network_of(record: Mapping[str, Any], seed: int | None = None) -> Classifier | ImportedNetwork:
+    """The network that a record speaks of, its weights drawn from `seed` if one is given."""
+    factory, kwargs = record["factory"], record["kwargs"]
+    if record["adaptation"] is None:
+        return build(factory, kwargs, record["in_channels"], record["num_classes"], seed=seed)
+    # Most studies have no foreign network, and its libraries take long to import.
+    from repcompare.networks.factories import build_foreign
+    from repcompare.networks.importing import adapted
+
+    return adapted(build_foreign(factory, kwargs, seed=seed).module, record["adaptation"])
+
+
+def frozen(network: Network, device: torch.device) -> Network:
+    """The network in eval mode, its parameters frozen, on the device."""
+    network.eval().requires_grad_(False).to(device)
+    in_channels_last(network)
     return network
+
+
+def untrained(model: TrainedModel) -> Classifier | ImportedNetwork | None:
+    """The network as its seed initialises it, in eval mode and frozen, where `model` is.
+
+    None if that is what `model` is: it was never trained, or its factory draws nothing.
+    """
+    network = network_of(model.record, seed=model.record["seed"])
+    if isinstance(network, Classifier) and isinstance(model.network, Classifier):
+        network.set_normalisation(model.network.mean, model.network.std)
+    frozen(network, model.device)
+    before, after = network.state_dict(), model.network.state_dict()
+    return None if all(torch.equal(before[name], after[name]) for name in after) else network
 
 
 def folded(network: torch.nn.Module) -> torch.nn.Module:
     """A copy with each batch-norm that follows a convolution folded into it: the same function."""
+    if isinstance(network, ImportedNetwork):
+        return network.folded()
     return fuse(network).requires_grad_(False).to(memory_format=torch.channels_last)

@@ -17,7 +17,7 @@ from repcompare.data.dataset_file import Dataset
 from repcompare.networks import training
 from repcompare.networks.checkpoints import Checkpoint
 from repcompare.networks.devices import prepared_device, resolve_precision
-from repcompare.networks.models import save_model
+from repcompare.networks.models import Record, save_model
 from repcompare.networks.training import TrainingError, TrainingSettings
 from repcompare.storage.files import versions
 
@@ -64,34 +64,6 @@ class Spec:
         found = data.split(split)
         images, labels = torch.from_numpy(found.images[:]), torch.from_numpy(found.labels)
         return images.to(self.device), labels.to(self.device)
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is known of a trained model, beside its weights; record.json, with their digest.
-
-    Accuracies are shares of the images of a split, `history` has one entry an epoch.
-    """
-
-    model: str
-    architecture: str
-    seed: int
-    factory: str
-    kwargs: Mapping[str, Any]
-    in_channels: int
-    num_classes: int
-    parameters: int
-    representation_width: int
-    train_accuracy: float
-    test_accuracy: float
-    training: Mapping[str, Any]
-    train_seconds: float
-    device: str
-    precision: str
-    threads: int
-    data_digest: str
-    versions: Mapping[str, str]
-    history: list[Mapping[str, Any]]
 
 
 def train(
@@ -165,6 +137,7 @@ def train(
         kwargs=spec.kwargs,
         in_channels=splits["train"][0].shape[1],
         num_classes=num_classes,
+        origin="trained",
         parameters=sum(p.numel() for p in network.parameters()),
         representation_width=network.classifier.in_features,
         train_accuracy=train_accuracy,

@@ -10,22 +10,26 @@ PACKAGE = Path(__file__).resolve().parents[1]
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def code_digest(script: Path, *modules: str) -> str:
+def code_digest(script: Path, *modules: str | Path) -> str:
     """SHA-256 (hex) of `script`, of `modules` and of every repcompare module they import.
 
     Comments, blank lines, formatting and docstrings do not count; imports inside functions do.
     Nor do the version of Python, the locale and the folder that the workflow lies in.
-    `modules` (dotted names) are what the script imports by a name it computes.
+    `modules` are what the script imports by a name it computes: dotted names, or files of the
+    user's own, of which those that lie beside them count, too.
     """
-    pending = [Path(script).resolve(), *(file for name in modules for file in _files_of(name))]
+    pending = [Path(script).resolve()]
+    for module in modules:
+        pending += [module.resolve()] if isinstance(module, Path) else _files_of(module)
+    roots = {file.parent for file in pending if not file.is_relative_to(PACKAGE.parent)}
     closure: set[Path] = set()
     while pending:
         path = pending.pop()
         if path not in closure:
             closure.add(path)
-            pending.extend(_read(path)[1])
+            pending.extend(_imported(path))
     digest = hashlib.sha256()
-    for name, path in sorted((_name(path), path) for path in closure):
+    for name, path in sorted((_name(path, roots), path) for path in closure):
         digest.update(f"{name}\n{_read(path)[0]}\n".encode())
     return digest.hexdigest()
 
@@ -82,8 +86,20 @@ def _parts(string: ast.JoinedStr) -> list[str | ast.AST]:
     return [part for part in (*parts, text) if part != ""]
 
 
+def _imported(path: Path) -> set[Path]:
+    """The files that a file imports: of the package, and of the user's own those beside it."""
+    root = PACKAGE.parent if path.is_relative_to(PACKAGE.parent) else path.parent
+    names = _read(path)[1]
+    of_package = {name for name in names if name.split(".")[0] == PACKAGE.name}
+    found = {file for name in of_package for file in _files(name, PACKAGE.parent)}
+    if root != PACKAGE.parent:
+        found |= {file for name in names - of_package for file in _files(name, root)}
+    return found
+
+
 @functools.cache
-def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
+def _read(path: Path) -> tuple[str, frozenset[str]]:
+    """The normal form of a file, and the dotted names that it imports."""
     # Bytes, which Python reads as it does to run them: in UTF-8, whatever the locale.
     tree = ast.parse(path.read_bytes(), filename=str(path))
     imports = []
@@ -93,30 +109,31 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
         elif isinstance(node, ast.ImportFrom):
             module = _absolute(node, path)
             imports += [module, *(f"{module}.{alias.name}" for alias in node.names)]
-    names = {name for name in imports if name.split(".")[0] == PACKAGE.name}
-    return normal_form(tree), tuple(sorted({file for name in names for file in _files(name)}))
+    return normal_form(tree), frozenset(filter(None, imports))
 
 
-def _name(path: Path) -> str:
-    """What a file counts as: a module by its place in the package, a script by its bare name."""
+def _name(path: Path, roots: Iterable[Path]) -> str:
+    """What a file counts as: its place in the package or below the user's file, a script its name."""
     if path.is_relative_to(PACKAGE):
         return path.relative_to(PACKAGE.parent).as_posix()
-    return path.name
+    root = next((root for root in sorted(roots) if path.is_relative_to(root)), path.parent)
+    return path.relative_to(root).as_posix()
 
 
 def _absolute(node: ast.ImportFrom, path: Path) -> str:
     if not node.level:
         return node.module or ""
-    parts = path.relative_to(PACKAGE.parent).parts[: -node.level]
+    root = PACKAGE.parent if path.is_relative_to(PACKAGE.parent) else path.parent
+    parts = path.relative_to(root).parts[: -node.level]
     return ".".join([*parts, *([node.module] if node.module else [])])
 
 
-def _files(name: str) -> list[Path]:
+def _files(name: str, root: Path) -> list[Path]:
     """The file of a dotted module and of each package above it; nothing for a function's name."""
     parts = name.split(".")
     found = []
     for depth in range(1, len(parts) + 1):
-        base = PACKAGE.parent.joinpath(*parts[:depth])
+        base = root.joinpath(*parts[:depth])
         found += [
             file for file in (base / "__init__.py", base.with_suffix(".py")) if file.is_file()
         ]
@@ -125,7 +142,7 @@ def _files(name: str) -> list[Path]:
 
 def _files_of(module: str) -> list[Path]:
     """The files of a module, which must be one, and of the packages above it."""
-    files = _files(module)
+    files = _files(module, PACKAGE.parent)
     if PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py") not in files:
         raise ModuleNotFoundError(f"no module {module} in {PACKAGE}")
     return files

@@ -10,6 +10,8 @@ from typing import Any
 
 from repcompare.study.consistency import study_problems
 from repcompare.study.epsilon import parse_epsilon
+from repcompare.study.networks import answers, imported, weights_file
+from repcompare.study.networks import import_settings as settings_of
 from repcompare.study.schema import (
     canonical,
     read_text,
@@ -68,6 +70,28 @@ def models(config: Mapping[str, Any]) -> list[tuple[str, int]]:
     return [
         (name, seed) for name in sorted(config["architectures"]) for seed in seeds(config, name)
     ]
+
+
+def can_answer(config: Mapping[str, Any], architecture: str) -> bool:
+    """Whether the networks of an architecture tell the classes apart."""
+    return answers(config["architectures"][architecture])
+
+
+def imported_architectures(config: Mapping[str, Any]) -> list[str]:
+    """The architectures whose networks exist already, in alphabetical order."""
+    entries = config["architectures"]
+    return [name for name in sorted(entries) if imported(entries[name])]
+
+
+def source_file(config: Mapping[str, Any], architecture: str, seed: int) -> str | None:
+    """The file that a network's weights are read from; None if there is none."""
+    return weights_file(config["architectures"][architecture], seed)
+
+
+def import_settings(config: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+    """All that decides how an existing network is built and used, but for its file, data and device."""
+    training = {**config["training"], **config["architectures"][architecture].get("training", {})}
+    return settings_of(config["architectures"][architecture], training["minimum_accuracy"])
 
 
 def blocks(config: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -5,10 +5,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from repcompare import architectures
 from repcompare.data.catalogue import DATA_SETS, DataSet
 from repcompare.study.epsilon import parse_epsilon
-from repcompare.study.schema import KeyPath, Problem, hint, nearest, shown
+from repcompare.study.networks import network_problems
+from repcompare.study.schema import KeyPath, Problem, hint
 from repcompare.vocabulary import NORMS
 
 
@@ -44,34 +44,15 @@ def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
 
 
 def _architecture_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
-    factories = architectures.available()
     for name in names:
-        path = ("architectures", name)
-        factory, kwargs = get(*path, "factory"), get(*path, "kwargs")
-        if factory is None:
-            continue
-        if factory not in factories:
-            meant = hint(factory, factories)
-            text = f"got {shown(factory)}, allowed: one of {', '.join(factories)}{meant}"
-            yield Problem(2, (*path, "factory"), text)
-        elif kwargs is not None:
-            yield from _keyword_problems(factory, kwargs, (*path, "kwargs"))
+        entry = get("architectures", name)
+        if entry is not None:
+            seeds = get("architectures", name, "seeds") or get("seeds") or ()
+            yield from network_problems(str(name), entry, seeds)
     for first, second in itertools.combinations(sorted(map(str, names)), 2):
         if first.lower() == second.lower():
             text = f"differs from {first} only in case, which some file systems do not tell apart"
             yield Problem(3, ("architectures", second), text)
-
-
-def _keyword_problems(factory: str, kwargs: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
-    known = architectures.parameters(factory)
-    for key, value in kwargs.items():
-        if key not in known:
-            meant = nearest(key, known)
-            known_ones = f"did you mean {meant}?" if meant else f"allowed: {', '.join(known)}"
-            yield Problem(0, (*path, str(key)), f"{factory} takes no such argument, {known_ones}")
-        elif not known[key].accepts(value):
-            text = f"got {shown(value)}, allowed: {known[key].allowed}"
-            yield Problem(1, (*path, key), text)
 
 
 def _sample_problems(get: Any, data_set: DataSet) -> Iterator[Problem]:

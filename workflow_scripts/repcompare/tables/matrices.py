@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from repcompare.names import layer_order
 from repcompare.statistics.jackknife import CONFIDENCE
 from repcompare.tables.directions import mirrored, ordered
 from repcompare.tables.features import at_reference
@@ -14,7 +15,6 @@ from repcompare.vocabulary import (
     FEATURE_MEASURES,
     LAYER_MEASURE,
     label_of,
-    layer_order,
     ordered_models,
     preferred,
 )

@@ -1,0 +1,176 @@
+"""Where a study's networks come from, and what each can do: known from the config alone.
+
+Read while the workflow is parsed: neither torch nor numpy is imported.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from repcompare import architectures
+from repcompare.study.schema import KeyPath, Problem, hint, nearest, shown
+
+# Factories that are libraries: they know their networks, and often weights, by name.
+LIBRARIES = ("timm", "torchvision")
+
+# Weights that the factory draws from the seed: a network that has learnt nothing.
+RANDOM = "random"
+
+# Weights with such an ending are a file even where the factory knows names.
+FILE_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
+
+# Keys of an architecture that say how an existing network is used.
+OF_EXISTING = ("input", "layers", "classifier", "tokens", "classes")
+
+# Of those, the ones that a family of repcompare knows by itself.
+OF_FOREIGN = ("layers", "classifier", "tokens")
+
+
+def imported(entry: Mapping[str, Any]) -> bool:
+    """Whether a network exists already, and is not trained here."""
+    return "weights" in entry
+
+
+def answers(entry: Mapping[str, Any]) -> bool:
+    """Whether a network tells the study's classes apart: so can be attacked and fooled."""
+    return entry.get("classes", "") is not None
+
+
+def weights_file(entry: Mapping[str, Any], seed: int) -> str | None:
+    """The file that weights are read from; None if they are trained, drawn, or a library's by name."""
+    weights = entry.get("weights")
+    if weights is None or weights == RANDOM:
+        return None
+    of_library = entry["factory"] in LIBRARIES and "/" not in weights
+    if of_library and not weights.endswith(FILE_ENDINGS):
+        return None
+    return weights.replace("{seed}", str(seed))
+
+
+def function_file(factory: str) -> Path | None:
+    """The file of the user's own function, `path.py:function`; None of other factories."""
+    path, colon, _ = factory.rpartition(":")
+    return Path(path) if colon and path.endswith(".py") else None
+
+
+def import_settings(entry: Mapping[str, Any], minimum_accuracy: float) -> dict[str, Any]:
+    """All that decides how an existing network is built and used, but for its file, data and device."""
+    keys = ("factory", "kwargs", "weights", *OF_EXISTING)
+    return {key: entry[key] for key in keys if key in entry} | {
+        "minimum_accuracy": minimum_accuracy
+    }
+
+
+def network_problems(
+    name: str, entry: Mapping[str, Any], seeds: Sequence[int]
+) -> Iterator[Problem]:
+    """What is wrong with one architecture, whose entry the schema accepts.
+
+    `seeds` are those it has, its own or the study's.
+    """
+    path: KeyPath = ("architectures", name)
+    factory = entry["factory"]
+    families = architectures.available()
+    if factory in families:
+        yield from _keyword_problems(factory, entry.get("kwargs") or {}, (*path, "kwargs"))
+    elif factory in LIBRARIES:
+        if not isinstance((entry.get("kwargs") or {}).get("name"), str):
+            text = f"missing, allowed: the name of one of {factory}'s networks"
+            yield Problem(1, (*path, "kwargs", "name"), text)
+    elif function_file(factory):
+        yield from _function_problems(factory, (*path, "factory"))
+    else:
+        known = [*families, *LIBRARIES]
+        text = f"got {shown(factory)}, allowed: one of {', '.join(known)}, or path.py:function"
+        yield Problem(2, (*path, "factory"), text + hint(factory, known))
+    if imported(entry):
+        yield from _existing_problems(entry, seeds, path)
+    elif factory in families:
+        for key in (key for key in OF_EXISTING if key in entry):
+            yield Problem(
+                1, (*path, key), "without weights, the network is trained here, leave it out"
+            )
+    elif factory in LIBRARIES or function_file(factory):
+        allowed = "a file, random" + (f", or a name of {factory}'s" if factory in LIBRARIES else "")
+        text = f"missing, only families of repcompare are trained here, allowed: {allowed}"
+        yield Problem(1, (*path, "weights"), text)
+
+
+def _existing_problems(
+    entry: Mapping[str, Any], seeds: Sequence[int], path: KeyPath
+) -> Iterator[Problem]:
+    for key in sorted((entry.get("training") or {}).keys() - {"minimum_accuracy"}):
+        text = "beside weights, the network is not trained here, leave it out"
+        yield Problem(1, (*path, "training", key), text)
+    if entry["factory"] in architectures.available():
+        for key in (key for key in OF_FOREIGN if key in entry):
+            text = f"a {entry['factory']} of repcompare knows its own, leave it out"
+            yield Problem(1, (*path, key), text)
+        if "size" in (entry.get("input") or {}):
+            text = f"a {entry['factory']} of repcompare takes images of any size, leave it out"
+            yield Problem(1, (*path, "input", "size"), text)
+        if not answers(entry):
+            text = f"a {entry['factory']} of repcompare has a classifier, allowed: names"
+            yield Problem(1, (*path, "classes"), text)
+    given = entry.get("input") or {}
+    if {"mean", "std"} <= given.keys() and len(given["mean"]) != len(given["std"]):
+        text = f"{len(given['std'])} values, but {len(given['mean'])} in mean"
+        yield Problem(2, (*path, "input", "std"), text)
+    yield from _file_problems(entry, seeds, path)
+    classes = entry.get("classes")
+    if isinstance(classes, str) and classes != "imagenet" and not Path(classes).is_file():
+        yield Problem(
+            2, (*path, "classes"), f"{classes}: no such file, allowed: imagenet, or a list"
+        )
+
+
+def _file_problems(
+    entry: Mapping[str, Any], seeds: Sequence[int], path: KeyPath
+) -> Iterator[Problem]:
+    weights, key = entry["weights"], (*path, "weights")
+    if weights == RANDOM:
+        return
+    if "{seed}" not in weights and len(seeds) > 1:
+        numbers = ", ".join(map(str, seeds[:-1])) + f" and {seeds[-1]}"
+        yield Problem(2, key, f"the same for seeds {numbers}, write {{seed}} in it, or one seed")
+        return
+    for seed in seeds:
+        file = weights_file(entry, seed)
+        if file is not None and not Path(file).is_file():
+            yield Problem(2, key, f"{file}: no such file")
+
+
+def _keyword_problems(factory: str, kwargs: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
+    known = architectures.parameters(factory)
+    for key, value in kwargs.items():
+        if key not in known:
+            meant = nearest(key, known)
+            known_ones = f"did you mean {meant}?" if meant else f"allowed: {', '.join(known)}"
+            yield Problem(0, (*path, str(key)), f"{factory} takes no such argument, {known_ones}")
+        elif not known[key].accepts(value):
+            text = f"got {shown(value)}, allowed: {known[key].allowed}"
+            yield Problem(1, (*path, key), text)
+
+
+def _function_problems(factory: str, path: KeyPath) -> Iterator[Problem]:
+    """The file is read, not run."""
+    name, file = factory.rpartition(":")[2], function_file(factory)
+    assert file is not None, "the caller has asked"
+    try:
+        tree = ast.parse(file.read_bytes(), filename=str(file))
+    except OSError:
+        yield Problem(2, path, f"{file}: no such file")
+        return
+    except SyntaxError as error:
+        yield Problem(2, path, f"{file}: line {error.lineno} is not Python: {error.msg}")
+        return
+    defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    defined += [alias.asname or alias.name for node in imports for alias in node.names]
+    if name not in defined:
+        meant = nearest(name, defined)
+        text = f"{file} has no function {name}" + (f", did you mean {meant}?" if meant else "")
+        yield Problem(2, path, text)
