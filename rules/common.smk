@@ -58,22 +58,23 @@ def stage_settings(script, *modules, **settings):
     return json.dumps({**settings, "code": code}, sort_keys=True, separators=(",", ":"))
 
 
-def every_model(patterns):
-    """The files of `patterns` for each model of the study."""
+def every_model(patterns, models=study_config.models(STUDY)):
+    """The files of `patterns` for each model, of the study or of those given."""
     return [
         pattern.apply_wildcards({"architecture": architecture, "seed": seed})
-        for architecture, seed in study_config.models(STUDY)
+        for architecture, seed in models
         for pattern in patterns
     ]
 
 
-def every_block(patterns):
-    """The files of `patterns` for each block of the study."""
-    return [
-        pattern.apply_wildcards({"a": a, "b": b})
-        for a, b in study_config.blocks(STUDY)
-        for pattern in patterns
-    ]
+def every_block(patterns, blocks=study_config.blocks(STUDY)):
+    """The files of `patterns` for each block, of the study or of those given."""
+    return [pattern.apply_wildcards({"a": a, "b": b}) for a, b in blocks for pattern in patterns]
+
+
+# What tells classes apart can be attacked and fooled.
+ANSWERING_MODELS = study_config.answering_models(STUDY)
+ANSWERING_BLOCKS = study_config.answering_blocks(STUDY)
 
 
 def block_models(pattern):
@@ -142,8 +143,11 @@ def import_settings(wildcards):
 
 def nonrobust_records():
     """The accuracy of each architecture on the features of each; none unless they are asked for."""
-    names = sorted(STUDY["architectures"]) if STUDY["features"]["nonrobust"] else []
-    return [f"{NONROBUST}/{source}--{target}.json" for source in names for target in names]
+    if not STUDY["features"]["nonrobust"]:
+        return []
+    sources = dict.fromkeys(architecture for architecture, _ in ANSWERING_MODELS)
+    targets = sorted(set(STUDY["architectures"]) - set(study_config.imported_architectures(STUDY)))
+    return [f"{NONROBUST}/{source}--{target}.json" for source in sources for target in targets]
 
 
 def first_model(pattern):
@@ -180,9 +184,9 @@ def in_report(name, section):
 
 
 def first_models(count):
-    """The first model of each of the first `count` architectures."""
+    """The first model of each of the first `count` architectures that tell classes apart."""
     first = {}
-    for architecture, seed in study_config.models(STUDY):
+    for architecture, seed in ANSWERING_MODELS:
         first.setdefault(architecture, seed)
     return list(first.items())[:count]
 

@@ -22,15 +22,15 @@ rule summarise:
     input:
         records=every_model([rules.train.output.record]),
         activations=every_model([rules.dump_activations.output.activations]),
-        adversarial=every_model([rules.attack.output.adversarial]),
+        adversarial=every_model([rules.attack.output.adversarial], ANSWERING_MODELS),
         layers=every_model([rules.describe.output.layers]),
         controls=every_model([rules.describe.output.controls]),
         maps=every_block([rules.compare.output.scores]),
         class_accuracies=every_block([rules.compare.output.class_accuracies]),
         geometry=every_block([rules.compare.output.geometry]),
         convergence=every_block([rules.compare.output.convergence]),
-        transfer=every_block([rules.evaluate_transfer.output.transfer]),
-        features=every_block([rules.compare_features.output.features]),
+        transfer=every_block([rules.evaluate_transfer.output.transfer], ANSWERING_BLOCKS),
+        features=every_block([rules.compare_features.output.features], ANSWERING_BLOCKS),
         nonrobust=nonrobust_records(),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},

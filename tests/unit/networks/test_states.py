@@ -123,7 +123,7 @@ def test_what_is_no_file_of_weights_is_refused(content, name, tmp_path):
 def test_half_a_file_is_refused(state, tmp_path):
     path = saved(tmp_path, state)
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(NetworkError, match="not a file of torch.save, or a damaged one"):
+    with pytest.raises(NetworkError, match=r"not a file of torch\.save, or a damaged one"):
         read_state(path)
 
 

@@ -5,13 +5,14 @@ import yaml
 
 from repcompare.study.config import (
     ConfigError,
-    can_answer,
+    answering_blocks,
+    answering_models,
     imported_architectures,
     source_file,
     validate,
 )
 
-OTHERS = "resnet: {factory: resnet}"
+OTHERS = "resnet: {factory: resnet, seeds: [0, 1]}"
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ ACCEPTED = {
     "{factory: 'networks.py:encoder', weights: one.safetensors, layers: {stage1: a}}": (
         "one.safetensors"
     ),
-    "{factory: 'networks.py:Decoder', weights: 'runs/{seed}.pt', classes: null}": "runs/0.pt",
+    "{factory: 'networks.py:Decoder', weights: 'runs/{seed}.pt', classifier: null}": "runs/0.pt",
     "{factory: 'networks.py:nn', weights: random, classes: classes.txt, classifier: null}": None,
 }
 
@@ -56,10 +57,18 @@ def test_a_network_that_exists_is_imported_from_its_file_or_by_its_name(entry):
     assert source_file(config, "resnet", 0) is None
 
 
+ENCODER = "{factory: 'networks.py:encoder', weights: random, classes: null, seeds: [0]}"
+
+
 def test_a_network_without_classes_has_no_answers():
-    config = validate(study("{factory: 'networks.py:encoder', weights: random, classes: null}"))
-    assert not can_answer(config, "ours")
-    assert can_answer(config, "resnet")
+    config = validate(study(ENCODER))
+    assert answering_models(config) == [("resnet", 0), ("resnet", 1)]
+    assert answering_blocks(config) == [("resnet", "resnet")]
+
+
+def test_two_networks_at_least_must_have_answers():
+    with pytest.raises(ConfigError, match="fewer than two networks tell the classes apart"):
+        validate(study(ENCODER) | {"architectures": {"a": yaml.safe_load(ENCODER)}})
 
 
 REFUSED = {

@@ -28,6 +28,9 @@ class Classifier(nn.Module):
     mean: Tensor
     std: Tensor
 
+    # It tells classes apart, as not every network does that is imported.
+    answers = True
+
     def __init__(
         self,
         stages: OrderedDict[str, nn.Module],

@@ -83,10 +83,13 @@ def versions(
 
 
 def accuracy_adjusted(models: Models, x: np.ndarray) -> np.ndarray:
-    """x less its regression on two accuracies' sum and their distance, at the mean of x."""
+    """x less its regression on two accuracies' sum and their distance, at the mean of x.
+
+    NaN where a model has no accuracy, for it tells no classes apart.
+    """
     accuracy = models.accuracy
-    known = np.isfinite(x) & ~np.eye(len(x), dtype=bool)
     terms = [np.ones_like(x), accuracy[:, None] + accuracy, models.differences(accuracy)]
+    known = np.isfinite(x) & np.isfinite(terms[1]) & ~np.eye(len(x), dtype=bool)
     design = np.stack([term[known] for term in terms], axis=1)
     design[:, 1:] -= design[:, 1:].mean(axis=0)
     effects = np.linalg.lstsq(design, x[known], rcond=1e-10)[0]

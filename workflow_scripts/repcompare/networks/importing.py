@@ -238,7 +238,7 @@ def check_network(network: ImportedNetwork | Classifier, images: Tensor) -> None
 def _answers(network: ImportedNetwork | Classifier, images: Tensor) -> list[Tensor]:
     with torch.inference_mode():
         found = [network.represent(images)]
-        if getattr(network, "answers", True):
+        if network.answers:
             found.append(network(images))
     return found
 

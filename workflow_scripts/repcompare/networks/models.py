@@ -15,7 +15,10 @@ from repcompare.data.dataset_file import Dataset
 from repcompare.networks.imported import ImportedNetwork, in_channels_last
 from repcompare.storage.files import file_digest, read_json, replacing, require_equal, write_json
 
-Network = TypeVar("Network", bound=torch.nn.Module)
+# What the stages run: a network of ours, or one that was made elsewhere.
+Network = Classifier | ImportedNetwork
+
+One = TypeVar("One", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Record:
 class TrainedModel:
     """A network in eval mode with frozen parameters, its record and the digest of its weights."""
 
-    network: Classifier | ImportedNetwork
+    network: Network
     record: dict
 
     @property
@@ -116,7 +119,7 @@ def load_model(
     return TrainedModel(frozen(network, device), record)
 
 
-def network_of(record: Mapping[str, Any], seed: int | None = None) -> Classifier | ImportedNetwork:
+def network_of(record: Mapping[str, Any], seed: int | None = None) -> Network:
     """The network that a record speaks of, its weights drawn from `seed` if one is given."""
     factory, kwargs = record["factory"], record["kwargs"]
     if record["adaptation"] is None:
@@ -128,14 +131,14 @@ def network_of(record: Mapping[str, Any], seed: int | None = None) -> Classifier
     return adapted(build_foreign(factory, kwargs, seed=seed).module, record["adaptation"])
 
 
-def frozen(network: Network, device: torch.device) -> Network:
+def frozen(network: One, device: torch.device) -> One:
     """The network in eval mode, its parameters frozen, on the device."""
     network.eval().requires_grad_(False).to(device)
     in_channels_last(network)
     return network
 
 
-def untrained(model: TrainedModel) -> Classifier | ImportedNetwork | None:
+def untrained(model: TrainedModel) -> Network | None:
     """The network as its seed initialises it, in eval mode and frozen, where `model` is.
 
     None if that is what `model` is: it was never trained, or its factory draws nothing.

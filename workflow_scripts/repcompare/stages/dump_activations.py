@@ -7,12 +7,11 @@ from typing import Any
 import h5py
 import torch
 
-from repcompare.architectures.classifier import Classifier
 from repcompare.data.dataset_file import Dataset
 from repcompare.names import REPRESENTATION
 from repcompare.networks.devices import prepared_device
-from repcompare.networks.inference import to_float
-from repcompare.networks.models import TrainedModel, load_model, untrained
+from repcompare.networks.inference import logits_of, to_float
+from repcompare.networks.models import Network, TrainedModel, load_model, untrained
 from repcompare.storage.hdf5 import ROWS_PER_READ, new_hdf5
 
 
@@ -53,19 +52,20 @@ def dump_activations(
 def store_activations(
     path: str | Path,
     model: TrainedModel,
-    before_training: Classifier,
+    before_training: Network | None,
     dataset: Dataset,
     layers: Collection[str],
     fit_samples: int | None,
     batch_size: int,
 ) -> None:
-    """Store layers, logits, labels and ids of the fit and test splits, and the linear classifier.
+    """Store layers, labels and ids of the fit and test splits, and what the model has to answer.
 
     The fit split is the data's own, else the training images; the first `fit_samples` of it, all
     if None. Every layer of `layers` that the network has is stored under its name, (n, channels)
-    float32, and always the representation, the input of the classifier:
-    `logits = penultimate Wᵀ + b`. Group `untrained` holds the representation of `before_training`,
-    the network as it was initialised, on the same images. Computed in float32 and eval mode,
+    float32, and always the representation. A network that tells classes apart has `logits`, and one
+    with a linear classifier also that: `logits = penultimate Wᵀ + b`. Group `untrained` holds the
+    representation of `before_training`, the network as it was initialised, on the same images; it
+    is absent of a network that was never trained. Computed in float32 and eval mode,
     `batch_size` images at a time: memory does not grow with n.
     """
     record, network = model.record, model.network
@@ -81,8 +81,9 @@ def store_activations(
     }
     classifier = network.classifier
     with torch.inference_mode(), new_hdf5(path, attributes) as file:
-        file["classifier/weight"] = classifier.weight.cpu().numpy()
-        file["classifier/bias"] = classifier.bias.cpu().numpy()
+        if classifier is not None:
+            file["classifier/weight"] = classifier.weight.cpu().numpy()
+            file["classifier/bias"] = classifier.bias.cpu().numpy()
         for split, source in (
             ("fit", dataset.split(dataset.fit_split, fit_samples)),
             ("test", dataset.split("test")),
@@ -93,15 +94,19 @@ def store_activations(
                 rows = slice(start, min(start + ROWS_PER_READ, n))
                 images = torch.from_numpy(source.images[rows]).to(model.device)
                 outputs = evaluate(network, images, layers, batch_size)
-                outputs["logits"] = classifier(outputs[REPRESENTATION])
+                if classifier is not None:
+                    outputs["logits"] = classifier(outputs[REPRESENTATION])
+                elif network.answers:
+                    outputs["logits"] = logits_of(network, images, batch_size)
                 for name, values in outputs.items():
                     _store(file, f"{split}/{name}", values, rows, n)
-                before = evaluate(before_training, images, [REPRESENTATION], batch_size)
-                _store(file, f"untrained/{split}", before[REPRESENTATION], rows, n)
+                if before_training is not None:
+                    before = evaluate(before_training, images, [REPRESENTATION], batch_size)
+                    _store(file, f"untrained/{split}", before[REPRESENTATION], rows, n)
 
 
 def evaluate(
-    network: Classifier, images: torch.Tensor, layers: Collection[str], batch_size: int
+    network: Network, images: torch.Tensor, layers: Collection[str], batch_size: int
 ) -> dict[str, torch.Tensor]:
     """Each layer's output (N, channels) for uint8 images (N, C, H, W) on the network's device."""
     parts = [network.layer_outputs(to_float(batch), layers) for batch in images.split(batch_size)]

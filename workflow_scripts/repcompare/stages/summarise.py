@@ -1,7 +1,7 @@
 """The rule `summarise`: the results of models and blocks joined into the study's tables."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +9,7 @@ import pandas as pd
 from repcompare.tables.attacks import attacks_table, growth_table, steps_table
 from repcompare.tables.files import new_table, read_table, write_parts, write_table
 from repcompare.tables.geometry import retraining_means, with_ceilings
+from repcompare.tables.schema import TABLES
 from repcompare.tables.summary import (
     activation_digests,
     checked_tables,
@@ -32,8 +33,9 @@ def summarise(
     Args:
         tables: where each table is to be written, by its name.
         files: what models and blocks stored: `records`, `activations`, `layers`, `controls`,
-            `adversarial`, one a model; `maps`, `class_accuracies`, `geometry`, `convergence`,
-            `transfer`, `features`, one a block; `nonrobust`, where the study has them.
+            one a model; `maps`, `class_accuracies`, `geometry`, `convergence`,
+            one a block; `transfer` and `features`, one a block of networks with answers, which have
+            `adversarial` alone; `nonrobust`, where the study has them.
 
     Raises:
         MismatchError: a file was made from others than those that are given.
@@ -58,8 +60,8 @@ def summarise(
         for maps, geometry, transfer, features in zip(
             checked_tables(files["maps"], current),
             checked_tables(files["geometry"], current),
-            transfer_tables(files["transfer"], files["adversarial"]),
-            map(read_table, files["features"]),
+            at_blocks("transfer", files, transfer_tables(files["transfer"], files["adversarial"])),
+            at_blocks("features", files, map(read_table, files["features"])),
             strict=True,
         ):
             parts = maps, with_ceilings(geometry, means), transfer, features
@@ -67,3 +69,13 @@ def summarise(
                 append[name](part)
             pairs.append(pair_rows(*parts))
     write_table(tables["pairs"], "pairs", pairs_table(pairs))
+
+
+def at_blocks(
+    name: str, files: Mapping[str, Sequence[str | Path]], tables: Iterator[pd.DataFrame]
+) -> Iterator[pd.DataFrame]:
+    """The table of every block of `maps`, in that order; an empty one where a block has no file."""
+    there = {Path(path).parent for path in files[name]}
+    for path in files["maps"]:
+        empty = pd.DataFrame(columns=TABLES[name].names)
+        yield next(tables) if Path(path).parent in there else empty

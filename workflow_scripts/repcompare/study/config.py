@@ -72,11 +72,6 @@ def models(config: Mapping[str, Any]) -> list[tuple[str, int]]:
     ]
 
 
-def can_answer(config: Mapping[str, Any], architecture: str) -> bool:
-    """Whether the networks of an architecture tell the classes apart."""
-    return answers(config["architectures"][architecture])
-
-
 def imported_architectures(config: Mapping[str, Any]) -> list[str]:
     """The architectures whose networks exist already, in alphabetical order."""
     entries = config["architectures"]
@@ -101,6 +96,18 @@ def blocks(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     pairs = itertools.combinations_with_replacement(sorted(config["architectures"]), 2)
     return [(a, b) for a, b in pairs if a != b or len(seeds(config, a)) > 1]
+
+
+def answering_models(config: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """The models that tell the study's classes apart."""
+    entries = config["architectures"]
+    return [(name, seed) for name, seed in models(config) if answers(entries[name])]
+
+
+def answering_blocks(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The blocks of two architectures that tell the study's classes apart."""
+    entries = config["architectures"]
+    return [(a, b) for a, b in blocks(config) if answers(entries[a]) and answers(entries[b])]
 
 
 def layer_pairs(config: Mapping[str, Any], a: str, b: str) -> list[list[str]]:

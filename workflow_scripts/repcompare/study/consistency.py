@@ -7,7 +7,7 @@ from typing import Any
 
 from repcompare.data.catalogue import DATA_SETS, DataSet
 from repcompare.study.epsilon import parse_epsilon
-from repcompare.study.networks import network_problems
+from repcompare.study.networks import answers, network_problems
 from repcompare.study.schema import KeyPath, Problem, hint
 from repcompare.vocabulary import NORMS
 
@@ -35,6 +35,7 @@ def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
     yield from _search_problems(get)
     yield from _adversarial_problems(get, names, data_set)
     yield from _layer_pair_problems(get, names)
+    yield from _answer_problems(get, names)
     if get("data", "name") == "digits" and get("data", "root") is not None:
         yield Problem(3, ("data", "root"), "the digits come with scikit-learn, leave it out")
     own = get("architectures", *names, "seeds") if len(names) == 1 else None
@@ -53,6 +54,18 @@ def _architecture_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
         if first.lower() == second.lower():
             text = f"differs from {first} only in case, which some file systems do not tell apart"
             yield Problem(3, ("architectures", second), text)
+
+
+def _answer_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
+    """Attacks and transfer need two networks that tell the classes apart."""
+    entries = {name: get("architectures", name) for name in names}
+    answering = [name for name, entry in entries.items() if entry is not None and answers(entry)]
+    numbers = [len(get("architectures", name, "seeds") or get("seeds") or ()) for name in answering]
+    if len(answering) < len(names) and None not in entries.values() and sum(numbers) < 2:
+        text = (
+            "fewer than two networks tell the classes apart, allowed: classes: null for the others"
+        )
+        yield Problem(3, ("architectures",), text)
 
 
 def _sample_problems(get: Any, data_set: DataSet) -> Iterator[Problem]:

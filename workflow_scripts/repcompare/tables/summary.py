@@ -34,7 +34,8 @@ DIGESTS = {
 def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.DataFrame:
     """One row a model: its record, and what layers.csv says of its representation."""
     rows = [read_json(path) for path in records]
-    table = pd.DataFrame([{**row, "epochs": row["training"]["epochs"]} for row in rows])
+    epochs = [row["training"]["epochs"] if row["training"] else None for row in rows]
+    table = pd.DataFrame(rows).assign(epochs=pd.array(epochs, dtype="Int64"))
     columns = TABLES["models"].names
     found = layers.loc[
         layers["layer"] == REPRESENTATION,
