@@ -201,7 +201,7 @@ def fit_map(X: ArrayLike, Y: ArrayLike, family: str = "least_squares") -> Affine
     x, y = rows_of("X", X), rows_of("Y", Y)
     same_samples({"X": x, "Y": y})
     source, target = factorise(x), moments(y)
-    cross = cross_covariance(x, source.mean, y, target.mean)
+    cross = cross_covariance(x, source, y, target)
     return fit_maps(source, target, cross, [family], x, y)[family]
 
 
@@ -234,7 +234,7 @@ def r2_score(mapping: AffineMap, X: ArrayLike, Y: ArrayLike) -> float:
         if rows.shape[1] != width:
             raise ValueError(f"{name}: has {rows.shape[1]} units, and the map is of {width}")
     source, target = moments(x), moments(y)
-    cross = cross_covariance(x, source.mean, y, target.mean)
+    cross = cross_covariance(x, source, y, target)
     return r_squared(mapping, PairMoments(source, target, cross), target.mean)
 
 

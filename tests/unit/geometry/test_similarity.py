@@ -282,6 +282,18 @@ def test_cca_says_what_too_few_samples_force_to_be_one(measure, n, note):
             assert row.value == pytest.approx(1)
 
 
+@pytest.mark.parametrize("measures", [["cca"], ["pwcca"], ["svcca"]])
+@pytest.mark.parametrize("width", [64, 3])
+def test_what_too_few_samples_force_to_be_one_is_not_computed(measures, width, monkeypatch):
+    def refused(*arguments, **named):
+        raise AssertionError("a decomposition for nothing")
+
+    monkeypatch.setattr(np.linalg, "svd", refused)
+    for row in rows_of(orthonormal(63, n=64), related(64, 1, width)[1], measures):
+        assert (row.value, row.low, row.high, row.null) == (1, 1, 1, 1)
+        assert row.note == "trivially 1: n - 1 <= rank"
+
+
 def test_svcca_counts_what_is_forced_among_the_components_that_it_keeps():
     axes = orthonormal(10, n=12)
     x = axes[:, :8] * ([1] * 6 + [1e-3] * 2)

@@ -29,7 +29,7 @@ every_family = pytest.mark.parametrize("family", ALL)
 
 def problem(x, y) -> MapProblem:
     a, b = factorise(x), factorise(y)
-    return MapProblem(a, b, cross_covariance(x, a.mean, y, b.mean), x, y)
+    return MapProblem(a, b, cross_covariance(x, a, y, b), x, y)
 
 
 def mean_eigenvalue(a: Factorisation) -> float:
@@ -332,7 +332,7 @@ def test_a_constant_source_is_mapped_to_the_mean(family):
 def test_both_ways_are_what_each_way_is(family):
     x, y = related()
     a, b = factorise(x), factorise(y)
-    cross = cross_covariance(x, a.mean, y, b.mean)
+    cross = cross_covariance(x, a, y, b)
     there, back = fit_maps_both_ways(a, b, cross, ALL, x, y)
     for found, alone in ((there, fitted(x, y)), (back, fitted(y, x))):
         np.testing.assert_allclose(found[family].weight, alone[family].weight, atol=1e-10)
@@ -352,7 +352,7 @@ def test_hdf5_data_sets_give_what_arrays_give(tmp_path):
 def test_what_does_not_fit_together_is_refused():
     x, y = related()
     a, b = factorise(x), factorise(y)
-    cross = cross_covariance(x, a.mean, y, b.mean)
+    cross = cross_covariance(x, a, y, b)
     with pytest.raises(ValueError, match="target rows"):
         fit_maps(a, b, cross, ALL, x, y[:50])
     with pytest.raises(ValueError, match="cross-covariance"):

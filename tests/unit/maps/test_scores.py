@@ -31,7 +31,7 @@ every_family = pytest.mark.parametrize("family", ALL)
 
 def pair_moments(x, y) -> PairMoments:
     a, b = moments(x), moments(y)
-    return PairMoments(a, b, cross_covariance(x, a.mean, y, b.mean))
+    return PairMoments(a, b, cross_covariance(x, a, y, b))
 
 
 def classifier_of(y: np.ndarray, classes: int = 3, seed: int = 4) -> TargetClassifier:

@@ -21,4 +21,4 @@ def related(n: int = 90, width_a: int = 6, width_b: int = 4, seed: int = 0, nois
 def fitted(x, y, families=tuple(FAMILIES)) -> dict[str, AffineMap]:
     """The map of each family from x to y."""
     a, b = factorise(x), factorise(y)
-    return fit_maps(a, b, cross_covariance(x, a.mean, y, b.mean), families, x, y)
+    return fit_maps(a, b, cross_covariance(x, a, y, b), families, x, y)

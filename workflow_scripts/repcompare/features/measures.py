@@ -135,9 +135,7 @@ def unit_matching(fit: np.ndarray, test: Pair) -> FeatureRow:
 
 def correlations(pair: Pair) -> np.ndarray:
     """Correlations (d_a, d_b) of the units of a pair; 0 for a unit that never changes."""
-    return scaled_to_correlations(
-        pair.cross, np.diagonal(pair.a.scatter), np.diagonal(pair.b.scatter)
-    )
+    return scaled_to_correlations(pair.unit_cross, pair.a.unit_squares, pair.b.unit_squares)
 
 
 def scaled_to_correlations(cross: np.ndarray, of_a: np.ndarray, of_b: np.ndarray) -> np.ndarray:

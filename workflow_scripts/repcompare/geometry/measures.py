@@ -110,14 +110,19 @@ def procrustes(pair: Pair) -> Result:
 
 def cca(pair: Pair) -> Result:
     """Mean of the min(rank_a, rank_b) canonical correlations, in [0, 1] (Hotelling 1936)."""
-    note = forced_correlations(pair, pair.a.components.rank, pair.b.components.rank)
+    note = forced_correlations(pair, *ranks(pair))
+    if all_forced(pair, *ranks(pair)):
+        return 1.0, note
     return float(pair.canonical.correlations.mean()), note
 
 
 def svcca(pair: Pair) -> Result:
     """`cca` on the fewest leading components that hold 99 % of the variance (Raghu et al. 2017)."""
     kept = svcca_components(pair)
-    return float(pair.correlations(*kept).mean()), forced_correlations(pair, *kept)
+    note = forced_correlations(pair, *kept)
+    if all_forced(pair, *kept):
+        return 1.0, note
+    return float(pair.correlations(*kept).mean()), note
 
 
 def svcca_components(pair: Pair) -> tuple[int, int]:
@@ -137,14 +142,30 @@ def pwcca(pair: Pair) -> Result:
 
     Directed: the weight of canonical variate h is Σ_j |⟨h, x_j⟩| over the units x_j of a.
     """
-    note = forced_correlations(pair, pair.a.components.rank, pair.b.components.rank)
+    note = forced_correlations(pair, *ranks(pair))
+    if all_forced(pair, *ranks(pair)):
+        return 1.0, note
     return float(pwcca_weights(pair) @ pair.canonical.correlations), note
 
 
 def pwcca_weights(pair: Pair) -> np.ndarray:
     """The weights of the canonical correlations (r,), of sum 1."""
-    along = np.abs(pair.a.scatter @ pair.canonical.directions_a).sum(axis=0)
+    to_axes = pair.a.scatter @ pair.canonical.directions_a
+    along = np.abs(pair.a.whole.moments.in_units(to_axes)).sum(axis=0)
     return along / along.sum()
+
+
+def ranks(pair: Pair) -> tuple[int, int]:
+    """The numbers of components of a and of b."""
+    return pair.a.components.rank, pair.b.components.rank
+
+
+def all_forced(pair: Pair, components_a: int, components_b: int) -> bool:
+    """Whether one of the two spans all centred samples: then there is nothing to analyse.
+
+    The other lies in it, and every correlation is 1.
+    """
+    return max(components_a, components_b) >= pair.n - 1
 
 
 def forced_correlations(pair: Pair, components_a: int, components_b: int) -> str:
@@ -155,7 +176,7 @@ def forced_correlations(pair: Pair, components_a: int, components_b: int) -> str
     """
     components = min(components_a, components_b)
     forced = components_a + components_b - (pair.n - 1)
-    if forced >= components:
+    if all_forced(pair, components_a, components_b):
         return "trivially 1: n - 1 <= rank"
     if forced > 0:
         return f"{forced} of {components} correlations are trivially 1: n is too small"

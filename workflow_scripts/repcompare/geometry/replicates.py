@@ -11,7 +11,7 @@ import functools
 
 import numpy as np
 
-from repcompare.geometry.measures import neighbour_overlaps
+from repcompare.geometry.measures import all_forced, neighbour_overlaps, ranks
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import ROUNDING, View
 from repcompare.statistics.jackknife import GROUPS
@@ -25,11 +25,13 @@ def procrustes_replicates(pair: Pair) -> np.ndarray:
 
 
 def cca_replicates(pair: Pair) -> np.ndarray:
-    """Linearised; (G,).
+    """Linearised; (G,). All 1 if all correlations are forced to be, for so they are on fewer samples.
 
     With whitening directions W_a, W_b and correlations ρ_k, taking E_a, E_b, E_ab away from the
     scatters and from C changes ρ_k by −w_akᵀE_ab w_bk + ρ_k (w_akᵀE_a w_ak + w_bkᵀE_b w_bk) / 2.
     """
+    if all_forced(pair, *ranks(pair)):
+        return np.ones(GROUPS)
     found = pair.canonical
     a, b, correlations = found.directions_a, found.directions_b, found.correlations
     changes = (

@@ -18,6 +18,7 @@ from repcompare.representations.moments import (
     Factorisation,
     Moments,
     Rows,
+    between_units,
     principal_components,
     row_chunks,
 )
@@ -55,8 +56,9 @@ class AffineMap:
 class MapProblem:
     """What a family may use, all of it of the fit split.
 
-    The source's factorisation, the target's moments, C = X_aᵀ X_b (d_a, d_b) and the rows (n, d_a)
-    and (n, d_b). `known_rotation` spares the SVD of C if it was done before.
+    The source's factorisation, the target's moments, C = X_aᵀ X_b (m_a, m_b) along the axes of
+    their frames, and the rows (n, d_a) and (n, d_b). `known_rotation` spares the SVD of C if it was
+    done before.
     """
 
     source: Factorisation
@@ -68,8 +70,14 @@ class MapProblem:
 
     @cached_property
     def projected_cross(self) -> np.ndarray:
-        """Vᵀ C (rank, d_b)."""
+        """Vᵀ C (rank, m_b)."""
         return self.source.basis.T @ self.cross
+
+    @cached_property
+    def least_squares(self) -> np.ndarray:
+        """V S⁻² Vᵀ C (m_a, m_b)."""
+        eigenvalues = self.source.singular_values**2
+        return self.source.basis @ (self.projected_cross / eigenvalues[:, None])
 
     @cached_property
     def rotation(self) -> np.ndarray:
@@ -79,7 +87,17 @@ class MapProblem:
     def affine(
         self, family: str, weight: np.ndarray, rank: int, penalty: float = 0.0, note: str = ""
     ) -> AffineMap:
-        """The map of this weight that takes the source's mean to the target's."""
+        """The map of this weight (m_a, m_b) between axes that takes mean to mean.
+
+        What stands at right angles to the axes, and is constant on the fit split, it maps to 0.
+        """
+        weight = between_units(self.source, weight, self.target)
+        return self.affine_of_units(family, weight, rank, penalty, note)
+
+    def affine_of_units(
+        self, family: str, weight: np.ndarray, rank: int, penalty: float = 0.0, note: str = ""
+    ) -> AffineMap:
+        """The map of this weight (d_a, d_b) that takes the source's mean to the target's."""
         bias = self.target.mean - self.source.mean @ weight
         return AffineMap(family, weight, bias, rank, penalty, note)
 
@@ -90,7 +108,7 @@ class MapProblem:
 
 
 def orthogonal_factor(cross: np.ndarray) -> np.ndarray:
-    """R = U Vᵀ of the thin SVD C = U Σ Vᵀ (d_a, d_b), the factor of Cᵀ being Rᵀ.
+    """R = U Vᵀ of the thin SVD C = U Σ Vᵀ (m_a, m_b), the factor of Cᵀ being Rᵀ.
 
     Of all R with orthonormal rows or columns it maximises tr(RᵀC) (Schönemann 1966).
     """
@@ -100,9 +118,7 @@ def orthogonal_factor(cross: np.ndarray) -> np.ndarray:
 
 def least_squares(problem: MapProblem) -> AffineMap:
     """The least squares map of least norm: W = V S⁻² Vᵀ C, on the components above the cut-off."""
-    eigenvalues = problem.source.singular_values**2
-    weight = problem.source.basis @ (problem.projected_cross / eigenvalues[:, None])
-    return problem.affine("least_squares", weight, problem.full_rank)
+    return problem.affine("least_squares", problem.least_squares, problem.full_rank)
 
 
 def ridge(problem: MapProblem) -> AffineMap:
@@ -130,7 +146,7 @@ def reduced_rank(problem: MapProblem) -> AffineMap:
     """
     best = max(1, int(np.argmax(validation_gains(problem))) + 1)
     rank = min(best, problem.full_rank)
-    weight = least_squares(problem).weight
+    weight = problem.least_squares
     _, vectors = np.linalg.eigh(weight.T @ problem.cross)
     leading = vectors[:, ::-1][:, :rank]
     return problem.affine("reduced_rank", weight @ leading @ leading.T, rank)
@@ -139,17 +155,17 @@ def reduced_rank(problem: MapProblem) -> AffineMap:
 def validation_gains(problem: MapProblem, chunk: int = ROWS_PER_CHUNK) -> np.ndarray:
     """Squared error on the last fifth of the rows that rank 1, 2, ... spares, fitted to the rest.
 
-    (d_b,). One pass over the last fifth gives its moments; what is left of all moments are those of
+    (m_b,). One pass over the last fifth gives its moments; what is left of all moments are those of
     the rest.
     """
     n = problem.source.n
     start = n - max(1, n // 5)
     scatter, cross = np.zeros_like(problem.source.scatter), np.zeros(problem.cross.shape)
-    sum_x, sum_y = np.zeros(problem.source.width), np.zeros(problem.target.width)
+    sum_x, sum_y = np.zeros(problem.source.size), np.zeros(problem.target.size)
     for rows in row_chunks(n - start, chunk):
         part = slice(start + rows.start, start + rows.stop)
-        x = np.subtract(problem.source_x[part], problem.source.mean, dtype=np.float64)
-        y = np.subtract(problem.target_x[part], problem.target.mean, dtype=np.float64)
+        x = problem.source.coordinates(problem.source_x[part])
+        y = problem.target.coordinates(problem.target_x[part])
         scatter += x.T @ x
         cross += x.T @ y
         sum_x += x.sum(axis=0)
@@ -176,13 +192,15 @@ def orthogonal(problem: MapProblem) -> AffineMap:
 
     R is `orthogonal_factor(C)`, semi-orthogonal if d_a ≠ d_b, and s = tr(RᵀC) / ‖X_a R‖² is the
     best scale for it. If d_a ≤ d_b this is the least squares solution (Gower and Dijksterhuis 2004,
-    Procrustes Problems). If d_a > d_b that has no closed form, and R maximises tr(RᵀC) alone.
+    Procrustes Problems). If d_a > d_b that has no closed form, and R maximises tr(RᵀC) alone. If
+    neither has fewer units than the fit split has images, R is between the axes that these span: how
+    the rest would be rotated is not determined, and it is mapped to 0.
     """
     rotation = problem.rotation
     length = np.vdot(rotation, problem.source.scatter @ rotation)
     # If the source varies only outside the subspace that R keeps, every scale gives the same map.
     scale = np.vdot(rotation, problem.cross) / length if length > 0 else 0.0
-    rank = min(problem.source.width, problem.target.width) if scale else 0
+    rank = min(problem.cross.shape) if scale else 0
     return problem.affine("orthogonal", scale * rotation, rank)
 
 
@@ -193,13 +211,13 @@ def permutation(problem: MapProblem) -> AffineMap:
     negative: permutations and positive scales are what leaves a ReLU network the same function
     (Entezari et al. 2022). If the source has fewer units, the rest of the target's are constant.
     """
-    variances = np.diagonal(problem.source.scatter)[:, None]
-    scales = np.maximum(problem.cross, 0.0)
+    variances = problem.source.unit_squares(problem.source.scatter)[:, None]
+    scales = np.maximum(between_units(problem.source, problem.cross, problem.target), 0.0)
     scales = np.divide(scales, variances, out=np.zeros_like(scales), where=variances > 0)
     rows, columns = linear_sum_assignment(scales**2 * variances, maximize=True)
     weight = np.zeros_like(scales)
     weight[rows, columns] = scales[rows, columns]
-    return problem.affine("permutation", weight, int(np.count_nonzero(weight)))
+    return problem.affine_of_units("permutation", weight, int(np.count_nonzero(weight)))
 
 
 FAMILIES: dict[str, Callable[[MapProblem], AffineMap]] = {
@@ -232,8 +250,8 @@ def leave_one_out_errors(
 
     errors = np.zeros(len(penalties))
     for rows in row_chunks(source.n, chunk):
-        z = np.subtract(problem.source_x[rows], source.mean, dtype=np.float64) @ whitening
-        y = np.subtract(problem.target_x[rows], target.mean, dtype=np.float64) / unit
+        z = source.coordinates(problem.source_x[rows]) @ whitening
+        y = target.coordinates(problem.target_x[rows]) / unit
         margins = 1 - 1 / source.n - z**2 @ shrinkage
         z_single, y_single = z.astype(np.float32), y.astype(np.float32)
         for index, margin in enumerate(margins.T):
@@ -259,8 +277,8 @@ def fit_maps(
 ) -> dict[str, AffineMap]:
     """The map of each family from source to target, on the fit split.
 
-    `cross` is C (d_a, d_b) of `source_x` (n, d_a) and `target_x` (n, d_b), whose moments the first
-    two are; only ridge reads the rows. `known_rotation`, if given, is `orthogonal_factor(cross)`.
+    `cross` is C (m_a, m_b) of `source_x` (n, d_a) and `target_x` (n, d_b), whose moments the first
+    two are; only ridge and reduced rank read the rows. `known_rotation`, if given, is `orthogonal_factor(cross)`.
     A constant source is mapped to the target's mean. Raises ValueError for an unknown family or
     shapes that do not match.
     """
@@ -268,7 +286,7 @@ def fit_maps(
     for name, array, expected in (
         ("source rows", source_x, (source.n, source.width)),
         ("target rows", target_x, (source.n, target.width)),
-        ("cross-covariance", cross, (source.width, target.width)),
+        ("cross-covariance", cross, (source.size, target.size)),
     ):
         if tuple(array.shape) != expected:
             raise ValueError(f"{name}: the shape is {tuple(array.shape)}, not {expected}")

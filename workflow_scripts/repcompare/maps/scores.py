@@ -16,7 +16,7 @@ from repcompare.statistics.jackknife import FEWEST_SAMPLES, interval, without_ea
 
 @dataclass(frozen=True, eq=False)
 class PairMoments:
-    """Moments of source and target on one split, and C (d_a, d_b) about the means of it."""
+    """Moments of source and target on one split, and C (m_a, m_b) about the means of it."""
 
     source: Moments
     target: Moments
@@ -65,11 +65,12 @@ def r_squared(mapping: AffineMap, split: PairMoments, training_mean: np.ndarray)
     total = split.target.total_variation + split.target.n * float(offset @ offset)
     if total == 0:
         return np.nan
-    weight = mapping.weight
-    bias_error = split.target.mean - split.source.mean @ weight - mapping.bias
+    bias_error = split.target.mean - split.source.mean @ mapping.weight - mapping.bias
+    weight = split.source.along_axes(mapping.weight)
+    cross = split.target.in_units(split.cross.T).T
     error = (
         split.target.total_variation
-        + np.vdot(weight, split.source.scatter @ weight - 2 * split.cross)
+        + np.vdot(weight, split.source.scatter @ weight - 2 * cross)
         + split.target.n * (bias_error @ bias_error)
     )
     return float(1 - error / total)
@@ -98,17 +99,20 @@ def stitched_predictions(
 def r_squared_replicates(mapping: AffineMap, test: Pair, training_mean: np.ndarray) -> np.ndarray:
     """`r_squared` on the samples of a pair without each group of them (G,), the map as it is."""
     source, target = test.a.whole, test.b.whole
-    weight = mapping.weight
-    bias_error = target.moments.mean - source.moments.mean @ weight - mapping.bias
+    bias_error = target.moments.mean - source.moments.mean @ mapping.weight - mapping.bias
     offset = target.moments.mean - training_mean
+    weight = source.moments.along_axes(mapping.weight)
+    between_axes = target.moments.along_axes(weight.T).T
+    deviations = target.moments.in_units(target.sums.T).T - source.sums @ weight
     errors = (
         target.norms
-        - 2 * inner_products(test.statistics.crosses, weight)
+        - 2 * inner_products(test.statistics.crosses, between_axes)
         + inner_products(source.scatters, weight @ weight.T)
-        + 2 * (target.sums - source.sums @ weight) @ bias_error
+        + 2 * deviations @ bias_error
         + source.sizes * (bias_error @ bias_error)
     )
-    totals = target.norms + 2 * target.sums @ offset + source.sizes * (offset @ offset)
+    drift = 2 * target.sums @ target.moments.along_axes(offset)
+    totals = target.norms + drift + source.sizes * (offset @ offset)
     return 1 - (errors.sum() - errors) / (totals.sum() - totals)
 
 

@@ -2,7 +2,8 @@
 
 A representation is an (n, d) array-like of float32 or float64, one row a sample. It is only ever
 read as `x[start:stop]`, so an HDF5 data set streams from disk. Everything is accumulated in
-float64, and no array of size n·d is made: memory is O(d² + n).
+float64, in the `Frame` of the representation, whose size m is at most d and below n if n ≤ d: no
+array of size n·d is made where n > d, and none of size d² where n ≤ d.
 """
 
 from __future__ import annotations
@@ -34,22 +35,87 @@ class Rows(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
-    """First and second moments of a representation X (n, d), all float64.
+class Frame:
+    """The mean (d,) of a representation X (n, d), and the m axes along which it is written.
 
-    `scatter` is XᵀX (d, d) of the centred rows (n times the covariance), `squared_norms` the
-    squared length of every centred row (n,).
+    Where n ≤ d, the centred rows span n − 1 dimensions at most: `axes` (d, m) are orthonormal and
+    hold all of them. Otherwise it is None: the units are the axes, and m is d. What is invariant to
+    rotations is the same along the axes as along the units.
     """
 
-    n: int
     mean: np.ndarray
-    scatter: np.ndarray
-    squared_norms: np.ndarray
+    axes: np.ndarray | None
+
+    @classmethod
+    def of(cls, x: Rows, chunk: int = ROWS_PER_CHUNK) -> Frame:
+        """The frame of `x` (n, d). Raises ValueError where `mean_of` does."""
+        mean = mean_of(x, chunk)
+        n, width = x.shape
+        if n > width:
+            return cls(mean, None)
+        return cls(mean, axes_of(np.subtract(x[0:n], mean, dtype=np.float64)))
 
     @property
     def width(self) -> int:
         """The number of units d."""
         return self.mean.shape[0]
+
+    @property
+    def size(self) -> int:
+        """The number of axes m."""
+        return self.width if self.axes is None else self.axes.shape[1]
+
+    def coordinates(self, rows: np.ndarray) -> np.ndarray:
+        """The rows (k, d) about the mean along the axes: (k, m), float64."""
+        centred = np.subtract(rows, self.mean, dtype=np.float64)
+        return centred if self.axes is None else centred @ self.axes
+
+    def along_axes(self, units: np.ndarray) -> np.ndarray:
+        """What has a row for each unit (d, ...), with one for each axis (m, ...)."""
+        return units if self.axes is None else self.axes.T @ units
+
+    def in_units(self, coordinates: np.ndarray) -> np.ndarray:
+        """What has a row for each axis (m, ...), with one for each unit (d, ...)."""
+        return coordinates if self.axes is None else self.axes @ coordinates
+
+    def unit_squares(self, scatter: np.ndarray) -> np.ndarray:
+        """The sum of squares of every unit (d,), from a scatter (m, m) along the axes."""
+        if self.axes is None:
+            return np.diagonal(scatter)
+        return np.einsum("ij,ij->i", self.axes @ scatter, self.axes)
+
+
+def between_units(a: Frame, matrix: np.ndarray, b: Frame) -> np.ndarray:
+    """The matrix (d_a, d_b) between units that one between axes (m_a, m_b) stands for."""
+    return a.in_units(b.in_units(matrix.T).T)
+
+
+def axes_of(centred: np.ndarray) -> np.ndarray:
+    """Orthonormal axes (d, m) that hold `centred` rows (n, d), float64, which sum to zero.
+
+    m is the smaller of n − 1 and the number of units that vary, but at least 1. A unit that never
+    varies is exactly zero along every axis.
+    """
+    alive = centred.any(axis=0)
+    size = max(1, min(len(centred) - 1, int(alive.sum())))
+    axes = np.zeros((centred.shape[1], size))
+    if alive.any():
+        # The last row is what the others lack to sum to zero.
+        axes[alive] = np.linalg.qr(centred[:-1, alive].T)[0]
+    return axes
+
+
+@dataclass(frozen=True, eq=False)
+class Moments(Frame):
+    """First and second moments of a representation X (n, d) in its frame, all float64.
+
+    `scatter` is XᵀX (m, m) of the centred rows (n times the covariance), `squared_norms` the
+    squared length of every centred row (n,).
+    """
+
+    n: int
+    scatter: np.ndarray
+    squared_norms: np.ndarray
 
     @property
     def total_variation(self) -> float:
@@ -59,15 +125,15 @@ class Moments:
     @property
     def dead_units(self) -> int:
         """The number of units that have the same value on every sample."""
-        return int(np.count_nonzero(np.diagonal(self.scatter) == 0))
+        return int(np.count_nonzero(self.unit_squares(self.scatter) == 0))
 
 
 @dataclass(frozen=True, eq=False)
 class Factorisation(Moments):
     """Moments with the thin singular value decomposition X = U S Vᵀ of the centred X, without U.
 
-    `basis` is V (d, rank), `singular_values` is S (rank,), in descending order; components under
-    the relative cut-off are absent. A constant representation has rank 0.
+    `basis` is V (m, rank) along the axes, `singular_values` is S (rank,), in descending order;
+    components under the relative cut-off are absent. A constant representation has rank 0.
     """
 
     basis: np.ndarray
@@ -121,20 +187,19 @@ def mean_of(x: Rows, chunk: int = ROWS_PER_CHUNK) -> np.ndarray:
 
 
 def moments(x: Rows, chunk: int = ROWS_PER_CHUNK) -> Moments:
-    """The moments of `x` (n, d), in two passes over its rows: the mean, then the centred products.
+    """The moments of `x` (n, d), in two passes over its rows: the frame, then the products.
 
     Centring before accumulating keeps the digits that XᵀX − n·mean·meanᵀ loses when means are
     large. Raises ValueError where `mean_of` does.
     """
-    mean = mean_of(x, chunk)
-    n, width = x.shape
-    scatter = np.zeros((width, width))
+    frame, n = Frame.of(x, chunk), x.shape[0]
+    scatter = np.zeros((frame.size, frame.size))
     squared_norms = np.empty(n)
     for rows in row_chunks(n, chunk):
-        centred = np.subtract(x[rows], mean, dtype=np.float64)
+        centred = frame.coordinates(x[rows])
         scatter += centred.T @ centred
         squared_norms[rows] = np.einsum("ij,ij->i", centred, centred)
-    return Moments(n=n, mean=mean, scatter=scatter, squared_norms=squared_norms)
+    return Moments(frame.mean, frame.axes, n, scatter, squared_norms)
 
 
 class Components(NamedTuple):
@@ -161,11 +226,12 @@ def principal_components(scatter: np.ndarray, cutoff: float = CUTOFF) -> Compone
 def diagonalise(given: Moments, cutoff: float = CUTOFF) -> Factorisation:
     """Add the `principal_components` of the scatter."""
     return Factorisation(
-        n=given.n,
-        mean=given.mean,
-        scatter=given.scatter,
-        squared_norms=given.squared_norms,
-        **principal_components(given.scatter, cutoff)._asdict(),
+        given.mean,
+        given.axes,
+        given.n,
+        given.scatter,
+        given.squared_norms,
+        *principal_components(given.scatter, cutoff),
     )
 
 
@@ -175,25 +241,19 @@ def factorise(x: Rows, chunk: int = ROWS_PER_CHUNK, cutoff: float = CUTOFF) -> F
 
 
 def cross_covariance(
-    x_a: Rows,
-    mean_a: np.ndarray,
-    x_b: Rows,
-    mean_b: np.ndarray,
-    chunk: int = ROWS_PER_CHUNK,
+    x_a: Rows, a: Frame, x_b: Rows, b: Frame, chunk: int = ROWS_PER_CHUNK
 ) -> np.ndarray:
-    """C = X_aᵀ X_b (d_a, d_b), float64, of two representations of the same samples in one order.
+    """C = X_aᵀ X_b (m_a, m_b), float64, of two representations of the same samples in one order.
 
-    `mean_a` (d_a,) and `mean_b` (d_b,) are the means to centre by. Not divided by n. Raises
-    ValueError if the numbers of rows differ.
+    `a` and `b` are their frames. Not divided by n. Raises ValueError if the numbers of rows differ.
     """
-    n, width_a = _checked_shape(x_a)
-    n_b, width_b = _checked_shape(x_b)
+    n, _ = _checked_shape(x_a)
+    n_b, _ = _checked_shape(x_b)
     if n != n_b:
         raise ValueError(f"representations of the same samples are needed, not of {n} and {n_b}")
-    cross = np.zeros((width_a, width_b))
+    cross = np.zeros((a.size, b.size))
     for rows in row_chunks(n, chunk):
-        centred_a = np.subtract(x_a[rows], mean_a, dtype=np.float64)
-        cross += centred_a.T @ np.subtract(x_b[rows], mean_b, dtype=np.float64)
+        cross += a.coordinates(x_a[rows]).T @ b.coordinates(x_b[rows])
     return cross
 
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from repcompare.representations.moments import row_chunks
+from repcompare.representations.moments import between_units, row_chunks
 from repcompare.representations.representation import Representation, View, selected_sum
 from repcompare.statistics.jackknife import GROUPS
 
 
 class Canonical(NamedTuple):
-    """Canonical analysis: directions (d_a, r) and (d_b, r) that whiten, correlations (r,)."""
+    """Canonical analysis: directions (m_a, r) and (m_b, r) that whiten, correlations (r,)."""
 
     directions_a: np.ndarray
     correlations: np.ndarray
@@ -24,11 +24,11 @@ class Canonical(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class CrossStatistics:
-    """Sums over the samples of each group g, of rows x of a and y of b about their means.
+    """Sums over the samples of each group g, of rows x of a and y of b in their frames.
 
-    `cross` is Σxyᵀ (d_a, d_b) of all samples, and `crosses` that of each group (G, d_a, d_b). For
-    the U-statistics, `norms` is Σ‖x‖²‖y‖² (G,), `weighted_a` Σ‖y‖²x (G, d_a) and `weighted_b`
-    Σ‖x‖²y (G, d_b).
+    `cross` is Σxyᵀ (m_a, m_b) of all samples, and `crosses` that of each group (G, m_a, m_b). For
+    the U-statistics, `norms` is Σ‖x‖²‖y‖² (G,), `weighted_a` Σ‖y‖²x (G, m_a) and `weighted_b`
+    Σ‖x‖²y (G, m_b).
     """
 
     cross: np.ndarray
@@ -50,10 +50,10 @@ class CrossStatistics:
                 f"representations of the same samples are needed, not of {a.moments.n} and "
                 f"{b.moments.n}"
             )
-        width_a, width_b = a.moments.width, b.moments.width
-        crosses = np.zeros((GROUPS, width_a, width_b))
+        size_a, size_b = a.moments.size, b.moments.size
+        crosses = np.zeros((GROUPS, size_a, size_b))
         norms = np.zeros(GROUPS)
-        weighted_a, weighted_b = np.zeros((GROUPS, width_a)), np.zeros((GROUPS, width_b))
+        weighted_a, weighted_b = np.zeros((GROUPS, size_a)), np.zeros((GROUPS, size_b))
         norms_b = b.moments.squared_norms if order is None else b.moments.squared_norms[order]
         for chunk, x, y in centred_chunks(a, b, order):
             of_x, of_y = a.moments.squared_norms[chunk], norms_b[chunk]
@@ -79,8 +79,9 @@ class CrossStatistics:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two views of the same samples, and C = X_aᵀ X_b (d_a, d_b) about the means of those samples.
+    """Two views of the same samples, and C = X_aᵀ X_b (m_a, m_b) about the means of those samples.
 
+    Each is written along the axes of its layer: see `moments.Frame`.
     `summed` are the statistics of all samples, where they are there already; `order` (n,) is that of
     b's rows in a pair whose samples were shuffled; `mirror` the pair that this one is the reverse of.
     """
@@ -110,6 +111,11 @@ class Pair:
         if self.mirror is not None:
             return self.mirror.statistics.reversed
         return self.summed or CrossStatistics.of(self.a.whole, self.b.whole, self.order)
+
+    @property
+    def unit_cross(self) -> np.ndarray:
+        """C (d_a, d_b) of the units."""
+        return between_units(self.a.whole.moments, self.cross, self.b.whole.moments)
 
     def on(self, kept: np.ndarray) -> Pair:
         """The pair on the samples of the groups `kept` (G,), bool."""
@@ -141,7 +147,7 @@ class Pair:
 
     @cached_property
     def polar(self) -> tuple[np.ndarray, float]:
-        """The factor U Vᵀ (d_a, d_b) of C = U Σ Vᵀ, and the nuclear norm ‖C‖_* = tr Σ."""
+        """The factor U Vᵀ (m_a, m_b) of C = U Σ Vᵀ, and the nuclear norm ‖C‖_* = tr Σ."""
         left, values, right = np.linalg.svd(self.cross, full_matrices=False)
         return left @ right, float(values.sum())
 
@@ -182,8 +188,8 @@ def shuffled_order(n: int, seed: int) -> np.ndarray:
 def centred_chunks(
     a: Representation, b: Representation, order: np.ndarray | None = None
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Chunks of the rows of both, float64, about their means; b's in `order`, if there is one."""
+    """Chunks of the rows of both in their frames; b's in `order`, if there is one."""
     for chunk in row_chunks(a.moments.n):
-        x = np.subtract(a.rows[chunk], a.moments.mean, dtype=np.float64)
-        y = np.subtract(b.rows[chunk], b.moments.mean, dtype=np.float64)
+        x = a.moments.coordinates(a.rows[chunk])
+        y = b.moments.coordinates(b.rows[chunk])
         yield chunk, x, y if order is None else y[order[chunk] - chunk.start]

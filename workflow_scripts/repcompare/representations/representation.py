@@ -16,9 +16,9 @@ import numpy as np
 
 from repcompare.representations.moments import (
     Components,
+    Frame,
     Moments,
     Rows,
-    mean_of,
     principal_components,
     row_chunks,
 )
@@ -46,13 +46,13 @@ class Norms(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Representation:
-    """A layer's rows X (n, d), centred by their mean, summed up by group (g of G).
+    """A layer's rows (n, d), and their coordinates x in the layer's frame summed up by group (g of G).
 
-    `moments` are of all rows, float64. Of each group: its number of samples `sizes` (G,), `sums`
-    Σx (G, d), `scatters` Σxxᵀ (G, d, d), and for the U-statistics `norms` Σ‖x‖² (G,),
-    `squares` Σ‖x‖⁴ (G,) and `weighted` Σ‖x‖²x (G, d). Of each group and class: `class_sizes`
-    (G, K) and `class_sums` (G, K, d). `subsample` (m, d) are evenly spaced rows, float64, and
-    `predictions` (n,) what the model answers.
+    `moments` are of all rows, float64; m is the size of their frame. Of each group: its number of
+    samples `sizes` (G,), `sums` Σx (G, m), `scatters` Σxxᵀ (G, m, m), and for the U-statistics
+    `norms` Σ‖x‖² (G,), `squares` Σ‖x‖⁴ (G,) and `weighted` Σ‖x‖²x (G, m). Of each group and class:
+    `class_sizes` (G, K) and `class_sums` (G, K, m). `subsample` (s, m) are the coordinates of
+    evenly spaced rows, and `predictions` (n,) what the model answers.
     """
 
     rows: Rows
@@ -73,20 +73,20 @@ class Representation:
     def of(cls, rows: Rows, labels: np.ndarray, predictions: np.ndarray) -> Representation:
         """Sum up `rows` (n, d), whose classes are `labels` (n,) and predictions (n,).
 
-        The rows are read a chunk at a time, twice. Raises ValueError where `mean_of` does, or if
+        The rows are read a chunk at a time, twice. Raises ValueError where `Frame.of` does, or if
         the numbers of samples differ.
         """
         if not rows.shape[0] == len(labels) == len(predictions):
             counts = rows.shape[0], len(labels), len(predictions)
             raise ValueError(f"rows, labels and predictions are of {counts} samples")
-        mean = mean_of(rows)
+        frame = Frame.of(rows)
         classes, codes = np.unique(labels, return_inverse=True)
-        (n, d), k = rows.shape, len(classes)
-        scatters = np.zeros((GROUPS, d, d))
-        class_sums, weighted = np.zeros((GROUPS, k, d)), np.zeros((GROUPS, d))
+        n, m, k = len(labels), frame.size, len(classes)
+        scatters = np.zeros((GROUPS, m, m))
+        class_sums, weighted = np.zeros((GROUPS, k, m)), np.zeros((GROUPS, m))
         squared_norms = np.empty(n)
         for chunk in row_chunks(n):
-            x = np.subtract(rows[chunk], mean, dtype=np.float64)
+            x = frame.coordinates(rows[chunk])
             norms = squared_norms[chunk] = np.einsum("ij,ij->i", x, x)
             members = np.eye(k)[codes[chunk]]
             for g in range(GROUPS):
@@ -96,7 +96,7 @@ class Representation:
                 weighted[g] += norms[g::GROUPS] @ part
         return cls(
             rows=rows,
-            moments=Moments(n, mean, scatters.sum(axis=0), squared_norms),
+            moments=Moments(frame.mean, frame.axes, n, scatters.sum(axis=0), squared_norms),
             sizes=by_group(np.ones(n)),
             sums=class_sums.sum(axis=1),
             scatters=scatters,
@@ -107,7 +107,7 @@ class Representation:
                 [np.bincount(codes[g::GROUPS], minlength=k) for g in range(GROUPS)]
             ),
             class_sums=class_sums,
-            subsample=evenly_spaced(rows, SUBSAMPLE).astype(np.float64),
+            subsample=frame.coordinates(evenly_spaced(rows, SUBSAMPLE)),
             predictions=np.asarray(predictions),
         )
 
@@ -123,8 +123,8 @@ class Representation:
 class View:
     """A representation on the samples of some of its groups, `kept` (G,), bool.
 
-    What is the same in every pair is computed once, here. Sums are about the mean of all samples,
-    so `shift`, their total (d,), is zero only if all groups are kept.
+    What is the same in every pair is computed once, here, along the m axes of the layer. Sums are
+    about the mean of all samples, so `shift`, their total (m,), is zero only if all groups are kept.
     """
 
     whole: Representation
@@ -137,7 +137,7 @@ class View:
 
     @cached_property
     def shift(self) -> np.ndarray:
-        """Σx (d,)."""
+        """Σx (m,)."""
         return self.whole.sums[self.kept].sum(axis=0)
 
     @property
@@ -158,9 +158,14 @@ class View:
 
     @property
     def scatter(self) -> np.ndarray:
-        """XᵀX (d, d) of the rows centred by their own mean; not remembered, for it is large."""
+        """XᵀX (m, m) of the rows centred by their own mean; not remembered, for it is large."""
         total = selected_sum(self.whole.moments.scatter, self.whole.scatters, self.kept)
         return total - np.outer(self.shift, self.shift / self.n)
+
+    @property
+    def unit_squares(self) -> np.ndarray:
+        """The sum of squares of every unit about its mean (d,)."""
+        return self.whole.moments.unit_squares(self.scatter)
 
     @cached_property
     def norms(self) -> Norms:
@@ -189,14 +194,14 @@ class View:
 
     @cached_property
     def class_means(self) -> np.ndarray:
-        """Means of the classes (K, d) about the mean of the samples; zero for an absent class."""
+        """Means of the classes (K, m) about the mean of the samples; zero for an absent class."""
         sums = self.whole.class_sums[self.kept].sum(axis=0)
         means = sums / np.maximum(self.class_sizes, 1)[:, None] - self.shift / self.n
         return np.where(self.class_sizes[:, None] > 0, means, 0.0)
 
     @cached_property
     def centroids(self) -> np.ndarray:
-        """Means of the classes present (K', d), centred by their own mean: classes weigh the same."""
+        """Means of the classes present (K', m), centred by their own mean: classes weigh the same."""
         present = self.class_means[self.class_sizes > 0]
         return present - present.mean(axis=0)
 
@@ -207,7 +212,7 @@ class View:
 
     @cached_property
     def subsample(self) -> np.ndarray:
-        """The kept rows of the subsample, centred (m', d)."""
+        """The kept rows of the subsample, centred (s', m)."""
         rows = self.whole.subsample[self.kept[np.arange(len(self.whole.subsample)) % GROUPS]]
         return rows - rows.mean(axis=0)
 
@@ -237,7 +242,7 @@ class View:
     def neighbours(self) -> np.ndarray:
         """Places in the subsample of each sample's nearest others by cosine, the nearest first.
 
-        (m', 2 · NEIGHBOURS), int, twice as many as are compared, so that enough are left without
+        (s', 2 · NEIGHBOURS), int, twice as many as are compared, so that enough are left without
         any one group.
         """
         lengths = np.linalg.norm(self.subsample, axis=1, keepdims=True)
@@ -275,8 +280,8 @@ def unbiased_hsic(
     Song et al. (2012, eq. 5) in feature space. Rows x of a and y of b are about means that need
     not be those of these samples, of which the estimator is independent: with C₀ = Σxyᵀ, the
     kernels without their diagonals have tr KL = ‖C₀‖² − Σ‖x‖²‖y‖², and row sums x·Σx − ‖x‖².
-    `cross` is C about the means of the samples, `norms` Σ‖x‖²‖y‖², `weighted_a` Σ‖y‖²x (d_a,) and
-    `weighted_b` Σ‖x‖²y (d_b,). Exactly 0 where it would be rounding.
+    `cross` is C about the means of the samples, `norms` Σ‖x‖²‖y‖², `weighted_a` Σ‖y‖²x (m_a,) and
+    `weighted_b` Σ‖x‖²y (m_b,). Exactly 0 where it would be rounding.
     """
     n, s, t = a.n, a.shift, b.shift
     ss, tt, sct = s @ s, t @ t, s @ cross @ t

@@ -93,7 +93,7 @@ def scored_maps(
     a: ModelActivations, b: ModelActivations, test: Pair, families: Sequence[str]
 ) -> Iterator[tuple[ModelActivations, ModelActivations, AffineMap, MapScores]]:
     """Every family's map from a to b and from b to a, with its scores."""
-    cross = cross_covariance(a.fit_rows, a.fit.mean, b.fit_rows, b.fit.mean)
+    cross = cross_covariance(a.fit_rows, a.fit, b.fit_rows, b.fit)
     fit = PairMoments(a.fit, b.fit, cross)
     there, back = fit_maps_both_ways(a.fit, b.fit, cross, families, a.fit_rows, b.fit_rows)
     for mapping in there.values():

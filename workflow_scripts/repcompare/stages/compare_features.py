@@ -26,7 +26,7 @@ from repcompare.names import MAIN
 from repcompare.networks.devices import prepared_device
 from repcompare.networks.models import TrainedModel, load_model
 from repcompare.representations.activations_file import ModelActivations, check_same_images
-from repcompare.representations.moments import cross_covariance
+from repcompare.representations.moments import between_units, cross_covariance
 from repcompare.representations.pair import Pair
 from repcompare.storage.hdf5 import require_same_data, require_same_images
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
@@ -146,9 +146,10 @@ def symmetric_rows(a: Network, b: Network) -> Iterator[tuple[str, str, FeatureRo
 
 def matched_units(a: ModelActivations, b: ModelActivations) -> FeatureRow:
     """Matched on the fit split, scored on the test split."""
-    cross = cross_covariance(a.fit_rows, a.fit.mean, b.fit_rows, b.fit.mean)
-    variances = (np.diagonal(each.fit.scatter) for each in (a, b))
-    return unit_matching(scaled_to_correlations(cross, *variances), Pair.of(a.test, b.test))
+    cross = cross_covariance(a.fit_rows, a.fit, b.fit_rows, b.fit)
+    squares = (each.fit.unit_squares(each.fit.scatter) for each in (a, b))
+    fit = scaled_to_correlations(between_units(a.fit, cross, b.fit), *squares)
+    return unit_matching(fit, Pair.of(a.test, b.test))
 
 
 def perturbation_rows(

@@ -74,7 +74,7 @@ def control_rows(model: ModelActivations, data: Dataset, families: Sequence[str]
     """Rows of controls.csv."""
     for control, fit_rows, test_rows in controls(model, data):
         source = factorise(fit_rows)
-        cross = cross_covariance(fit_rows, source.mean, model.fit_rows, model.fit.mean)
+        cross = cross_covariance(fit_rows, source, model.fit_rows, model.fit)
         maps = fit_maps(source, model.fit, cross, families, fit_rows, model.fit_rows)
         fit = PairMoments(source, model.fit, cross)
         labels = model.classifier.labels
