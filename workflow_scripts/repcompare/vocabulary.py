@@ -53,6 +53,9 @@ MAP_FAMILIES = {
 }
 
 # What maps between trained networks are set against: maps to the same target.
+# Where a network comes from: it was trained in the study, or existed already.
+ORIGINS = ("trained", "imported")
+
 CONTROLS = {"untrained": "the same network, untrained", "pixels": "the pixels"}
 
 FEATURE_MEASURES = {

@@ -47,7 +47,7 @@ class Task(NamedTuple):
 
     def value(self, pair: Pair) -> Result:
         """The measure's value and note."""
-        if self.measure.needs != "predictions" and (why := unreadable(pair)):
+        if why := undefined(pair, self.measure):
             return np.nan, why
         return self.measure.function(pair.reversed if self.backward else pair)
 
@@ -62,14 +62,13 @@ def compare_geometry(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
         for measure in measures_named(chosen)
         for backward in ((False, True) if measure.directed else (False,))
     ]
-    undefined = unreadable(pair)
-    defined = [t for t in tasks if not undefined or t.measure.needs == "predictions"]
+    defined = [task for task in tasks if not undefined(pair, task.measure)]
     replicates = jackknife_replicates(pair, defined) if pair.n >= FEWEST_SAMPLES else {}
     shuffled = pair.shuffled() if any(t.measure.null is None for t in defined) else pair
     return [
         measured_row(pair, shuffled, task, replicates.get(task))
         if task in defined
-        else undefined_row(pair, task, undefined)
+        else undefined_row(pair, task, undefined(pair, task.measure))
         for task in tasks
     ]
 
@@ -101,6 +100,14 @@ def measures_named(chosen: Iterable[str]) -> list[Measure]:
 def unreadable(pair: Pair) -> str:
     """Why a pair has no geometry; nothing if it has one."""
     return "constant representation" if pair.a.constant or pair.b.constant else ""
+
+
+def undefined(pair: Pair, measure: Measure) -> str:
+    """Why a measure has no value of a pair; nothing if it has one."""
+    if measure.needs != "predictions":
+        return unreadable(pair)
+    answers = (pair.a.whole.predictions, pair.b.whole.predictions)
+    return "a network without answers" if any(one is None for one in answers) else ""
 
 
 def jackknife_replicates(pair: Pair, tasks: list[Task]) -> dict[Task, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -116,28 +117,33 @@ def r_squared_replicates(mapping: AffineMap, test: Pair, training_mean: np.ndarr
     return 1 - (errors.sum() - errors) / (totals.sum() - totals)
 
 
+class Stitched(NamedTuple):
+    """What a target's classifier answers behind a map: the scores of `MapScores` that are of it."""
+
+    stitched_accuracy: float = np.nan
+    target_accuracy: float = np.nan
+    recovered_accuracy: float = np.nan
+    recovered_accuracy_low: float = np.nan
+    recovered_accuracy_high: float = np.nan
+    agreement: float = np.nan
+    class_accuracies: np.ndarray = np.empty(0)
+    target_class_accuracies: np.ndarray = np.empty(0)
+
+
 def score_map(
-    mapping: AffineMap, fit: PairMoments, test: Pair, classifier: TargetClassifier
+    mapping: AffineMap, fit: PairMoments, test: Pair, classifier: TargetClassifier | None
 ) -> MapScores:
     """Score a map by R² on both splits, and on the test split by stitching a classifier to it.
 
     `test` is of the source's and the target's test rows (n, d_a) and (n, d_b); the stitched
-    classifier is the target's. `r2_floor` = d_a/(n_fit − 1), at most 1, is the R² that least
-    squares has on the fit split, in expectation, when source and target are independent. Recovered
-    accuracy is (stitched − chance) / (target's accuracy − chance), where chance is the share of the
-    commonest test label: 1 is as good as the target, 0 as good as always guessing that label.
-    Agreement is the share of samples on which stitched and own predictions are the same. Intervals
-    are of the test samples alone, for the map as it was fitted. Raises ValueError if the numbers of
-    samples do not match.
+    classifier is the target's, which not every target has. `r2_floor` = d_a/(n_fit − 1), at most 1,
+    is the R² that least squares has on the fit split, in expectation, when source and target are
+    independent. Recovered accuracy is (stitched − chance) / (target's accuracy − chance), where
+    chance is the share of the commonest test label: 1 is as good as the target, 0 as good as always
+    guessing that label. Agreement is the share of samples on which stitched and own predictions are
+    the same. Intervals are of the test samples alone, for the map as it was fitted. Raises
+    ValueError if the numbers of samples do not match.
     """
-    labels = np.asarray(classifier.labels)
-    if not test.n == len(labels) == len(classifier.predictions):
-        raise ValueError("the test rows, labels and logits are not of the same number of samples")
-    stitched = stitched_predictions(mapping, test.a.whole.rows, classifier.weight, classifier.bias)
-    right, own_right = stitched == labels, classifier.predictions == labels
-    target_accuracy = float(np.mean(own_right))
-    chance = float(np.unique(labels, return_counts=True)[1].max() / test.n)
-
     mean = fit.target.mean
     whole = PairMoments(test.a.whole.moments, test.b.whole.moments, test.cross)
     r2_fit, r2_test = (r_squared(mapping, split, mean) for split in (fit, whole))
@@ -147,24 +153,17 @@ def score_map(
         for name, r2 in (("fit", r2_fit), ("test", r2_test))
         if np.isnan(r2)
     ]
-    recovered = np.nan
-    r2_interval = recovered_interval = np.nan, np.nan
-    if target_accuracy > chance:
-        recovered = (np.mean(right) - chance) / (target_accuracy - chance)
-    else:
-        notes.append("target accuracy is not above chance")
+    r2_interval = np.nan, np.nan
     if test.n < FEWEST_SAMPLES:
         notes.append(f"no interval below {FEWEST_SAMPLES} samples")
+    elif not np.isnan(r2_test):
+        r2_interval = interval(r2_test, r_squared_replicates(mapping, test, mean))
+    if classifier is None:
+        stitched = Stitched()
+        notes.append("the target has no linear classifier")
     else:
-        if not np.isnan(r2_test):
-            r2_interval = interval(r2_test, r_squared_replicates(mapping, test, mean))
-        if not np.isnan(recovered):
-            accuracies = [without_each_group(values) for values in (right, own_right)]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                replicates = (accuracies[0] - chance) / (accuracies[1] - chance)
-            recovered_interval = interval(recovered, replicates)
-            if np.isnan(recovered_interval[0]):
-                notes.append("no interval of recovered accuracy: undefined without some group")
+        stitched, why = stitched_scores(mapping, test, classifier)
+        notes += why
     return MapScores(
         n_fit=fit.source.n,
         n_test=test.n,
@@ -173,16 +172,44 @@ def score_map(
         r2_test_low=r2_interval[0],
         r2_test_high=r2_interval[1],
         r2_floor=min(1.0, fit.source.width / (fit.source.n - 1)),
-        stitched_accuracy=float(np.mean(right)),
-        target_accuracy=target_accuracy,
-        recovered_accuracy=float(recovered),
-        recovered_accuracy_low=recovered_interval[0],
-        recovered_accuracy_high=recovered_interval[1],
-        agreement=float(np.mean(stitched == classifier.predictions)),
-        class_accuracies=by_class(right, labels, len(classifier.weight)),
-        target_class_accuracies=by_class(own_right, labels, len(classifier.weight)),
+        **stitched._asdict(),
         note="; ".join(notes),
     )
+
+
+def stitched_scores(
+    mapping: AffineMap, test: Pair, classifier: TargetClassifier
+) -> tuple[Stitched, list[str]]:
+    """The scores of a map's predictions, and why some have no value."""
+    labels = np.asarray(classifier.labels)
+    if not test.n == len(labels) == len(classifier.predictions):
+        raise ValueError("the test rows, labels and logits are not of the same number of samples")
+    stitched = stitched_predictions(mapping, test.a.whole.rows, classifier.weight, classifier.bias)
+    right, own_right = stitched == labels, classifier.predictions == labels
+    target_accuracy = float(np.mean(own_right))
+    chance = float(np.unique(labels, return_counts=True)[1].max() / test.n)
+    recovered, recovered_interval, notes = np.nan, (np.nan, np.nan), []
+    if target_accuracy > chance:
+        recovered = float((np.mean(right) - chance) / (target_accuracy - chance))
+    else:
+        notes.append("target accuracy is not above chance")
+    if test.n >= FEWEST_SAMPLES and not np.isnan(recovered):
+        accuracies = [without_each_group(values) for values in (right, own_right)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            replicates = (accuracies[0] - chance) / (accuracies[1] - chance)
+        recovered_interval = interval(recovered, replicates)
+        if np.isnan(recovered_interval[0]):
+            notes.append("no interval of recovered accuracy: undefined without some group")
+    scores = Stitched(
+        float(np.mean(right)),
+        target_accuracy,
+        recovered,
+        *recovered_interval,
+        float(np.mean(stitched == classifier.predictions)),
+        by_class(right, labels, len(classifier.weight)),
+        by_class(own_right, labels, len(classifier.weight)),
+    )
+    return scores, notes
 
 
 def score_columns(mapping: AffineMap, scores: MapScores) -> dict:

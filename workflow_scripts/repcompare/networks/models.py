@@ -147,8 +147,8 @@ def untrained(model: TrainedModel) -> Network | None:
     if isinstance(network, Classifier) and isinstance(model.network, Classifier):
         network.set_normalisation(model.network.mean, model.network.std)
     frozen(network, model.device)
-    before, after = network.state_dict(), model.network.state_dict()
-    return None if all(torch.equal(before[name], after[name]) for name in after) else network
+    both = zip(network.parameters(), model.network.parameters(), strict=False)
+    return None if all(torch.equal(before, after) for before, after in both) else network
 
 
 def folded(network: torch.nn.Module) -> torch.nn.Module:

@@ -174,7 +174,7 @@ def _compare_features(config: Mapping[str, Any], *files: Path) -> None:
     n = config["features"]["samples"]
     with ModelActivations(files[0]) as one, ModelActivations(files[1]) as other:
         matched_units(one, other)
-        rows, labels = one.test.rows[:n], one.classifier.labels[:n]
+        rows, labels = one.test.rows[:n], one.labels[:n]
     for _ in range(SIMILARITIES):
         similarity(rows, rows, labels, dropped=0)
 

@@ -73,28 +73,38 @@ class ModelActivations(ModelFile):
         return self.layer(REPRESENTATION)
 
     @cached_property
-    def classifier(self) -> TargetClassifier:
-        """What answers when a map leads to this model."""
+    def labels(self) -> np.ndarray:
+        """The classes of the test images, int64 (n,)."""
+        return self.h5["test/labels"][:]
+
+    @cached_property
+    def classifier(self) -> TargetClassifier | None:
+        """What answers when a map leads to this model; None if it has no linear classifier."""
+        if "classifier" not in self.h5:
+            return None
         return TargetClassifier(
             self.h5["classifier/weight"][:],
             self.h5["classifier/bias"][:],
             self.h5["test/logits"][:],
-            self.h5["test/labels"][:],
+            self.labels,
         )
+
+    @cached_property
+    def predictions(self) -> np.ndarray | None:
+        """The model's answers to the test images, int64 (n,); None if it has none."""
+        return np.argmax(self.h5["test/logits"][:], axis=1) if "test/logits" in self.h5 else None
 
     def layer(self, name: str) -> Representation:
         """A layer on the test split."""
-        return Representation.of(
-            self.h5[f"test/{name}"], self.classifier.labels, self.classifier.predictions
-        )
+        return Representation.of(self.h5[f"test/{name}"], self.labels, self.predictions)
 
     def ids_of(self, split: str) -> np.ndarray:
         """The ids of the images of `fit` or `test`, int64 (n,)."""
         return self.h5[f"{split}/ids"][:]
 
-    def untrained(self, split: str) -> Rows:
-        """The representation of the network before its training, (n, d)."""
-        return self.h5[f"untrained/{split}"]
+    def untrained(self, split: str) -> Rows | None:
+        """The representation of the network before its training, (n, d); None if it never was."""
+        return self.h5[f"untrained/{split}"] if "untrained" in self.h5 else None
 
 
 def check_same_images(files: Sequence[ModelActivations]) -> None:

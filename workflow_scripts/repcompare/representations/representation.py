@@ -52,7 +52,7 @@ class Representation:
     samples `sizes` (G,), `sums` Σx (G, m), `scatters` Σxxᵀ (G, m, m), and for the U-statistics
     `norms` Σ‖x‖² (G,), `squares` Σ‖x‖⁴ (G,) and `weighted` Σ‖x‖²x (G, m). Of each group and class:
     `class_sizes` (G, K) and `class_sums` (G, K, m). `subsample` (s, m) are the coordinates of
-    evenly spaced rows, and `predictions` (n,) what the model answers.
+    evenly spaced rows, and `predictions` (n,) what the model answers, None if it has no answers.
     """
 
     rows: Rows
@@ -66,18 +66,19 @@ class Representation:
     class_sizes: np.ndarray
     class_sums: np.ndarray
     subsample: np.ndarray
-    predictions: np.ndarray
+    predictions: np.ndarray | None
     _views: dict[bytes, View] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rows: Rows, labels: np.ndarray, predictions: np.ndarray) -> Representation:
-        """Sum up `rows` (n, d), whose classes are `labels` (n,) and predictions (n,).
+    def of(cls, rows: Rows, labels: np.ndarray, predictions: np.ndarray | None) -> Representation:
+        """Sum up `rows` (n, d), whose classes are `labels` (n,) and predictions (n,), if there are any.
 
         The rows are read a chunk at a time, twice. Raises ValueError where `Frame.of` does, or if
         the numbers of samples differ.
         """
-        if not rows.shape[0] == len(labels) == len(predictions):
-            counts = rows.shape[0], len(labels), len(predictions)
+        answers = labels if predictions is None else predictions
+        counts = rows.shape[0], len(labels), len(answers)
+        if len(set(counts)) > 1:
             raise ValueError(f"rows, labels and predictions are of {counts} samples")
         frame = Frame.of(rows)
         classes, codes = np.unique(labels, return_inverse=True)
@@ -108,7 +109,7 @@ class Representation:
             ),
             class_sums=class_sums,
             subsample=frame.coordinates(evenly_spaced(rows, SUBSAMPLE)),
-            predictions=np.asarray(predictions),
+            predictions=predictions,
         )
 
     def view(self, kept: np.ndarray) -> View:
@@ -218,8 +219,10 @@ class View:
 
     @cached_property
     def predictions(self) -> np.ndarray:
-        """What the model answers to the kept samples (n,)."""
+        """What the model answers to the kept samples (n,). Raises ValueError if it has no answers."""
         predictions = self.whole.predictions
+        if predictions is None:
+            raise ValueError("a model without answers has no predictions")
         return predictions[self.kept[np.arange(len(predictions)) % GROUPS]]
 
     @cached_property

@@ -77,8 +77,7 @@ def control_rows(model: ModelActivations, data: Dataset, families: Sequence[str]
         cross = cross_covariance(fit_rows, source, model.fit_rows, model.fit)
         maps = fit_maps(source, model.fit, cross, families, fit_rows, model.fit_rows)
         fit = PairMoments(source, model.fit, cross)
-        labels = model.classifier.labels
-        test = Pair.of(Representation.of(test_rows, labels, labels), model.test)
+        test = Pair.of(Representation.of(test_rows, model.labels, None), model.test)
         for mapping in maps.values():
             yield {
                 "control": control,
@@ -91,7 +90,9 @@ def control_rows(model: ModelActivations, data: Dataset, families: Sequence[str]
 
 def controls(model: ModelActivations, data: Dataset) -> Iterator[tuple[str, Rows, Rows]]:
     """Each control's name and its rows of the fit and the test split."""
-    yield "untrained", model.untrained("fit"), model.untrained("test")
+    before = model.untrained("fit"), model.untrained("test")
+    if before[0] is not None and before[1] is not None:
+        yield "untrained", before[0], before[1]
     pixels = {}
     for split, name in (("fit", model.fit_split), ("test", "test")):
         ids = model.ids_of(split)

@@ -128,11 +128,26 @@ LAYOUTS: dict[str, Layout] = {
             "models/{architecture}/seed{seed}/activations.h5",
             meaning="What one model computes on the images that networks are compared on.",
             datasets=(
-                dataset("classifier/weight", "float32 (K, d)", meaning="The last layer's weight."),
-                dataset("classifier/bias", "float32 (K)", meaning="The last layer's bias."),
+                dataset(
+                    "classifier/weight",
+                    "float32 (K, d)",
+                    meaning="The last layer's weight, of a network that has a linear classifier.",
+                    optional=True,
+                ),
+                dataset(
+                    "classifier/bias",
+                    "float32 (K)",
+                    meaning="The last layer's bias.",
+                    optional=True,
+                ),
                 dataset("{split}/ids", "int64 (n)", meaning="The images' ids in the data file."),
                 dataset("{split}/labels", "int64 (n)", meaning="The images' classes."),
-                dataset("{split}/logits", "float32 (n, K)", meaning="The model's logits."),
+                dataset(
+                    "{split}/logits",
+                    "float32 (n, K)",
+                    meaning="The model's logits, of a network that tells classes apart.",
+                    optional=True,
+                ),
                 dataset(
                     "{split}/{layer}",
                     "float32 (n, d)",
@@ -141,7 +156,8 @@ LAYOUTS: dict[str, Layout] = {
                 dataset(
                     "untrained/{split}",
                     "float32 (n, d)",
-                    meaning="The representation of the network before its training.",
+                    meaning="The representation of the network before its training, if it had one.",
+                    optional=True,
                 ),
             ),
             attributes=(

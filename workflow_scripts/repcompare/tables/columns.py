@@ -64,13 +64,15 @@ class Column:
 class Table:
     """One table: what a row is, the columns that tell rows apart, and all columns in their order.
 
-    `name` is that of the file in `tables/`, or `blocks/…` and `models/…` of what is joined to it.
+    `name` is that of the file in `tables/`, or `blocks/…` and `models/…` of what is joined to it. One
+    that `may_be_empty` has a header alone where a study has nothing of the kind.
     """
 
     name: str
     meaning: str
     keys: tuple[str, ...]
     columns: tuple[Column, ...]
+    may_be_empty: bool = False
 
     @property
     def path(self) -> str:
@@ -120,9 +122,9 @@ def text(
     return Column(name, "text", meaning, unit, values=tuple(values), empty=empty)
 
 
-def count(name: str, *, meaning: str, unit: str = "", low: int = 0) -> Column:
+def count(name: str, *, meaning: str, unit: str = "", low: int = 0, empty: bool = False) -> Column:
     """A column of whole numbers."""
-    return Column(name, "int", meaning, unit, low)
+    return Column(name, "int", meaning, unit, low, empty=empty)
 
 
 def number(

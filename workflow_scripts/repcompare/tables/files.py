@@ -52,7 +52,7 @@ def new_table(path: str | Path, name: str) -> Iterator[Callable[[Rows], None]]:
     Raises:
         ValueError: the columns are not those of the schema, or not those of the rows before; a
             value is not allowed; a cell is empty without a reason in its row's `note`; or there
-            are no rows.
+            are no rows, and the table may not be empty.
     """
     header: list[str] = []
 
@@ -75,7 +75,9 @@ def new_table(path: str | Path, name: str) -> Iterator[Callable[[Rows], None]]:
         writer = csv.writer(file)
         yield append
         if not header:
-            raise ValueError(f"{path}: a table needs at least one row")
+            if not TABLES[name].may_be_empty:
+                raise ValueError(f"{path}: a table needs at least one row")
+            writer.writerow(TABLES[name].names)
 
 
 def write_table(path: str | Path, name: str, rows: Rows) -> None:

@@ -15,6 +15,7 @@ from repcompare.vocabulary import (
     GEOMETRY_MEASURES,
     MAP_FAMILIES,
     NORMS,
+    ORIGINS,
     VERDICTS,
     Need,
 )
@@ -87,8 +88,12 @@ SCORES = (
         high=1,
         meaning="R² that least squares has on its fit images between unrelated representations.",
     ),
-    share("stitched_accuracy", meaning="Accuracy of the target's classifier on the mapped source."),
-    share("target_accuracy", meaning="Accuracy of the target itself."),
+    share(
+        "stitched_accuracy",
+        empty=True,
+        meaning="Accuracy of the target's classifier on the mapped source.",
+    ),
+    share("target_accuracy", empty=True, meaning="Accuracy of the target itself."),
     number(
         "recovered_accuracy",
         empty=True,
@@ -100,7 +105,11 @@ SCORES = (
     number(
         "recovered_accuracy_high", empty=True, meaning="Upper end of its 95 % interval over images."
     ),
-    share("agreement", meaning="Images on which the stitched network answers as the target does."),
+    share(
+        "agreement",
+        empty=True,
+        meaning="Images on which the stitched network answers as the target does.",
+    ),
     NOTE,
 )
 OF_CLASS = (
@@ -123,7 +132,7 @@ INTERVAL = (
 
 MODELS = Table(
     "models",
-    meaning="One trained model.",
+    meaning="One model.",
     keys=("model",),
     columns=(
         text("architecture", meaning="The name of the architecture in the config."),
@@ -132,13 +141,29 @@ MODELS = Table(
         text("factory", meaning="The family of networks that it is built by."),
         count("parameters", low=1, meaning="Trainable parameters."),
         count("representation_width", unit="units", low=1, meaning="Width of its representation."),
-        share("train_accuracy", meaning="Accuracy on the training images."),
-        share("test_accuracy", meaning="Accuracy on the test images."),
-        count("epochs", low=1, meaning="Passes over the training images."),
-        number("train_seconds", unit="seconds", low=0, meaning="Time that the training took."),
-        text("device", meaning="Where it was trained."),
-        PRECISION,
+        text(
+            "origin",
+            values=ORIGINS,
+            meaning="Whether it was trained here, or existed already.",
+        ),
+        share("train_accuracy", empty=True, meaning="Accuracy on the training images."),
+        share(
+            "test_accuracy",
+            empty=True,
+            meaning="Accuracy on the test images; empty of a network that has no answers.",
+        ),
+        count("epochs", low=1, empty=True, meaning="Passes over the training images."),
+        number(
+            "train_seconds",
+            unit="seconds",
+            low=0,
+            empty=True,
+            meaning="Time that the training took.",
+        ),
+        text("device", meaning="Where it was trained, or imported."),
+        text("precision", empty=True, meaning="The arithmetic of its training, such as bfloat16."),
         *VALIDITY,
+        NOTE,
     ),
 )
 LAYERS = Table(
@@ -182,6 +207,7 @@ CLASS_ACCURACIES = Table(
     meaning="One class, for maps of one family between two architectures; the mean over their pairs.",
     keys=("source_architecture", "target_architecture", "family", "label"),
     columns=(*ENDS[2:], *OF_CLASS),
+    may_be_empty=True,
 )
 GEOMETRY = Table(
     "geometry",
@@ -437,6 +463,7 @@ TABLES: dict[str, Table] = {
             meaning="One class, for one map.",
             keys=("source", "target", "family", "label"),
             columns=(*ENDS, *OF_CLASS),
+            may_be_empty=True,
         ),
         GEOMETRY.stored("blocks/geometry", *OF_PAIR, after="flag", without="ceiling"),
         replace(CONVERGENCE, name="blocks/convergence"),

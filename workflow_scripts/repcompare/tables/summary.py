@@ -5,6 +5,7 @@ A study of M models has M² pairs: only `pairs_table` is held in memory whole.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -34,14 +35,26 @@ DIGESTS = {
 def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.DataFrame:
     """One row a model: its record, and what layers.csv says of its representation."""
     rows = [read_json(path) for path in records]
-    epochs = [row["training"]["epochs"] if row["training"] else None for row in rows]
-    table = pd.DataFrame(rows).assign(epochs=pd.array(epochs, dtype="Int64"))
+    table = pd.DataFrame(
+        [
+            {**row, "epochs": (row["training"] or {}).get("epochs"), "note": _missing(row)}
+            for row in rows
+        ]
+    )
     columns = TABLES["models"].names
     found = layers.loc[
         layers["layer"] == REPRESENTATION,
         ["model", *(name for name in columns if name not in table)],
     ]
     return table.merge(found, on="model", how="left", validate="one_to_one")[columns]
+
+
+def _missing(record: Mapping[str, Any]) -> str:
+    """What a record lacks, and why."""
+    notes = ["not trained here"] if record["origin"] == "imported" else []
+    if record["test_accuracy"] is None:
+        notes.append("has no answers")
+    return "; ".join(notes)
 
 
 def pair_rows(
