@@ -192,7 +192,8 @@ def rsa(pair: Pair) -> Result:
     ranks_a, ranks_b = pair.a.distance_ranks, pair.b.distance_ranks
     if len(ranks_a) < 3 or not ranks_a.any() or not ranks_b.any():
         return np.nan, "all samples are equally far apart"
-    return float(np.vdot(ranks_a, ranks_b)), ""
+    # Of one geometry, float32 ranks can multiply to a little more than 1.
+    return float(np.clip(np.vdot(ranks_a, ranks_b), -1, 1)), ""
 
 
 def knn_jaccard(pair: Pair) -> Result:
