@@ -11,7 +11,13 @@ from repcompare.storage.files import (
     require_equal,
     write_json,
 )
-from repcompare.storage.hdf5 import content_digest, new_hdf5
+from repcompare.storage.hdf5 import (
+    content_digest,
+    image_chunk,
+    new_hdf5,
+    row_slices,
+    rows_at_once,
+)
 
 
 def test_a_failure_half_way_leaves_neither_a_file_nor_a_partial_one(tmp_path):
@@ -68,6 +74,38 @@ def test_the_content_digest_ignores_chunks_compression_attributes_and_time(tmp_p
         file.create_dataset("x", data=x, chunks=(100,), compression="gzip")
     digests = {h5py.File(tmp_path / name).attrs["digest"] for name in ("a.h5", "b.h5")}
     assert len(digests) == 1
+
+
+def test_the_content_digest_does_not_depend_on_how_much_is_read_at_a_time(tmp_path, monkeypatch):
+    digests = []
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"] = np.arange(50 * 12, dtype=np.uint8).reshape(50, 3, 2, 2)
+        file["one"], file["none"] = 3.0, np.empty((0, 4))
+        for size in (1, 100, 10**6):
+            monkeypatch.setattr("repcompare.storage.hdf5.BYTES_PER_READ", size)
+            digests.append(content_digest(file))
+    assert len(set(digests)) == 1
+
+
+def test_as_many_rows_are_read_at_a_time_as_64_megabytes_hold():
+    assert rows_at_once((10**6, 3, 224, 224), np.uint8) == 2**26 // (3 * 224 * 224)
+    assert rows_at_once((10**6, 2**30), "float32") == 1
+    assert rows_at_once((10**6, 3, 32, 32), np.uint8) == rows_at_once((7,), np.int64) == 4096
+
+
+@pytest.mark.parametrize("n", [0, 1, 445, 446, 1000])
+def test_slices_of_rows_cover_an_array_in_order(n):
+    found = list(row_slices((n, 3, 224, 224), np.uint8))
+    assert [row for rows in found for row in range(rows.start, rows.stop)] == list(range(n))
+    assert max((rows.stop - rows.start for rows in found), default=0) <= 445
+
+
+def test_an_image_is_read_without_many_others_of_its_size():
+    assert image_chunk((60000, 1, 28, 28)) == (1024, 1, 28, 28)
+    assert image_chunk((500, 3, 32, 32), most=256) == (256, 3, 32, 32)
+    assert image_chunk((100, 3, 32, 32)) == (100, 3, 32, 32)
+    assert image_chunk((500, 3, 64, 64)) == (5, 3, 64, 64)
+    assert image_chunk((500, 3, 224, 224)) == (1, 3, 224, 224)
 
 
 def test_a_mismatch_names_both_files_and_both_values():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,10 +16,15 @@ from typing import Any, Self
 
 import h5py
 import numpy as np
+from numpy.typing import DTypeLike
 
 from repcompare.storage.files import MismatchError, replacing, require_equal, versions
 
-ROWS_PER_READ = 4096
+# Of a data set in memory at a time: rows, or bytes where those are fewer.
+ROWS_PER_READ, BYTES_PER_READ = 4096, 64 * 2**20
+# Images of CIFAR's size and smaller share chunks of rows, larger ones chunks of so many bytes:
+# whoever reads one image must decompress its whole chunk.
+SMALL_IMAGE, CHUNK_BYTES = 3 * 32 * 32, 64 * 2**10
 
 
 @contextlib.contextmanager
@@ -47,9 +53,32 @@ def content_digest(group: h5py.Group) -> str:
         digest.update(f"{dataset.name} {dataset.dtype} {dataset.shape}".encode())
         if dataset.shape == ():
             digest.update(np.asarray(dataset[()]).tobytes())
-        for start in range(0, len(dataset) if dataset.shape else 0, ROWS_PER_READ):
-            digest.update(np.ascontiguousarray(dataset[start : start + ROWS_PER_READ]).tobytes())
+        else:
+            for rows in row_slices(dataset.shape, dataset.dtype):
+                digest.update(np.ascontiguousarray(dataset[rows]).tobytes())
     return digest.hexdigest()
+
+
+def rows_at_once(shape: Sequence[int], dtype: DTypeLike) -> int:
+    """How many rows of an array (n, ...) are read or written at a time, at least one.
+
+    As many as 64 MB hold, and 4,096 at most.
+    """
+    row = math.prod(shape[1:]) * np.dtype(dtype).itemsize
+    return min(ROWS_PER_READ, max(1, BYTES_PER_READ // max(row, 1)))
+
+
+def row_slices(shape: Sequence[int], dtype: DTypeLike) -> Iterator[slice]:
+    """The slices of `rows_at_once` that cover the rows of an array (n, ...) in order."""
+    size = rows_at_once(shape, dtype)
+    return (slice(start, min(start + size, shape[0])) for start in range(0, shape[0], size))
+
+
+def image_chunk(shape: Sequence[int], most: int = 1024) -> tuple[int, ...]:
+    """The chunk that 8-bit images (n, C, H, W) are stored by: `most` small ones, or 64 kB of large ones."""
+    values = math.prod(shape[1:])
+    images = most if values <= SMALL_IMAGE else max(1, CHUNK_BYTES // values)
+    return min(images, shape[0]), *shape[1:]
 
 
 class StoredFile(contextlib.AbstractContextManager):
