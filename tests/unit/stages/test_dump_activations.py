@@ -136,7 +136,7 @@ def test_without_a_split_of_its_own_maps_are_fit_on_the_training_images(study, t
 def test_reading_and_computing_in_pieces_changes_nothing(
     study, dataset, stored, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("repcompare.stages.dump_activations.ROWS_PER_READ", 37)
+    monkeypatch.setattr("repcompare.storage.hdf5.ROWS_PER_READ", 37)
     with dumped(tmp_path / "a.h5", study["resnet/seed1"].model, dataset) as pieces:
         for name in ("fit/penultimate", "test/stage1", "test/logits", "untrained/test"):
             np.testing.assert_allclose(pieces[name], stored[name], atol=1e-5)

@@ -1,18 +1,59 @@
 """What a network answers to stored images."""
 
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
 import torch
+
+from repcompare.storage.hdf5 import rows_at_once
+
+# Of an image of CIFAR's size, in which batch sizes are given.
+VALUES = 3 * 32 * 32
+
+
+class StoredImages(Protocol):
+    """Images uint8 (N, C, H, W), a tensor or a data set that is read as it is sliced."""
+
+    @property
+    def shape(self) -> Sequence[int]: ...
+
+    def __getitem__(self, rows: slice) -> Any: ...
+
+
+def images_at_once(batch_size: int, shape: Sequence[int]) -> int:
+    """How many images of a shape (C, H, W) are computed at a time, at least one.
+
+    `batch_size` images of up to 3,072 values, as CIFAR's have; of larger ones as many as have the
+    values of so many of CIFAR's, for a network's memory grows with the values that it sees.
+    """
+    return max(1, min(batch_size, batch_size * VALUES // math.prod(shape)))
+
+
+def batches(n: int, batch_size: int, shape: Sequence[int]) -> Iterator[slice]:
+    """The slices of n images of a shape (C, H, W) in order, `images_at_once` in each."""
+    size = images_at_once(batch_size, shape)
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
 @torch.inference_mode()
-def logits_of(network: torch.nn.Module, images: torch.Tensor, batch_size: int) -> torch.Tensor:
+def logits_of(network: torch.nn.Module, images: StoredImages, batch_size: int) -> torch.Tensor:
     """Logits float32 (N, K), on the CPU, of uint8 images (N, C, H, W), computed in float32.
 
-    `network` is in eval mode; the images go to its device a batch at a time.
+    Args:
+        network: in eval mode; the images go to its device a batch at a time.
+        images: read by about 64 MB at a time, where they are in a file.
+        batch_size: see `images_at_once`.
     """
-    device = next(network.buffers()).device
-    return torch.cat(
-        [network(to_float(batch.to(device))).cpu() for batch in images.split(batch_size)]
-    )
+    device, (n, *shape) = next(network.buffers()).device, images.shape
+    size = images_at_once(batch_size, shape)
+    # Whole batches, so that what is in a batch does not depend on where the images are.
+    read = max(1, rows_at_once(images.shape, "uint8") // size) * size
+    logits = []
+    for start in range(0, n, read):
+        part = torch.as_tensor(images[start : start + read])
+        logits += [network(to_float(batch.to(device))).cpu() for batch in part.split(size)]
+    return torch.cat(logits)
 
 
 def margins(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
@@ -29,3 +70,8 @@ def margins(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
 def to_float(images: torch.Tensor) -> torch.Tensor:
     """uint8 (N, C, H, W) → float32 in [0, 1], channels_last."""
     return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
+
+
+def to_bytes(images: torch.Tensor) -> torch.Tensor:
+    """float32 in [0, 1] → uint8, each value to the nearest."""
+    return (images * 255).round().to(torch.uint8)

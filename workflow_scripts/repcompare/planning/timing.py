@@ -20,7 +20,7 @@ from repcompare.data.dataset_file import Dataset
 from repcompare.features.measures import similarity
 from repcompare.names import REPRESENTATION
 from repcompare.networks.devices import autocast, resolve_precision, with_recorded_step
-from repcompare.networks.inference import logits_of, to_float
+from repcompare.networks.inference import images_at_once, logits_of, to_float
 from repcompare.networks.models import folded
 from repcompare.networks.training import Run, TrainingSettings
 from repcompare.planning.disk import Sizes
@@ -88,7 +88,8 @@ def passes(config: Mapping[str, Any], architecture: str, device: torch.device) -
 
     step_seconds = _seconds(step, device) / len(images)
     made.eval().requires_grad_(False)
-    number = config["attack"]["batch_size"] if device.type == "cuda" else CPU_BATCH
+    most = config["attack"]["batch_size"] if device.type == "cuda" else CPU_BATCH
+    number = images_at_once(most, shape[1:])
     batch = images[torch.arange(number, device=device) % len(images)]
     return Passes(
         step_seconds,

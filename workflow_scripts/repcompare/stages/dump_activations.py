@@ -10,9 +10,9 @@ import torch
 from repcompare.data.dataset_file import Dataset
 from repcompare.names import REPRESENTATION
 from repcompare.networks.devices import prepared_device
-from repcompare.networks.inference import logits_of, to_float
+from repcompare.networks.inference import images_at_once, logits_of, to_float
 from repcompare.networks.models import Network, TrainedModel, load_model, untrained
-from repcompare.storage.hdf5 import ROWS_PER_READ, new_hdf5
+from repcompare.storage.hdf5 import new_hdf5, row_slices
 
 
 def dump_activations(
@@ -65,8 +65,8 @@ def store_activations(
     float32, and always the representation. A network that tells classes apart has `logits`, and one
     with a linear classifier also that: `logits = penultimate Wᵀ + b`. Group `untrained` holds the
     representation of `before_training`, the network as it was initialised, on the same images; it
-    is absent of a network that was never trained. Computed in float32 and eval mode,
-    `batch_size` images at a time: memory does not grow with n.
+    is absent of a network that was never trained. Computed in float32 and eval mode, as many images
+    at a time as `networks.inference.images_at_once` says: memory does not grow with n.
     """
     record, network = model.record, model.network
     layers = [name for name in network.layers if name in layers or name == REPRESENTATION]
@@ -90,8 +90,7 @@ def store_activations(
         ):
             n = len(source)
             file[f"{split}/ids"], file[f"{split}/labels"] = source.ids, source.labels
-            for start in range(0, n, ROWS_PER_READ):
-                rows = slice(start, min(start + ROWS_PER_READ, n))
+            for rows in row_slices((n, *dataset.image_shape), "uint8"):
                 images = torch.from_numpy(source.images[rows]).to(model.device)
                 outputs = evaluate(network, images, layers, batch_size)
                 if classifier is not None:
@@ -109,7 +108,8 @@ def evaluate(
     network: Network, images: torch.Tensor, layers: Collection[str], batch_size: int
 ) -> dict[str, torch.Tensor]:
     """Each layer's output (N, channels) for uint8 images (N, C, H, W) on the network's device."""
-    parts = [network.layer_outputs(to_float(batch), layers) for batch in images.split(batch_size)]
+    size = images_at_once(batch_size, images.shape[1:])
+    parts = [network.layer_outputs(to_float(batch), layers) for batch in images.split(size)]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
