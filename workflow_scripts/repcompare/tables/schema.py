@@ -189,7 +189,8 @@ CONTROL_MAPS = Table(
         text(
             "control",
             values=CONTROLS,
-            meaning="What is mapped from: the network before its training, or the pixels.",
+            meaning="What is mapped from: the network before its training, or the pixels, of larger "
+            "images their averages on 32 × 32.",
         ),
         text("model", meaning="The model that is mapped to, architecture/seed."),
         MODEL[1],
