@@ -1,7 +1,6 @@
 """Batches of uint8 images, augmented where they live, as the float images a network takes."""
 
 import torch
-from torch.nn.functional import pad
 
 
 class Augmentation:
@@ -23,8 +22,14 @@ class Augmentation:
         self.padding = crop_padding
         self.flip = horizontal_flip
         self.generator = generator
-        # Channels last, so that gathering a row of pixels copies one contiguous piece.
-        self.padded = pad(images, [crop_padding] * 4).permute(0, 2, 3, 1).contiguous()
+        n, channels, height, width = images.shape
+        rows, columns = (slice(crop_padding, crop_padding + side) for side in (height, width))
+        # Channels last, so that gathering a row of pixels copies one contiguous piece; one copy of
+        # all images, for more may not fit.
+        self.padded = images.new_zeros(
+            n, height + 2 * crop_padding, width + 2 * crop_padding, channels
+        )
+        self.padded[:, rows, columns] = images.permute(0, 2, 3, 1)
 
     def __call__(self, index: torch.Tensor) -> torch.Tensor:
         """The images at `index` (B,) as float32 (B, C, H, W) in [0, 1], channels_last."""

@@ -15,9 +15,10 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from repcompare.networks.augmentation import Augmentation
 from repcompare.networks.checkpoints import Checkpoint
 from repcompare.networks.devices import autocast, with_recorded_step
-from repcompare.networks.inference import logits_of, to_float
+from repcompare.networks.inference import StoredImages, logits_of, to_float
 from repcompare.registry import known
 
+# Of CIFAR's size, see `networks.inference.images_at_once`.
 EVALUATION_BATCH = 500
 ADVERSARIAL_TRAINING = "repcompare.attacks.adversarial_training"
 
@@ -241,7 +242,7 @@ def train(
     return run.history
 
 
-def accuracy(network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
+def accuracy(network: torch.nn.Module, images: StoredImages, labels: torch.Tensor) -> float:
     """The fraction of `images` (uint8) that `network`, in eval mode and float32, gets right."""
     predictions = logits_of(network, images, EVALUATION_BATCH).argmax(1)
     return (predictions == labels.cpu()).float().mean().item()

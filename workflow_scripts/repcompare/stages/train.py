@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from repcompare.networks.training import TrainingError, TrainingSettings
 from repcompare.storage.files import versions
 
 SECONDS_BETWEEN_CHECKPOINTS = 60
+# Of the training images, a byte a value. They are in memory twice: with the copy that batches are
+# gathered from half of what a job is given.
+MOST_BYTES = 10**9
 
 LOG = logging.getLogger(__name__)
 
@@ -59,11 +63,30 @@ class Spec:
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
 
-    def tensors(self, data: Dataset, split: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images uint8 (n, C, H, W) and labels int64 (n,) of a split, on the device."""
-        found = data.split(split)
+    def tensors(self, data: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+        """The training images uint8 (n, C, H, W) and their labels int64 (n,), on the device."""
+        check_size(data)
+        found = data.split("train")
         images, labels = torch.from_numpy(found.images[:]), torch.from_numpy(found.labels)
         return images.to(self.device), labels.to(self.device)
+
+
+def check_size(data: Dataset) -> None:
+    """Raise TrainingError if the training images are more than can be in memory."""
+    n, shape = data.sizes["train"], data.image_shape
+    each = math.prod(shape)
+    if n * each > MOST_BYTES:
+        raise TrainingError(
+            f"data.train_samples: {n} images of {'x'.join(map(str, shape))} are "
+            f"{n * each / 1e9:.2f} GB; training keeps them in memory, and takes at most "
+            f"{MOST_BYTES / 1e9:g} GB: {MOST_BYTES // each} of them"
+        )
+
+
+def accuracy_of(network: Classifier, data: Dataset) -> float:
+    """The share of the test images that the network gets right, read a part at a time."""
+    test = data.split("test")
+    return training.accuracy(network, test.images, torch.from_numpy(test.labels))
 
 
 def train(
@@ -92,12 +115,13 @@ def train(
         threads: of the CPU.
 
     Raises:
-        TrainingError: the training diverged, or ended below the accuracy that was asked for.
+        TrainingError: the images do not fit in memory, the training diverged, or it ended below the
+            accuracy that was asked for.
     """
     spec = Spec.of(settings, prepared_device(device, threads))
     name = f"{architecture}/seed{seed}"
     with Dataset(dataset) as data:
-        splits = {split: spec.tensors(data, split) for split in ("train", "test")}
+        images, labels = spec.tensors(data)
         network, data_digest = spec.built(data, seed), data.digest
         num_classes = len(data.class_names)
     of_this = [settings, data_digest, spec.device.type, spec.precision]
@@ -114,19 +138,19 @@ def train(
         LOG.info("epoch %d loss %.4f accuracy %.4f", epoch.epoch, epoch.loss, epoch.accuracy)
 
     history = training.train(
-        network, *splits["train"], spec.settings, spec.precision, seed, report, side_file
+        network, images, labels, spec.settings, spec.precision, seed, report, side_file
     )
     seconds = sum(epoch.seconds for epoch in history)
-    train_accuracy, test_accuracy = (
-        training.accuracy(network, *splits[split]) for split in ("train", "test")
-    )
+    on_train = training.accuracy(network, images, labels)
+    with Dataset(dataset) as data:
+        on_test = accuracy_of(network, data)
     LOG.info(
         "%s: accuracy %.4f, on the test images %.4f, after %.1f s on %s",
-        name, train_accuracy, test_accuracy, seconds, spec.device,
+        name, on_train, on_test, seconds, spec.device,
     )  # fmt: skip
-    if test_accuracy < spec.settings.minimum_accuracy:
+    if on_test < spec.settings.minimum_accuracy:
         raise TrainingError(
-            f"{name}: test accuracy {test_accuracy:.4f} is below "
+            f"{name}: test accuracy {on_test:.4f} is below "
             f"training.minimum_accuracy {spec.settings.minimum_accuracy}"
         )
     found = Record(
@@ -135,13 +159,13 @@ def train(
         seed=seed,
         factory=spec.factory,
         kwargs=spec.kwargs,
-        in_channels=splits["train"][0].shape[1],
+        in_channels=images.shape[1],
         num_classes=num_classes,
         origin="trained",
         parameters=sum(p.numel() for p in network.parameters()),
         representation_width=network.classifier.in_features,
-        train_accuracy=train_accuracy,
-        test_accuracy=test_accuracy,
+        train_accuracy=on_train,
+        test_accuracy=on_test,
         training=settings["training"],
         train_seconds=round(seconds, 3),
         device=str(spec.device),

@@ -11,7 +11,7 @@ from repcompare.data.dataset_file import Dataset
 from repcompare.features.nonrobust_file import NonrobustImages
 from repcompare.networks import training
 from repcompare.networks.devices import prepared_device
-from repcompare.stages.train import Spec
+from repcompare.stages.train import Spec, accuracy_of, check_size
 from repcompare.storage.files import versions, write_json
 from repcompare.storage.hdf5 import require_same_data
 
@@ -43,19 +43,20 @@ def train_nonrobust(
 
     Raises:
         MismatchError: the images were made from another data file.
-        TrainingError: the training diverged.
+        TrainingError: the images do not fit in memory, or the training diverged.
     """
     spec = Spec.of(settings, prepared_device(device, threads))
     seed = settings["seed"]
     with Dataset(dataset) as data, NonrobustImages(images) as made:
         require_same_data([data, made])
+        check_size(data)
         seen = torch.from_numpy(made.images).to(spec.device)
         labels = torch.from_numpy(made.labels).to(spec.device)
-        test, classes = spec.tensors(data, "test"), len(data.class_names)
-        network = spec.built(data, seed)
+        network, classes = spec.built(data, seed), len(data.class_names)
         made_from, success = made.name, made.success
     training.train(network, seen, labels, spec.settings, spec.precision, seed)
-    accuracy = training.accuracy(network, *test)
+    with Dataset(dataset) as data:
+        accuracy = accuracy_of(network, data)
     LOG.info("clean test accuracy %.4f", accuracy)
     write_json(
         record,
