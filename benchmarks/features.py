@@ -103,11 +103,14 @@ def main() -> None:
             repeats=3,
             as_jobs=("ours", "bare"),
         )
-        left = invert(ours, aimed, starts, 100, STEP_SIZE, precision).residuals.median().item()
-        inverted = theirs(peer, aimed, contiguous, 100)
+        inverted = (
+            invert(ours, aimed, starts, 100, STEP_SIZE, precision),
+            theirs(peer, aimed, contiguous, 100),
+        )
         with torch.no_grad():
-            found = ours(inverted)
-        left_by_peer = relative_distance(found, aimed).median().item()
+            left, left_by_peer = (
+                relative_distance(ours(found), aimed).median().item() for found in inverted
+            )
         rows.append(
             [
                 name,

@@ -133,16 +133,15 @@ def files(study, dataset_path, tmp_path_factory):
         activations = [each.activations for each in models]
         outputs = compared(folder, activations, FAMILIES, MEASURES, [BLOCKS[0]])
         pairs = ordered_pairs([name.split("/")[0] for name in names])
-        store_answers(
-            folder / "transfer.h5",
-            [each.model for each in models], [each.adversarial for each in models], pairs, 64,
-        )  # fmt: skip
+        with Dataset(dataset_path) as dataset, block_files(models) as opened:
+            networks = [each.model for each in models]
+            adversarial = [each.adversarial for each in models]
+            store_answers(folder / "transfer.h5", networks, adversarial, dataset, pairs, 64)
+            rows = feature_rows(networks, opened, dataset, 64)
         for kind, path in outputs._asdict().items():
             if kind != "maps":
                 made[kind].append(path)
         made["transfer"].append(folder / "transfer.h5")
-        with block_files(models) as opened:
-            rows = feature_rows([each.model for each in models], opened, 64)
         write_table(folder / "features.csv", "blocks/features", rows)
         made["features"].append(folder / "features.csv")
     for key in ("record", "activations", "adversarial"):

@@ -28,14 +28,14 @@ def pair(x, y):
 def test_vectors_are_aligned_with_themselves_and_opposed_to_their_negatives():
     one = gaussian(N, 1, 6, 6)
     for factor, expected in ((1, 1.0), (7, 1.0), (-1, -1.0)):
-        row = alignment(one, factor * one)
+        row = alignment([(one, factor * one)])
         assert row.value == pytest.approx(expected)
         assert (row.low, row.high) == pytest.approx((expected, expected))
         assert (row.n, row.dropped, row.note) == (N, 0, "")
 
 
 def test_unrelated_vectors_are_not_aligned():
-    row = alignment(gaussian(N, 36), gaussian(N, 36, seed=1))
+    row = alignment([(gaussian(N, 36), gaussian(N, 36, seed=1))])
     assert abs(row.value) < 3 / np.sqrt(36 * N)
     assert row.low < 0 < row.high
 
@@ -43,7 +43,7 @@ def test_unrelated_vectors_are_not_aligned():
 def test_what_all_images_share_is_in_the_null_of_alignment():
     common = gaussian(36, seed=9)
     one, other = gaussian(N, 36) + common, gaussian(N, 36, seed=1) + common
-    row = alignment(one, other)
+    row = alignment([(one, other)])
     x, y = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (one, other))
     cosines = x @ y.T
     assert row.value == pytest.approx(np.trace(cosines) / N)
@@ -55,20 +55,29 @@ def test_what_all_images_share_is_in_the_null_of_alignment():
 def test_images_without_a_gradient_are_dropped_and_counted():
     one, other = gaussian(N, 36), gaussian(N, 36)
     one[:5], other[3:8] = 0, 0
-    row = alignment(one, other)
+    row = alignment([(one, other)])
     assert (row.value, row.n, row.dropped) == (pytest.approx(1), N - 8, 8)
-    nothing = alignment(np.zeros((N, 36)), other)
+    nothing = alignment([(np.zeros((N, 36)), other)])
     assert np.isnan(nothing.value)
     assert nothing.note == "fewer than two images have both vectors"
-    assert alignment(one[:0], other[:0])[4:] == (0, 0, nothing.note)
+    assert alignment([(one[:0], other[:0])])[4:] == alignment([])[4:] == (0, 0, nothing.note)
+
+
+def test_alignment_is_the_same_of_all_images_at_once_and_of_some_after_others():
+    one, other = gaussian(N, 36) + 0.5, gaussian(N, 36, seed=1) + 0.5
+    one[3] = 0
+    whole = alignment([(one, other)])
+    parts = alignment([(one[at : at + 7], other[at : at + 7]) for at in range(0, N, 7)])
+    assert parts == pytest.approx(whole, abs=1e-14)
+    assert abs(whole.null) > 0.1
 
 
 def test_the_interval_of_a_mean_covers_it():
     mean, first = np.array([0.5, 0, 0, 0]), np.array([1.0, 0, 0, 0])
-    truth = alignment(gaussian(200_000, 4) + mean, np.tile(first, (200_000, 1))).value
+    truth = alignment([(gaussian(200_000, 4) + mean, np.tile(first, (200_000, 1)))]).value
     covered = 0
     for seed in range(200):
-        row = alignment(gaussian(N, 4, seed=seed) + mean, np.tile(first, (N, 1)))
+        row = alignment([(gaussian(N, 4, seed=seed) + mean, np.tile(first, (N, 1)))])
         covered += row.low <= truth <= row.high
     assert 180 <= covered <= 198
 

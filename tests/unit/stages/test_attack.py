@@ -22,7 +22,8 @@ def stored(study):
         yield file
 
 
-def test_every_attack_is_stored_with_what_it_was(stored):
+def test_every_attack_is_stored_with_what_it_was(stored, dataset):
+    clean = torch.from_numpy(dataset.h5["test/images"][: len(stored["ids"])])
     expected = {attack.group(ball) for attack in ATTACKS for ball in attack.balls}
     assert set(stored["attacks"]) == expected
     for attack in ATTACKS:
@@ -32,8 +33,11 @@ def test_every_attack_is_stored_with_what_it_was(stored):
                 key: group.attrs[key] for key in ("attack", "norm", "epsilon", "epsilon_label")
             }
             assert [*described.values()] == [attack.name, ball.norm, ball.epsilon, ball.label]
-            clean, images = (torch.from_numpy(x[:]) for x in (stored["clean"], group["images"]))
+            images = torch.from_numpy(group["images"][:])
             ball.verify(clean, images)
+            change = (images.double() - clean) / 255
+            np.testing.assert_allclose(group["linf"], change.abs().amax((1, 2, 3)))
+            np.testing.assert_allclose(group["l2"], change.flatten(1).norm(dim=1))
             for key, value in dataclasses.asdict(SEARCH).items():
                 assert (group.attrs.get(f"search_{key}") == value) == (attack.search is not None)
 
@@ -73,6 +77,26 @@ def test_the_path_of_each_search_is_stored_and_noise_has_none(stored):
     assert np.diff(group["objective"][:].mean(0))[0] > 0
 
 
+def test_images_stored_batch_by_batch_are_those_of_all_at_once(study, dataset, tmp_path):
+    files = []
+    for size in (7, 100):
+        files.append(tmp_path / f"{size}.h5")
+        how = dataclasses.replace(COMPUTATION, batch_size=size)
+        attack_model(files[-1], study["vgg/seed0"].model, dataset, 60, ATTACKS, how)
+    with h5py.File(files[0]) as one, h5py.File(files[1]) as other:
+        for attack in ATTACKS:
+            for ball in attack.balls:
+                name = f"attacks/{attack.group(ball)}"
+                assert one[name].keys() == other[name].keys()
+                for key, values in one[name].items():
+                    assert values.shape == other[name][key].shape
+                    # Convolutions round differently in batches of another size.
+                    near = np.isclose(values, other[name][key], rtol=1e-3, atol=1e-3)
+                    assert near.mean() > 0.99
+        noise = "attacks/noise-linf-32_255/images"
+        np.testing.assert_array_equal(one[noise], other[noise])
+
+
 def test_growth_ends_where_no_image_resists(stored):
     assert set(stored["growth"]) == set(BALLS)
     for norm in BALLS:
@@ -93,7 +117,7 @@ def test_neither_noise_nor_starts_are_shared_by_models(study, dataset, tmp_path)
             path = tmp_path / f"{seed}.h5"
             attack_model(path, study[f"resnet/seed{seed}"].model, dataset, 60, resting, COMPUTATION)
             with h5py.File(path) as file:
-                clean = file["clean"][:].astype(float)
+                clean = dataset.h5["test/images"][:60].astype(float)
                 grey = (clean > 32) & (clean < 255 - 32)
                 changes.append((file[f"attacks/{ends}/images"][:] - clean)[grey])
         assert min(change.std() for change in changes) > 10

@@ -10,8 +10,10 @@ import pytest
 import torch
 from unit.support.small_study import FEATURES, block_files
 
+from repcompare.data.dataset_file import Dataset
 from repcompare.features.gradients import margin_gradients
 from repcompare.features.measures import similarity
+from repcompare.networks.inference import to_float
 from repcompare.networks.models import TrainedModel, untrained
 from repcompare.stages.compare_features import feature_rows
 from repcompare.stages.dump_activations import store_activations
@@ -22,17 +24,18 @@ from repcompare.tables.files import read_table, write_table
 KEYS = ["model_a", "model_b", "measure", "condition"]
 
 
-def compared(models, path) -> pd.DataFrame:
+def compared(models, dataset, path) -> pd.DataFrame:
     with block_files(models) as files:
-        rows = feature_rows([each.model for each in models], files, 64)
+        rows = feature_rows([each.model for each in models], files, dataset, 64)
     write_table(path, "blocks/features", rows)
     return read_table(path).set_index(KEYS)
 
 
 @pytest.fixture(scope="module")
-def block(study, tmp_path_factory):
+def block(study, dataset_path, tmp_path_factory):
     models = [study[name] for name in ("resnet/seed0", "resnet/seed1")]
-    return compared(models, tmp_path_factory.mktemp("block") / "features.csv")
+    with Dataset(dataset_path) as dataset:
+        return compared(models, dataset, tmp_path_factory.mktemp("block") / "features.csv")
 
 
 @pytest.fixture
@@ -56,13 +59,13 @@ def twin(study, dataset, tmp_path):
     return make
 
 
-def values_of(models, path):
-    table = compared(models, path).reset_index()
+def values_of(models, dataset, path):
+    table = compared(models, dataset, path).reset_index()
     return table.groupby(["measure", "condition"], sort=False)["value"].mean()
 
 
-def test_a_network_shares_everything_with_itself(twin, tmp_path):
-    found = values_of(twin(lambda network: network), tmp_path / "features.csv")
+def test_a_network_shares_everything_with_itself(twin, dataset, tmp_path):
+    found = values_of(twin(lambda network: network), dataset, tmp_path / "features.csv")
     for measure in ("gradient_alignment", "perturbation_agreement", "mistake_agreement"):
         assert found[measure].to_numpy() == pytest.approx(1)
     assert found["unit_matching"].item() > 0.99
@@ -71,7 +74,7 @@ def test_a_network_shares_everything_with_itself(twin, tmp_path):
     assert (found["stir"] > 0.95).all()
 
 
-def test_a_rotation_of_the_representation_changes_only_what_units_mean(twin, tmp_path):
+def test_a_rotation_of_the_representation_changes_only_what_units_mean(twin, dataset, tmp_path):
     def rotated(network):
         width = network.representation_width
         rotation = torch.linalg.qr(
@@ -83,7 +86,7 @@ def test_a_rotation_of_the_representation_changes_only_what_units_mean(twin, tmp
         network.classifier.weight.copy_(network.classifier.weight @ rotation.T)
         return network
 
-    found = values_of(twin(rotated), tmp_path / "features.csv")
+    found = values_of(twin(rotated), dataset, tmp_path / "features.csv")
     assert found["gradient_alignment"].item() == pytest.approx(1, abs=1e-4)
     assert (found["stir"] > 0.95).all()
     assert found["inverted_cka"].to_numpy() == pytest.approx(1, abs=1e-3)
@@ -91,9 +94,9 @@ def test_a_rotation_of_the_representation_changes_only_what_units_mean(twin, tmp
 
 
 @pytest.mark.slow
-def test_an_untrained_twin_shares_far_less(study, twin, tmp_path):
+def test_an_untrained_twin_shares_far_less(study, twin, dataset, tmp_path):
     initial = untrained(study["resnet/seed0"].model)
-    found = values_of(twin(lambda _: initial), tmp_path / "features.csv")
+    found = values_of(twin(lambda _: initial), dataset, tmp_path / "features.csv")
     # It classifies few images correctly, so that some measures may be undefined.
     assert not found["gradient_alignment"].item() > 0.2
     assert found["unit_matching"].item() < 0.9
@@ -149,7 +152,7 @@ def test_a_network_is_shown_the_inversions_of_the_other_that_converged(study, bl
         for start in ("noise", "image"):
             group = inverted[f"inversion/{start}"]
             chosen = both & (group["residual"][:] <= FEATURES.tolerance)
-            images = torch.from_numpy(group["images"][:][chosen])
+            images = to_float(torch.from_numpy(group["images"][:][chosen]))
             seen = study["resnet/seed1"].model.network.represent(images).numpy()
             for measure, beside in (
                 ("stir", other["representation"][:][chosen]),
@@ -183,7 +186,7 @@ def test_inversions_that_failed_are_dropped_and_counted(study, dataset, tmp_path
         strict = dataclasses.replace(FEATURES, tolerance=1e-6)
         store_features(files.features, files.model, dataset, strict)
         models.append(files)
-    rows = compared(models, tmp_path / "features.csv").query("measure == 'stir'")
+    rows = compared(models, dataset, tmp_path / "features.csv").query("measure == 'stir'")
     assert (rows["n"] == 0).all()
     assert (rows["dropped"] > 60).all()
     assert rows["value"].isna().all()
@@ -199,23 +202,24 @@ def test_the_gradient_of_a_linear_model_is_the_difference_of_its_weights():
     torch.testing.assert_close(gradient.flatten(1), weight[labels] - weight[best])
 
 
-def test_files_of_other_weights_are_refused(study, tmp_path):
+def test_files_of_other_weights_are_refused(study, dataset, tmp_path):
     models = [copy.copy(study[name]) for name in ("resnet/seed0", "resnet/seed1")]
     models[0].features = study["resnet/seed1"].features
     with pytest.raises(MismatchError, match="made from other weights of resnet/seed1"):
-        compared(models, tmp_path / "features.csv")
+        compared(models, dataset, tmp_path / "features.csv")
 
 
 def test_the_file_of_features_holds_what_it_says(study, dataset):
     with h5py.File(study["vgg/seed0"].features) as file:
         np.testing.assert_array_equal(file["ids"], dataset.h5["test/ids"][: FEATURES.samples])
-        clean = file["clean"][:]
-        np.testing.assert_allclose(
-            clean, dataset.h5["test/images"][: FEATURES.samples] / 255, atol=1e-6
-        )
-        assert file["gradient"].shape == clean.shape
+        assert file["gradient"].shape == (FEATURES.samples, *dataset.image_shape)
+        largest = np.abs(file["gradient"]).max(axis=(1, 2, 3))
+        assert set(largest) == {1}
+        represent = study["vgg/seed0"].model.network.represent
         for start in ("noise", "image"):
             group = file[f"inversion/{start}"]
+            stored = represent(to_float(torch.from_numpy(group["images"][:])))
+            np.testing.assert_allclose(group["representation"], stored, atol=1e-4)
             distance = np.linalg.norm(
                 group["representation"][:] - file["representation"][:], axis=1
             )
@@ -225,9 +229,11 @@ def test_the_file_of_features_holds_what_it_says(study, dataset):
         assert not np.any(file["inversion/image/start"][:] == file["ids"][:])
 
 
-def test_perturbations_agree_by_nothing_but_the_networks(study, tmp_path):
+def test_perturbations_agree_by_nothing_but_the_networks(study, dataset, tmp_path):
     """Pixels that can move only one way would lift the agreement, and its null, of all pairs."""
     models = [study[name] for name in ("resnet/seed0", "vgg/seed0")]
-    found = compared(models, tmp_path / "features.csv").xs("perturbation_agreement", level=2)
+    found = compared(models, dataset, tmp_path / "features.csv").xs(
+        "perturbation_agreement", level=2
+    )
     assert (found["null"].abs() < 0.05).all()
     assert (found["value"] > found["null"] + 0.1).all()

@@ -13,11 +13,11 @@ from repcompare.transfer.rates import PairAnswers, rates
 from repcompare.vocabulary import DENOMINATORS
 
 
-def evaluate(path, study, names, adversarial=None):
+def evaluate(path, study, dataset, names, adversarial=None):
     models = [study[name].model for name in names]
     files = [study[name].adversarial for name in adversarial or names]
     pairs = ordered_pairs([name.split("/")[0] for name in names])
-    store_answers(path, models, files, pairs, 32)
+    store_answers(path, models, files, dataset, pairs, 32)
 
 
 def test_a_block_holds_its_ordered_pairs():
@@ -26,13 +26,18 @@ def test_a_block_holds_its_ordered_pairs():
     assert unordered_pairs(["a", "a", "b"]) == [(0, 2), (1, 2)]
 
 
-def test_answers_are_the_targets_to_the_sources_images(study, tmp_path):
+def test_answers_are_the_targets_to_the_sources_images(study, dataset, tmp_path):
     path = tmp_path / "transfer.h5"
-    evaluate(path, study, ["resnet/seed0", "resnet/seed1", "vgg/seed0"])
+    evaluate(path, study, dataset, ["resnet/seed0", "resnet/seed1", "vgg/seed0"])
     with h5py.File(path) as file, h5py.File(study["vgg/seed0"].adversarial) as source:
         assert "resnet/seed1" not in file["resnet/seed0"]
         group = file["vgg/seed0/resnet/seed1"]
         labels = source["labels"][:]
+        clean = to_float(torch.from_numpy(dataset.h5["test/images"][: len(labels)]))
+        answers = study["resnet/seed1"].model.network(clean)
+        np.testing.assert_array_equal(group["clean_prediction"], answers.argmax(1))
+        own = margins(answers, torch.from_numpy(labels))
+        np.testing.assert_allclose(group["clean_margin"], own, atol=1e-3)
         for row, condition in enumerate(group.attrs["conditions"]):
             images = to_float(torch.from_numpy(source["attacks"][condition]["images"][:]))
             logits = study["resnet/seed1"].model.network(images).numpy()
@@ -49,11 +54,11 @@ def test_a_margin_is_negative_where_the_prediction_is_wrong():
     assert margins(logits, torch.tensor([0, 2])).tolist() == [1.0, -0.5]
 
 
-def test_images_of_other_weights_are_refused(study, tmp_path):
+def test_images_of_other_weights_are_refused(study, dataset, tmp_path):
     path = tmp_path / "transfer.h5"
     names = ["resnet/seed0", "resnet/seed1"]
     with pytest.raises(MismatchError, match=r"made from other weights of resnet/seed1"):
-        evaluate(path, study, names, adversarial=names[::-1])
+        evaluate(path, study, dataset, names, adversarial=names[::-1])
     assert not path.exists()
 
 

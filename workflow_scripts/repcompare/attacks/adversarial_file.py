@@ -56,6 +56,16 @@ class StoredAttack:
         return self.group["success"][:]
 
     @property
+    def linf(self) -> np.ndarray:
+        """The largest change of a pixel in [0, 1], float64 (n,)."""
+        return self.group["linf"][:]
+
+    @property
+    def l2(self) -> np.ndarray:
+        """The Euclidean length of the change, float64 (n,)."""
+        return self.group["l2"][:]
+
+    @property
     def objective(self) -> np.ndarray | None:
         """What is ascended, before each step, float32 (n, steps); None of noise."""
         return self.group["objective"][:] if "objective" in self.group else None
@@ -71,12 +81,7 @@ class StoredAttack:
 
 
 class AdversarialImages(ModelFile):
-    """One model's adversarial images. Written by `stages.attack`."""
-
-    @cached_property
-    def clean(self) -> np.ndarray:
-        """The clean images, uint8 (n, C, H, W)."""
-        return self.h5["clean"][:]
+    """One model's adversarial images, of the first test images. Written by `stages.attack`."""
 
     @cached_property
     def clean_prediction(self) -> np.ndarray:

@@ -138,7 +138,7 @@ class Ball(ABC):
 
     @abstractmethod
     def _outside(self, change: torch.Tensor) -> torch.Tensor:
-        """Which changes, int32 (N, C, H, W) in units of 1/255, leave the ball, bool (N,)."""
+        """Which changes (N, C, H, W), whole numbers of 1/255 of any type, leave the ball, bool (N,)."""
 
     def _bound(self, power: int) -> int:
         """The largest whole number within a power of the radius in units of 1/255."""
@@ -238,13 +238,15 @@ class L2Ball(Ball):
 
     def quantise(self, clean: torch.Tensor, perturbation: torch.Tensor) -> torch.Tensor:
         """Shrunk until its rounded form is inside."""
-        base, steps = clean.to(torch.int32), perturbation * 255
+        # Whole numbers of 8 bits and their squares are exact in float32.
+        base, steps = clean.to(torch.float32), perturbation * 255
+        lowest, highest = -base, 255 - base
         scale = torch.ones_like(steps[:, :1, :1, :1])
         while True:
-            stored = (base + (steps * scale).round().to(torch.int32)).clamp(0, 255)
-            outside = self._outside(stored - base)
+            change = (steps * scale).round_().clamp_(lowest, highest)
+            outside = self._outside(change)
             if not outside.any():
-                return stored.to(torch.uint8)
+                return (base + change).to(torch.uint8)
             scale[outside] *= 0.99
 
     def _inside(self, stream: np.random.Generator, size: int) -> np.ndarray:
@@ -257,7 +259,7 @@ class L2Ball(Ball):
         return direction * (self.epsilon / np.linalg.norm(direction))
 
     def _outside(self, change: torch.Tensor) -> torch.Tensor:
-        return change.to(torch.int64).square().sum(dim=(1, 2, 3)) > self._bound(2)
+        return change.square().sum(dim=(1, 2, 3), dtype=torch.float64) > self._bound(2)
 
 
 BALLS: dict[str, type[Ball]] = {ball.norm: ball for ball in (LinfBall, L2Ball)}

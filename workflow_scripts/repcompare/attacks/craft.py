@@ -1,7 +1,7 @@
 """Attacks and their control as a study makes them: searches that end in 8-bit images."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,13 +12,16 @@ from repcompare.attacks.balls import Ball
 from repcompare.attacks.input_diversity import draw_diversity
 from repcompare.attacks.pgd import Search, attack_objective, pgd
 from repcompare.data.example_streams import TARGET, example_streams
-from repcompare.networks.inference import logits_of, margins, to_float
+from repcompare.networks.inference import batches, logits_of, margins, to_float
 from repcompare.registry import known
 
 
 @dataclass(frozen=True)
 class Computation:
-    """How attacks are computed: images at once, arithmetic of the network, seed of all draws."""
+    """How attacks are computed: arithmetic of the network, seed of all draws, and images at once.
+
+    `batch_size` as `networks.inference.images_at_once` takes it.
+    """
 
     batch_size: int
     precision: str
@@ -38,6 +41,10 @@ class Images(NamedTuple):
     def chosen(self, which: slice | np.ndarray) -> "Images":
         """Some of them."""
         return Images(self.clean[which], self.ids[which], self.classes[which])
+
+    def batches(self, batch_size: int) -> Iterator[slice]:
+        """Those that are computed at a time, see `networks.inference.images_at_once`."""
+        return batches(len(self.ids), batch_size, self.clean.shape[1:])
 
 
 class Examples(NamedTuple):
@@ -105,12 +112,10 @@ def search(
     stored image.
     """
     found: list[list[Examples]] = [[] for _ in balls]
-    for start in range(0, len(images.ids), computation.batch_size):
-        batch = images.chosen(slice(start, start + computation.batch_size))
-        for place, examples in enumerate(
-            _search_batch(network, batch, settings, balls, computation)
-        ):
-            found[place].append(examples)
+    for rows in images.batches(computation.batch_size):
+        batch = _search_batch(network, images.chosen(rows), settings, balls, computation)
+        for parts, examples in zip(found, batch, strict=True):
+            parts.append(examples)
     return [Examples(*map(torch.cat, zip(*parts, strict=True))) for parts in found]
 
 
@@ -220,8 +225,11 @@ def growth(
     while not ever.all() and ball.epsilon < furthest:
         epsilon = min(2 * ball.epsilon, furthest)
         ball = dataclasses.replace(ball, epsilon=epsilon, label=f"{epsilon:g}")
-        resisting = images.chosen(np.flatnonzero(~ever))
-        (examples,) = search(network, resisting, settings, [ball], computation)
-        ever[~ever] = successes(examples, resisting.classes, settings.targeted)
+        places = np.flatnonzero(~ever)
+        resisting = images.chosen(places)
+        for rows in resisting.batches(computation.batch_size):
+            batch = resisting.chosen(rows)
+            (examples,) = search(network, batch, settings, [ball], computation)
+            ever[places[rows]] = successes(examples, batch.classes, settings.targeted)
         curve.append((ball.epsilon, float(ever.mean())))
     return curve

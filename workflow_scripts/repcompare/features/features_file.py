@@ -19,7 +19,7 @@ class StoredInversions:
 
     @property
     def images(self) -> h5py.Dataset:
-        """float32 (n, C, H, W) in [0, 1], read as it is sliced."""
+        """uint8 (n, C, H, W), read as it is sliced."""
         return self.group["images"]
 
     @property
@@ -37,13 +37,11 @@ class InputFeatures(ModelFile):
     """One model's gradients and inversions. Written by `stages.extract_features`."""
 
     @property
-    def clean(self) -> h5py.Dataset:
-        """The images, float32 (n, C, H, W) in [0, 1], read as it is sliced."""
-        return self.h5["clean"]
-
-    @property
     def gradient(self) -> h5py.Dataset:
-        """Of the margin of the label by the image, float32 (n, C, H, W), read as it is sliced."""
+        """Of the margin of the label by the image, its largest absolute value 1, or 0 if there is none.
+
+        float16 (n, C, H, W), read as it is sliced.
+        """
         return self.h5["gradient"]
 
     @cached_property

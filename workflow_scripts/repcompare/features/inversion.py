@@ -1,6 +1,6 @@
 """Images that a network represents like given ones, found from other images (Mahendran and Vedaldi 2015)."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from repcompare.attacks.balls import L2Ball
 from repcompare.attacks.pgd import Objective, Search, pgd
 from repcompare.data.example_streams import INVERSION, example_streams
 from repcompare.networks.imported import ImportedNetwork
+from repcompare.networks.inference import StoredImages, logits_of
 from repcompare.networks.models import folded
 
 # What images are searched from: noise, or an image of another class.
@@ -19,13 +20,6 @@ STARTS = ("noise", "image")
 MOMENTUM = 0.75
 
 
-class Inversions(NamedTuple):
-    """Inverted images float32 (N, C, H, W) in [0, 1] and the relative distance that is left (N,)."""
-
-    images: torch.Tensor
-    residuals: torch.Tensor
-
-
 def invert(
     network: torch.nn.Module,
     aimed: torch.Tensor,
@@ -33,8 +27,8 @@ def invert(
     steps: int,
     step_size: float,
     precision: str,
-) -> Inversions:
-    """Images x′ whose representations are near `aimed`, each found from its start.
+) -> torch.Tensor:
+    """Images x′, float32 (N, C, H, W) in [0, 1], represented near `aimed`, each found from its start.
 
     Normalised gradient descent with momentum on the relative distance, the steps shortening to
     nothing; there is no bound but that of the pixels.
@@ -45,16 +39,14 @@ def invert(
         starts: float32 (N, C, H, W) in [0, 1].
         steps: gradient steps.
         step_size: the first step is this multiple of the furthest distance of two images / steps.
-        precision: of the network in the search; distances that are returned are in float32.
+        precision: of the network.
     """
     search = Search(steps, step_size, random_start=False, momentum=MOMENTUM)
     objective = Objective(
         network, starts, lambda found: -relative_distance(found, aimed), precision
     )
     whole = L2Ball(L2Ball.diameter(starts.shape[1:]))
-    images = starts + pgd(objective, None, whole, search, shortening=True).perturbation
-    with torch.inference_mode():
-        return Inversions(images, relative_distance(network(images), aimed))
+    return starts + pgd(objective, None, whole, search, shortening=True).perturbation
 
 
 def relative_distance(found: torch.Tensor, aimed: torch.Tensor) -> torch.Tensor:
@@ -82,12 +74,9 @@ class Representing(torch.nn.Module):
         return self.network.represent(images)
 
 
-@torch.inference_mode()
-def represented(
-    network: torch.nn.Module, images: torch.Tensor, batch_size: int, device: torch.device
-) -> torch.Tensor:
-    """Representations float32 (N, d), on the CPU, of float images (N, C, H, W)."""
-    return torch.cat([network(batch.to(device)).cpu() for batch in images.split(batch_size)])
+def represented(network: torch.nn.Module, images: StoredImages, batch_size: int) -> torch.Tensor:
+    """Representations float32 (N, d), on the CPU, of uint8 images (N, C, H, W): see `logits_of`."""
+    return logits_of(network, images, batch_size)
 
 
 def noise_starts(ids: np.ndarray, shape: tuple[int, ...], seed: int) -> torch.Tensor:

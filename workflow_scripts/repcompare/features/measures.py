@@ -1,6 +1,7 @@
 """Do two networks use the same in an image? Measures of a pair, from what each does to the images."""
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -44,22 +45,32 @@ def mean_row(values: np.ndarray, null: float, dropped: int) -> FeatureRow:
     return FeatureRow(value, *interval(value, without_each_group(values)), null, n, dropped, "")
 
 
-def alignment(one: np.ndarray, other: np.ndarray) -> FeatureRow:
-    """The mean cosine of two vectors an image, (n, ...) each; an image with a zero is dropped.
+def alignment(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> FeatureRow:
+    """The mean cosine of two vectors an image; an image with a zero is dropped.
 
     The null is the mean cosine of vectors of different images. (Of directions drawn at random it
     would be 0, with a standard deviation of 1/√dimension an image.)
+
+    Args:
+        parts: both vectors, (n, ...) each, of some images after others: only one part's are in
+            memory in float64.
     """
-    size = math.prod(one.shape[1:])
-    x, y = (part.reshape(len(part), size).astype(np.float64) for part in (one, other))
-    lengths = [np.linalg.norm(part, axis=1) for part in (x, y)]
-    defined = (lengths[0] > 0) & (lengths[1] > 0)
-    n, dropped = int(defined.sum()), int((~defined).sum())
+    found, dropped = [np.empty(0)], 0
+    sum_x, sum_y = np.zeros(1), np.zeros(1)
+    for part in parts:
+        size = math.prod(part[0].shape[1:])
+        x, y = (vectors.reshape(len(vectors), size).astype(np.float64) for vectors in part)
+        lengths = [np.linalg.norm(vectors, axis=1) for vectors in (x, y)]
+        defined = (lengths[0] > 0) & (lengths[1] > 0)
+        dropped += int((~defined).sum())
+        x, y = x[defined] / lengths[0][defined, None], y[defined] / lengths[1][defined, None]
+        found.append(np.einsum("ij,ij->i", x, y))
+        sum_x, sum_y = sum_x + x.sum(0), sum_y + y.sum(0)
+    cosines = np.concatenate(found)
+    n = len(cosines)
     if n < 2:
         return undefined(n, dropped, "fewer than two images have both vectors")
-    x, y = x[defined] / lengths[0][defined, None], y[defined] / lengths[1][defined, None]
-    cosines = np.einsum("ij,ij->i", x, y)
-    null = float((x.sum(0) @ y.sum(0) - cosines.sum()) / (n * (n - 1)))
+    null = float((sum_x @ sum_y - cosines.sum()) / (n * (n - 1)))
     return mean_row(cosines, null, dropped)
 
 

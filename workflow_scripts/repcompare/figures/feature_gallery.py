@@ -11,7 +11,7 @@ from repcompare.figures.tiles import GAP, TILE, TILE_TITLE, head, show, show_cha
 
 
 class Features(NamedTuple):
-    """Of one model: gradients and inversions float (n, C, H, W), residuals (n,)."""
+    """Of one model: gradients float and inversions uint8 (n, C, H, W), residuals (n,)."""
 
     gradients: np.ndarray
     inversions: np.ndarray
@@ -28,7 +28,7 @@ def feature_gallery(
     """One row an image: the image, then each model's margin gradient and its inversion from noise.
 
     Args:
-        clean: float (n, C, H, W) in [0, 1] with C = 1 or 3.
+        clean: uint8 (n, C, H, W) with C = 1 or 3.
         labels: int (n,), as positions in `class_names`.
         features: by model name, over the same images in the same order.
     """
@@ -36,7 +36,7 @@ def feature_gallery(
         return explanation("no images: none were asked for, or none is classified correctly")
     figure, grid = tiles(len(clean), 1 + 2 * len(features))
     for row, axes in enumerate(grid[:, 0]):
-        show(axes, in_bytes(clean[row]))
+        show(axes, clean[row])
         axes.set_title(class_names[labels[row]], **TILE_TITLE)
     head(grid[0, 0], "image", 0.5)
     for place, (model, (gradients, inversions, residuals)) in enumerate(features.items()):
@@ -45,7 +45,7 @@ def feature_gallery(
         for row, (gradient, inversion) in enumerate(pair):
             # Each by its own largest: the length of a gradient says how confident the network is.
             show_change(gradient, gradients[row], np.abs(gradients[row]).max() or 1.0)
-            show(inversion, in_bytes(inversions[row]))
+            show(inversion, inversions[row])
             inversion.set_title(f"{100 * residuals[row]:.1f} %", **TILE_TITLE)
     figure.suptitle(
         "Margin gradients, and inversions from noise (distance of representations left)",
@@ -55,8 +55,3 @@ def feature_gallery(
         fontweight="bold",
     )
     return figure
-
-
-def in_bytes(image: np.ndarray) -> np.ndarray:
-    """An image in [0, 1] as uint8."""
-    return np.rint(255 * image).astype(np.uint8)

@@ -4,10 +4,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from repcompare.data.downsampling import downsampled
 from repcompare.figures.style import DIVERGING
 
 # Inches: the side of an image, between images, of the label above it, of the headings, the border.
 TILE, GAP, LABEL, HEADING, MARGIN = 0.78, 0.06, 0.19, 0.48, 0.08
+
+# Pixels of an image's side that are drawn: a tile has about as many, and all of a photograph's would
+# be in the file.
+LONGEST_SIDE = 96
 
 # Of the title above an image.
 TILE_TITLE = {"fontsize": 6.5, "fontweight": "normal", "loc": "center", "pad": 2.5}
@@ -38,8 +43,9 @@ def head(axes: Axes, text: str, middle: float) -> None:
 
 
 def show(axes: Axes, image: np.ndarray) -> None:
-    """One uint8 image (C, H, W), its pixels unblurred."""
-    pixels = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
+    """One uint8 image (C, H, W), its pixels unblurred; one with more than 96 on a side is averaged."""
+    shown = np.rint(downsampled(image, LONGEST_SIDE)).astype(np.uint8)
+    pixels = shown[0] if len(shown) == 1 else np.moveaxis(shown, 0, -1)
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
 
@@ -47,8 +53,15 @@ def show(axes: Axes, image: np.ndarray) -> None:
 def show_change(axes: Axes, change: np.ndarray, largest: float) -> None:
     """One perturbation (C, H, W) in grey levels, scaled so that ±`largest` is at the extremes.
 
-    One channel: orange darkens and purple brightens. Three: each around mid-grey.
+    One channel: orange darkens and purple brightens. Three: each around mid-grey. Of more than 96
+    pixels on a side some are shown: averages of changes up and down would show none.
     """
+    rows, columns = (
+        ((np.arange(shown) + 0.5) * side / shown).astype(int)
+        for side in change.shape[1:]
+        for shown in [min(side, LONGEST_SIDE)]
+    )
+    change = change[:, rows[:, None], columns]
     if len(change) == 1:
         # The outer ends of the colour map are too dark to be told apart.
         reach = 1.4 * largest

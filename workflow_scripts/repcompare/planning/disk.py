@@ -15,7 +15,7 @@ from repcompare.registry import known
 from repcompare.study import config as study_config
 from repcompare.vocabulary import DENOMINATORS
 
-FLOAT, INTEGER = 4, 8
+HALF, FLOAT, DOUBLE, INTEGER = 2, 4, 8, 8
 # Header, attributes and place in its group of one HDF5 data set; a group counts as one.
 HDF5_OBJECT = 1_100
 ROWS_PER_CHUNK = 1024
@@ -89,15 +89,16 @@ def _attack(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
     n, pixels = config["attack"]["samples"], workload.split(config).pixels
     stored = workload.conditions(config)
     steps = sum(balls * steps for balls, steps in workload.searches(config))
-    each = pixels + INTEGER + 2 * FLOAT + 1
-    image = stored * each + steps * (FLOAT + 1) + pixels + 3 * INTEGER
-    return n * image + 8 * stored * HDF5_OBJECT
+    each = pixels + INTEGER + 2 * FLOAT + 1 + 2 * DOUBLE
+    image = stored * each + steps * (FLOAT + 1) + 3 * INTEGER
+    return n * image + 10 * stored * HDF5_OBJECT
 
 
 def _features(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
     n, pixels, width = config["features"]["samples"], workload.split(config).pixels, sizes[0].width
-    found = workload.STARTS * (pixels + width + 1)
-    return n * ((2 * pixels + width + found) * FLOAT + 4 * INTEGER) + 17 * HDF5_OBJECT
+    found = workload.STARTS * (pixels + (width + 1) * FLOAT)
+    each = pixels * HALF + width * FLOAT + found + 4 * INTEGER
+    return n * each + 16 * HDF5_OBJECT
 
 
 def _compare(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:

@@ -115,7 +115,7 @@ def attacks(config: Mapping[str, Any]) -> Passes:
 def features(config: Mapping[str, Any]) -> Passes:
     """What one model's gradients and inversions are."""
     n, steps = config["features"]["samples"], config["features"]["steps"]
-    return Passes(0, n * (1 + STARTS * steps), n * (1 + 2 * STARTS))
+    return Passes(0, n * (1 + STARTS * steps), n * (1 + STARTS))
 
 
 def transfer(config: Mapping[str, Any]) -> Passes:

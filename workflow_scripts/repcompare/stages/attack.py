@@ -28,7 +28,7 @@ from repcompare.names import MAIN
 from repcompare.networks.devices import prepared_device, resolve_precision
 from repcompare.networks.inference import logits_of, margins
 from repcompare.networks.models import TrainedModel, folded, load_model
-from repcompare.storage.hdf5 import new_hdf5
+from repcompare.storage.hdf5 import new_hdf5, store_rows
 
 
 def attack(
@@ -75,11 +75,11 @@ def attack_model(
     for an image depends on the seed, its id and the model alone: from one start, two networks' own
     perturbations would agree by that start. Only random targets are the same for all. Below
     `growth`, by norm: how many of the images that the model classifies correctly `pgd` fools in
-    ever larger balls.
+    ever larger balls. Images are stored batch by batch: only the clean ones are all in memory.
     """
     test = dataset.split("test", samples)
     ids, labels = test.ids, torch.from_numpy(test.labels)
-    clean = torch.from_numpy(test.images[:samples])
+    clean = torch.from_numpy(test.images[: len(ids)])
     network = folded(model.network)
     attributes = {
         **{key: model.record[key] for key in ("model", "model_digest", "data_digest")},
@@ -92,55 +92,67 @@ def attack_model(
     with new_hdf5(path, attributes) as file:
         clean_logits = logits_of(network, clean, computation.batch_size)
         prediction = clean_logits.argmax(1)
-        file["ids"], file["labels"], file["clean"] = ids, labels.numpy(), clean.numpy()
+        correct = (prediction == labels).numpy()
+        file["ids"], file["labels"] = ids, labels.numpy()
         file["clean_prediction"] = prediction.numpy()
         for attack in attacks:
-            if attack.search is None:
-                images = Images(clean, ids, labels)
-                found = noise(network, images, attack.balls, of_model)
-            else:
-                rule = attack.search.target
-                classes = targets(rule, ids, labels, clean_logits, computation.seed)
-                images = Images(clean, ids, classes)
-                found = search(network, images, attack.search, attack.balls, of_model)
-            for ball, examples in zip(attack.balls, found, strict=True):
-                ball.verify(clean, examples.images)
-                group = file.create_group(f"attacks/{attack.group(ball)}")
-                _store(group, examples, labels, images.classes, attack, ball)
-            if attack.name == MAIN and (prediction == labels).any():
-                correct = np.flatnonzero(prediction == labels)
-                _store_growth(file, network, images, correct, attack, found, of_model)
+            rule = attack.search.target if attack.search else "none"
+            classes = targets(rule, ids, labels, clean_logits, computation.seed)
+            images = Images(clean, ids, classes)
+            groups = [_new_group(file, attack, ball) for ball in attack.balls]
+            for rows in images.batches(computation.batch_size):
+                batch = images.chosen(rows)
+                found = _perturbed(network, batch, attack, of_model)
+                for group, ball, examples in zip(groups, attack.balls, found, strict=True):
+                    ball.verify(batch.clean, examples.images)
+                    for name, values in _stored(examples, batch, labels[rows], attack).items():
+                        store_rows(group, name, rows, len(ids), values)
+            if attack.name == MAIN and correct.any():
+                _store_growth(file, network, images, correct, attack, of_model)
 
 
-def _store(
-    group: h5py.Group,
-    examples: Examples,
-    labels: torch.Tensor,
-    classes: torch.Tensor,
-    attack: Attack,
-    ball: Ball,
-) -> None:
+def _new_group(file: h5py.File, attack: Attack, ball: Ball) -> h5py.Group:
+    """The group of one attack and ball, saying which they are."""
+    group = file.create_group(f"attacks/{attack.group(ball)}")
     group.attrs.update({"attack": attack.name, "norm": ball.norm, "epsilon": ball.epsilon})
     group.attrs["epsilon_label"] = ball.label
-    images, targeted = examples.images.numpy(), bool(attack.search and attack.search.targeted)
-    group.create_dataset(
-        "images",
-        data=images,
-        chunks=(min(256, len(images)), *images.shape[1:]),
-        compression="gzip",
-        compression_opts=1,
-    )
-    group["prediction"] = examples.logits.argmax(1).numpy()
-    group["loss"] = cross_entropy(examples.logits, labels, reduction="none").numpy()
-    group["margin"] = margins(examples.logits, labels).numpy()
-    group["success"] = successes(examples, classes, targeted)
-    if targeted:
-        group["target_class"] = classes.numpy()
     if attack.search:
-        group["objective"] = examples.objectives.numpy()
-        group["zero_gradient"] = examples.zero_gradients.numpy()
         for key in Search.__dataclass_fields__:
             group.attrs[f"search_{key}"] = getattr(attack.search, key)
+    return group
+
+
+def _perturbed(
+    network: torch.nn.Module, batch: Images, attack: Attack, computation: Computation
+) -> list[Examples]:
+    """The examples of a batch in each ball of an attack."""
+    if attack.search is None:
+        return noise(network, batch, attack.balls, computation)
+    return search(network, batch, attack.search, attack.balls, computation)
+
+
+def _stored(
+    examples: Examples, batch: Images, labels: torch.Tensor, attack: Attack
+) -> dict[str, np.ndarray]:
+    """What is stored of the examples of a batch, by data set."""
+    targeted = bool(attack.search and attack.search.targeted)
+    change = examples.images.numpy().astype(np.int32) - batch.clean.numpy()
+    sizes = np.abs(change.reshape(len(change), -1) / 255)
+    found = {
+        "images": examples.images.numpy(),
+        "prediction": examples.logits.argmax(1).numpy(),
+        "loss": cross_entropy(examples.logits, labels, reduction="none").numpy(),
+        "margin": margins(examples.logits, labels).numpy(),
+        "success": successes(examples, batch.classes, targeted),
+        "linf": sizes.max(axis=1),
+        "l2": np.sqrt((sizes**2).sum(axis=1)),
+    }
+    if targeted:
+        found["target_class"] = batch.classes.numpy()
+    if attack.search:
+        found["objective"] = examples.objectives.numpy()
+        found["zero_gradient"] = examples.zero_gradients.numpy()
+    return found
 
 
 def _store_growth(
@@ -149,17 +161,18 @@ def _store_growth(
     images: Images,
     correct: np.ndarray,
     attack: Attack,
-    found: Sequence[Examples],
     computation: Computation,
 ) -> None:
+    """Store how many of the images that are classified correctly, bool (n,), ever larger balls fool."""
     settings = attack.search
     assert settings is not None, "only the control has none"
+    chosen = images.chosen(np.flatnonzero(correct))
     for norm in dict.fromkeys(ball.norm for ball in attack.balls):
         fooled = [
-            (ball, successes(examples, images.classes, settings.targeted)[correct])
-            for ball, examples in zip(attack.balls, found, strict=True)
+            (ball, file[f"attacks/{attack.group(ball)}/success"][:][correct])
+            for ball in attack.balls
             if ball.norm == norm
         ]
-        curve = growth(network, images.chosen(correct), settings, fooled, computation)
+        curve = growth(network, chosen, settings, fooled, computation)
         group = file.create_group(f"growth/{norm}")
         group["epsilon"], group["success_rate"] = np.array(curve).T

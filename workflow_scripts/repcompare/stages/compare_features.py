@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from repcompare.attacks.adversarial_file import AdversarialImages
+from repcompare.attacks.adversarial_file import AdversarialImages, StoredAttack
+from repcompare.data.clean_images import clean_images
 from repcompare.data.dataset_file import Dataset
 from repcompare.features.features_file import InputFeatures
 from repcompare.features.inversion import STARTS, represented, representing
@@ -28,7 +29,7 @@ from repcompare.networks.models import TrainedModel, load_model
 from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import between_units, cross_covariance
 from repcompare.representations.pair import Pair
-from repcompare.storage.hdf5 import require_same_data, require_same_images
+from repcompare.storage.hdf5 import require_same_data, require_same_images, row_slices
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
 from repcompare.tables.files import write_table
 
@@ -66,9 +67,8 @@ class Network:
 
     def of_inversions(self, other: "Network", start: str) -> np.ndarray:
         """What it makes of the other's inverted images, (n, d)."""
-        images = torch.from_numpy(other.files.features.inversions(start).images[:])
-        images = images.contiguous(memory_format=torch.channels_last)
-        return represented(self.network, images, self.batch_size, self.model.device).numpy()
+        images = other.files.features.inversions(start).images
+        return represented(self.network, images, self.batch_size).numpy()
 
 
 def compare_features(
@@ -107,17 +107,23 @@ def compare_features(
             Files(*(stack.enter_context(read(p)) for read, p in zip(readers, paths, strict=True)))
             for paths in zip(activations, adversarial, inputs, strict=True)
         ]
-        rows = feature_rows(models, files, settings["batch_size"])
+        rows = feature_rows(models, files, data, settings["batch_size"])
     write_table(features, "blocks/features", rows)
 
 
 def feature_rows(
-    models: Sequence[TrainedModel], files: Sequence[Files], batch_size: int
+    models: Sequence[TrainedModel], files: Sequence[Files], data: Dataset, batch_size: int
 ) -> list[dict]:
     """The measures of every pair of a block.
 
     One row a pair, measure and `condition`: the ball of the attack, or the start of the inversions.
     Of a directed measure, model_a is the model whose inversions model_b is shown.
+
+    Args:
+        models: of the block.
+        files: of each, in the same order.
+        data: with the clean images.
+        batch_size: see `networks.inference.images_at_once`.
 
     Raises:
         MismatchError: the files are not of these models, or of different images.
@@ -125,23 +131,32 @@ def feature_rows(
     check(models, files)
     networks = [Network(*each, batch_size) for each in zip(models, files, strict=True)]
     architectures = [network.architecture for network in networks]
+    clean = clean_images(files[0].adversarial, data)
     rows = []
     for first, second in unordered_pairs(architectures):
         a, b = networks[first], networks[second]
-        rows += [table_row(a, b, *found) for found in symmetric_rows(a, b)]
+        rows += [table_row(a, b, *found) for found in symmetric_rows(a, b, clean)]
     for first, second in ordered_pairs(architectures):
         a, b = networks[first], networks[second]
         rows += [table_row(a, b, *found) for found in directed_rows(a, b)]
     return rows
 
 
-def symmetric_rows(a: Network, b: Network) -> Iterator[tuple[str, str, FeatureRow]]:
-    """Measure, condition and row of what has no direction."""
-    features = a.files.features, b.files.features
-    both = features[0].correct & features[1].correct
-    yield "gradient_alignment", "", alignment(*(each.gradient[:][both] for each in features))
+def symmetric_rows(
+    a: Network, b: Network, clean: np.ndarray
+) -> Iterator[tuple[str, str, FeatureRow]]:
+    """Measure, condition and row of what has no direction. `clean` as in `perturbation_rows`."""
+    yield "gradient_alignment", "", alignment(gradients(a.files.features, b.files.features))
     yield "unit_matching", "", matched_units(a.files.activations, b.files.activations)
-    yield from perturbation_rows(a.files.adversarial, b.files.adversarial)
+    yield from perturbation_rows(a.files.adversarial, b.files.adversarial, clean)
+
+
+def gradients(a: InputFeatures, b: InputFeatures) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The gradients of both, (n, C, H, W) each, at some after others of the images that both get right."""
+    both = a.correct & b.correct
+    for rows in row_slices(a.gradient.shape, np.float64):
+        chosen = both[rows]
+        yield a.gradient[rows][chosen], b.gradient[rows][chosen]
 
 
 def matched_units(a: ModelActivations, b: ModelActivations) -> FeatureRow:
@@ -153,14 +168,13 @@ def matched_units(a: ModelActivations, b: ModelActivations) -> FeatureRow:
 
 
 def perturbation_rows(
-    a: AdversarialImages, b: AdversarialImages
+    a: AdversarialImages, b: AdversarialImages, clean: np.ndarray
 ) -> Iterator[tuple[str, str, FeatureRow]]:
     """What two attacks change in the same image, and what they make of it, ball by ball.
 
-    Changes agree where a pixel is black or white, for it can move only one way: it is left out.
+    `clean` uint8 (n, C, H, W) are the images.
     """
-    labels, clean = a.labels, a.clean.astype(np.int16)
-    free = (clean > 0) & (clean < 255)
+    labels = a.labels
     both = a.correct & b.correct
     for name, attack in a.attacks.items():
         condition = attack.condition
@@ -168,13 +182,26 @@ def perturbation_rows(
             continue
         ball = f"{condition.norm} {condition.epsilon_label}"
         pair = (attack, b.attacks[name])
-        changes = ((one.images[:][both] - clean[both]) * free[both] for one in pair)
-        yield "perturbation_agreement", ball, alignment(*changes)
+        yield "perturbation_agreement", ball, alignment(changes(*pair, clean, both))
         predictions = [one.prediction for one in pair]
         fooled = both & (predictions[0] != labels) & (predictions[1] != labels)
         classes, one, other = (part[fooled] for part in (labels, *predictions))
         dropped = int(both.sum() - fooled.sum())
         yield "mistake_agreement", ball, mistake_agreement(classes, one, other, dropped)
+
+
+def changes(
+    a: StoredAttack, b: StoredAttack, clean: np.ndarray, chosen: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What each changes, int16 (n, C, H, W), in some after others of the images chosen, bool (n,).
+
+    Changes agree where a pixel is black or white, for it can move only one way: it is left out.
+    """
+    for rows in row_slices(clean.shape, np.float64):
+        seen = clean[rows][chosen[rows]].astype(np.int16)
+        free = (seen > 0) & (seen < 255)
+        one, other = ((each.images[rows][chosen[rows]] - seen) * free for each in (a, b))
+        yield one, other
 
 
 def directed_rows(a: Network, b: Network) -> Iterator[tuple[str, str, FeatureRow]]:

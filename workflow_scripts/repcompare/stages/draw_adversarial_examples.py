@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from repcompare.attacks.adversarial_file import AdversarialImages
+from repcompare.data.clean_images import clean_images
 from repcompare.data.dataset_file import Dataset
 from repcompare.figures.adversarial_examples import Examples, adversarial_examples
 from repcompare.figures.style import save
@@ -37,19 +38,19 @@ def draw_adversarial_examples(
         settings: `examples`, how many images.
     """
     attack = reference_attack(read_table(transfer))
-    clean, labels, examples = read_examples(adversarial, attack, settings["examples"])
     with Dataset(dataset) as data:
+        clean, labels, examples = read_examples(adversarial, data, attack, settings["examples"])
         class_names = data.class_names
     save(adversarial_examples(clean, labels, class_names, examples, attack), svg, png)
 
 
 def read_examples(
-    paths: Sequence[str | Path], attack: Strength | None, count: int
+    paths: Sequence[str | Path], data: Dataset, attack: Strength | None, count: int
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Examples]]:
     """Clean images uint8 (n, C, H, W), labels int (n,), and each model's examples of them.
 
     The first `count` images that every model classifies correctly; none of them without an
-    attack. `paths`: the models' adversarial.h5.
+    attack. `paths`: the models' adversarial.h5, made from `data`.
 
     Raises:
         MismatchError: the files do not hold the same images.
@@ -69,4 +70,4 @@ def read_examples(
                     and np.isclose(found.epsilon, attack.epsilon)
                 ):
                     examples[file.name] = Examples(stored.images[chosen], stored.prediction[chosen])
-        return files[0].clean[chosen], files[0].labels[chosen], examples
+        return clean_images(files[0], data)[chosen], files[0].labels[chosen], examples

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from repcompare.data.clean_images import clean_images
 from repcompare.data.dataset_file import Dataset
 from repcompare.features.features_file import InputFeatures
 from repcompare.figures.feature_gallery import Features, feature_gallery
@@ -33,19 +34,19 @@ def draw_feature_gallery(
         dataset: the study's data file.
         settings: `examples`, how many images.
     """
-    clean, labels, found = read_features(features, settings["examples"])
     with Dataset(dataset) as data:
+        clean, labels, found = read_features(features, data, settings["examples"])
         class_names = data.class_names
     save(feature_gallery(clean, labels, class_names, found), svg, png)
 
 
 def read_features(
-    paths: Sequence[str | Path], count: int
+    paths: Sequence[str | Path], data: Dataset, count: int
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Features]]:
-    """Clean images float (n, C, H, W), labels (n,), and each model's features of them.
+    """Clean images uint8 (n, C, H, W), labels (n,), and each model's features of them.
 
     The first `count` images that every model classifies correctly. `paths`: the models'
-    features.h5.
+    features.h5, made from `data`.
 
     Raises:
         MismatchError: the files do not hold the same images.
@@ -60,4 +61,4 @@ def read_features(
             features[file.name] = Features(
                 file.gradient[chosen], found.images[chosen], found.residual[chosen]
             )
-        return files[0].clean[chosen], files[0].labels[chosen], features
+        return clean_images(files[0], data)[chosen], files[0].labels[chosen], features

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from repcompare.attacks.adversarial_file import AdversarialImages
+from repcompare.data.clean_images import clean_images
 from repcompare.data.dataset_file import Dataset
 from repcompare.networks.devices import prepared_device
-from repcompare.networks.inference import logits_of, margins
+from repcompare.networks.inference import StoredImages, logits_of, margins
 from repcompare.networks.models import TrainedModel, folded, load_model
 from repcompare.storage.hdf5 import new_hdf5, require_same_data, require_same_images
 from repcompare.study.blocks import ordered_pairs
@@ -45,14 +46,15 @@ def evaluate_transfer(
     where = prepared_device(device, threads)
     with Dataset(dataset) as data:
         models = [load_model(*files, data, where) for files in zip(weights, records, strict=True)]
-    pairs = ordered_pairs([model.record["architecture"] for model in models])
-    store_answers(transfer, models, adversarial, pairs, settings["batch_size"])
+        pairs = ordered_pairs([model.record["architecture"] for model in models])
+        store_answers(transfer, models, adversarial, data, pairs, settings["batch_size"])
 
 
 def store_answers(
     path: str | Path,
     models: Sequence[TrainedModel],
     adversarial: Sequence[str | Path],
+    dataset: Dataset,
     pairs: Sequence[tuple[int, int]],
     batch_size: int,
 ) -> None:
@@ -65,7 +67,9 @@ def store_answers(
     Args:
         models: every model of the block.
         adversarial: the file of each model, in the same order.
+        dataset: with the clean images.
         pairs: (source, target) as positions in `models`.
+        batch_size: see `networks.inference.images_at_once`.
 
     Raises:
         MismatchError: the files are not of these models, or hold different images.
@@ -82,7 +86,8 @@ def store_answers(
             "data_digest": models[0].record["data_digest"],
             "device": str(models[0].device),
         }
-        labels, clean = torch.from_numpy(files[0].labels), torch.from_numpy(files[0].clean)
+        labels = torch.from_numpy(files[0].labels)
+        clean = torch.from_numpy(clean_images(files[0], dataset))
         with new_hdf5(path, attributes) as out:
             out["ids"], out["labels"] = files[0].ids, files[0].labels
             for target in sorted({target for _, target in pairs}):
@@ -91,7 +96,7 @@ def store_answers(
                 for source in sorted(source for source, other in pairs if other == target):
                     attacks = files[source].attacks
                     on_attacks = [
-                        _answers(network, torch.from_numpy(one.images[:]), labels, batch_size)
+                        _answers(network, one.images, labels, batch_size)
                         for one in attacks.values()
                     ]
                     group = out.create_group(f"{models[source].name}/{models[target].name}")
@@ -102,7 +107,7 @@ def store_answers(
 
 
 def _answers(
-    network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor, batch_size: int
+    network: torch.nn.Module, images: StoredImages, labels: torch.Tensor, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Predictions int64 (n,) and margins of the labels float32 (n,)."""
     logits = logits_of(network, images, batch_size)

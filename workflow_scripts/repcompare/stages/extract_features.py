@@ -1,5 +1,6 @@
 """The rule `extract_features`: one network's margin gradients, and images that it takes for others."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,20 +8,21 @@ from typing import Any
 
 import torch
 
+from repcompare.attacks.balls import normalised
 from repcompare.data.dataset_file import Dataset
 from repcompare.features.gradients import margin_gradients
 from repcompare.features.inversion import (
-    Inversions,
     invert,
     noise_starts,
     other_images,
+    relative_distance,
     represented,
     representing,
 )
 from repcompare.networks.devices import prepared_device, resolve_precision
-from repcompare.networks.inference import to_float
+from repcompare.networks.inference import batches, to_bytes, to_float
 from repcompare.networks.models import TrainedModel, folded, load_model
-from repcompare.storage.hdf5 import new_hdf5
+from repcompare.storage.hdf5 import new_hdf5, store_rows
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,17 @@ def store_features(
 ) -> None:
     """Store gradients and inversions of the probe set, the first `samples` test images.
 
-    `gradient` float32 (n, C, H, W) is that of the margin of the label with respect to the image, in
-    float32; `representation` (n, d) what the network makes of the images. For each start, `noise`
-    or another `image` of the probe set of another class, `inversion/{start}` holds `images`
-    float32, their `residual` (n,) and their `representation`. Starts depend on the seed and the
-    image's id alone, so that all networks begin at the same ones.
+    `gradient` float16 (n, C, H, W) is that of the margin of the label with respect to the image, in
+    float32, divided by its largest absolute value: only its direction is asked for. A gradient of
+    zeros stays so. `representation` (n, d) is what the network makes of the images. For each start,
+    `noise` or another `image` of the probe set of another class, `inversion/{start}` holds `images`
+    uint8; their `residual` (n,) and their `representation` are of the images as they are stored.
+    Starts depend on the seed and the image's id alone, so that all networks begin at the same ones.
     """
     test = dataset.split("test", settings.samples)
-    ids, labels = test.ids, test.labels
-    clean = to_float(torch.from_numpy(test.images[: settings.samples]))
-    others = other_images(ids, labels, settings.seed)
-    starts = {"noise": noise_starts(ids, clean.shape[1:], settings.seed), "image": clean[others]}
+    n, labels = len(test), torch.from_numpy(test.labels)
+    clean = torch.from_numpy(test.images[:n])
+    others = other_images(test.ids, test.labels, settings.seed)
     network, answers = representing(model.network), folded(model.network)
     attributes = {
         **{key: model.record[key] for key in ("model", "model_digest", "data_digest")},
@@ -90,38 +92,37 @@ def store_features(
         "seed": settings.seed,
         "tolerance": settings.tolerance,
     }
-    batches = torch.arange(len(ids)).split(settings.batch_size)
     with new_hdf5(path, attributes) as file:
-        file["ids"], file["labels"], file["clean"] = ids, labels, clean.numpy()
-        targets = torch.from_numpy(labels)
-        logits, gradients = zip(
-            *(
-                margin_gradients(answers, clean[b].to(model.device), targets[b].to(model.device))
-                for b in batches
-            ),
-            strict=True,
-        )
-        file["prediction"] = torch.cat(logits).argmax(1).cpu().numpy()
-        file["gradient"] = torch.cat(gradients).cpu().numpy()
-        aimed = represented(network, clean, settings.batch_size, model.device)
-        file["representation"] = aimed.numpy()
-        for name, start in starts.items():
-            parts = [
-                invert(
+        file["ids"], file["labels"] = test.ids, test.labels
+        file["inversion/image/start"] = test.ids[others]
+        for rows in batches(n, settings.batch_size, dataset.image_shape):
+            images = to_float(clean[rows].to(model.device))
+            logits, gradient = margin_gradients(answers, images, labels[rows].to(model.device))
+            aimed = represented(network, clean[rows], settings.batch_size)
+            stored = {
+                "prediction": logits.argmax(1),
+                "gradient": normalised(gradient, math.inf).half(),
+                "representation": aimed,
+            }
+            starts = {
+                "noise": noise_starts(test.ids[rows], clean.shape[1:], settings.seed),
+                "image": to_float(clean[others[rows]]),
+            }
+            for name, start in starts.items():
+                found = invert(
                     network,
-                    aimed[b].to(model.device),
-                    start[b].to(model.device),
+                    aimed.to(model.device),
+                    start.to(model.device),
                     settings.steps,
                     settings.step_size,
                     settings.precision,
                 )
-                for b in batches
-            ]
-            found = Inversions(*(torch.cat(part).cpu() for part in zip(*parts, strict=True)))
-            group = file.create_group(f"inversion/{name}")
-            group["images"] = found.images.numpy()
-            group["residual"] = found.residuals.numpy()
-            group["representation"] = represented(
-                network, found.images, settings.batch_size, model.device
-            ).numpy()
-        file["inversion/image/start"] = ids[others]
+                inverted = to_bytes(found)
+                seen = represented(network, inverted, settings.batch_size)
+                stored |= {
+                    f"inversion/{name}/images": inverted,
+                    f"inversion/{name}/representation": seen,
+                    f"inversion/{name}/residual": relative_distance(seen, aimed),
+                }
+            for name, values in stored.items():
+                store_rows(file, name, rows, n, values.cpu().numpy())

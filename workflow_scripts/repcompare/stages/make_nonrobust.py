@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from repcompare.attacks.balls import parse_ball
@@ -17,10 +18,11 @@ from repcompare.attacks.craft import Computation, Images, search, successes, tar
 from repcompare.attacks.pgd import Search
 from repcompare.data.dataset_file import Dataset
 from repcompare.networks.devices import prepared_device, resolve_precision
-from repcompare.networks.inference import logits_of
+from repcompare.networks.inference import batches, logits_of
 from repcompare.networks.models import TrainedModel, folded, load_model
-from repcompare.storage.hdf5 import new_hdf5
+from repcompare.storage.hdf5 import new_hdf5, store_rows
 
+# Of CIFAR's size, see `networks.inference.images_at_once`.
 BATCH = 500
 
 
@@ -71,21 +73,26 @@ def write_nonrobust(
         seed: of the targets and the starts.
     """
     train = dataset.split("train")
-    clean, labels = torch.from_numpy(train.images[:]), torch.from_numpy(train.labels)
+    n, labels = len(train), torch.from_numpy(train.labels)
     network = folded(model.network)
     ball = parse_ball(section["norm"], section["epsilon"])
     settings = Search(section["steps"], section["step_size"], target="random")
-    aims = targets("random", train.ids, labels, logits_of(network, clean, BATCH), seed)
+    aims = targets("random", train.ids, labels, logits_of(network, train.images, BATCH), seed)
     computation = Computation(BATCH, precision, seed)
-    (found,) = search(network, Images(clean, train.ids, aims), settings, [ball], computation)
-    ball.verify(clean, found.images)
     attributes = {
         **{key: model.record[key] for key in ("model", "model_digest", "data_digest")},
-        "success": successes(found, aims, targeted=True).mean(),
         "precision": precision,
         "device": str(model.device),
         "seed": seed,
     }
+    met = np.empty(n, bool)
     with new_hdf5(path, attributes) as file:
-        file.create_dataset("images", data=found.images.numpy(), compression="gzip")
+        for rows in batches(n, BATCH, dataset.image_shape):
+            clean = torch.from_numpy(train.images[rows])
+            batch = Images(clean, train.ids[rows], aims[rows])
+            (found,) = search(network, batch, settings, [ball], computation)
+            ball.verify(clean, found.images)
+            store_rows(file, "images", rows, n, found.images.numpy())
+            met[rows] = successes(found, batch.classes, targeted=True)
         file["labels"] = aims.numpy()
+        attributes["success"] = met.mean()

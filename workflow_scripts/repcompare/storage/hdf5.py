@@ -81,6 +81,21 @@ def image_chunk(shape: Sequence[int], most: int = 1024) -> tuple[int, ...]:
     return min(images, shape[0]), *shape[1:]
 
 
+def store_rows(group: h5py.Group, name: str, rows: slice, n: int, values: np.ndarray) -> None:
+    """Fill some rows of the data set `name`, which has n: it is made when the first come.
+
+    Images, `values` of four dimensions, are compressed.
+    """
+    if name not in group:
+        shape = (n, *values.shape[1:])
+        storage: dict[str, Any] = {}
+        if len(shape) == 4:
+            chunk = image_chunk(shape, most=256)
+            storage = {"chunks": chunk, "compression": "gzip", "compression_opts": 1}
+        group.create_dataset(name, shape, values.dtype, **storage)
+    group[name][rows] = values
+
+
 class StoredFile(contextlib.AbstractContextManager):
     """A finished HDF5 file, open for reading until it is closed.
 

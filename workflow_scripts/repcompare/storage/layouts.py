@@ -168,7 +168,7 @@ LAYOUTS: dict[str, Layout] = {
                     "layers", "text (l)", meaning="The layers stored, in the network's order."
                 ),
                 attribute("fit_images", "text", meaning="The split that the fit images are of."),
-                attribute("batch_size", "int64", meaning="Images computed at a time."),
+                attribute("batch_size", "int64", meaning="The config's activations.batch_size."),
             ),
         ),
         Layout(
@@ -178,7 +178,6 @@ LAYOUTS: dict[str, Layout] = {
             datasets=(
                 IDS,
                 LABELS,
-                dataset("clean", "uint8 (n, C, H, W)", meaning="The clean images."),
                 dataset("clean_prediction", "int64 (n)", meaning="The model's answers to them."),
                 dataset(f"{ATTACK}/images", "uint8 (n, C, H, W)", meaning="The perturbed images."),
                 dataset(
@@ -196,6 +195,16 @@ LAYOUTS: dict[str, Layout] = {
                     f"{ATTACK}/success",
                     "bool (n)",
                     meaning="Whether the label is missed, or the target met.",
+                ),
+                dataset(
+                    f"{ATTACK}/linf",
+                    "float64 (n)",
+                    meaning="Largest change of a pixel in [0, 1].",
+                ),
+                dataset(
+                    f"{ATTACK}/l2",
+                    "float64 (n)",
+                    meaning="Euclidean length of the change, pixels in [0, 1].",
                 ),
                 dataset(
                     f"{ATTACK}/target_class",
@@ -270,17 +279,16 @@ LAYOUTS: dict[str, Layout] = {
             datasets=(
                 IDS,
                 LABELS,
-                dataset("clean", "float32 (n, C, H, W)", meaning="The images, pixels in [0, 1]."),
                 dataset("prediction", "int64 (n)", meaning="The model's answers to them."),
                 dataset(
                     "gradient",
-                    "float32 (n, C, H, W)",
-                    meaning="The gradient of the label's margin by the image.",
+                    "float16 (n, C, H, W)",
+                    meaning="The gradient of the label's margin by the image, over its largest value.",
                 ),
                 dataset("representation", "float32 (n, d)", meaning="The images' representation."),
                 dataset(
                     "inversion/{start}/images",
-                    "float32 (n, C, H, W)",
+                    "uint8 (n, C, H, W)",
                     meaning="Images found that the model represents like the clean ones.",
                 ),
                 dataset(
