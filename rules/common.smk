@@ -9,6 +9,9 @@ if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
 from repcompare.architectures import available
+from repcompare.data.catalogue import DataError
+from repcompare.data.catalogue import settings as data_settings
+from repcompare.data.raw_files import raw_files
 from repcompare.study import config as study_config
 from repcompare.study.code_digest import code_digest
 from repcompare.study.code_digest import files_digest
@@ -103,6 +106,23 @@ def gpus(wildcards):
     """How many GPUs a job of a network takes; 0 on a machine without one."""
     has_gpu = STUDY["device"] == "cuda" or shutil.which("nvidia-smi")
     return int(bool(has_gpu) and STUDY["device"] != "cpu")
+
+
+def raw_data():
+    """What tells whether images of one's own have changed: the folders of classes, or the files.
+
+    If they are gone, the data file that was made of them stands as long as nothing else is asked of it.
+    """
+    try:
+        return [local(path) for path in raw_files(STUDY["data"])]
+    except DataError as error:
+        root = STUDY["data"]["root"]
+        if not workflow.is_main_process:
+            return [local(root)]
+        if Path(root).exists() or not Path(DATASET).exists():
+            raise WorkflowError(f"The config cannot be run:\n{error}") from None
+        logger.warning(f"{error}: {DATASET} is taken as it is")
+        return [local(root)]
 
 
 def training_settings(wildcards):

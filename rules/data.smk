@@ -1,4 +1,6 @@
 rule prepare_data:
+    input:
+        raw_data(),
     output:
         dataset=DATASET,
     log:
@@ -12,11 +14,10 @@ rule prepare_data:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(60),
         data_root=STUDY["data"]["root"] or "",
+        attack_samples=STUDY["attack"]["samples"],
+        features_samples=STUDY["features"]["samples"],
     params:
-        settings=stage_settings(
-            "prepare_data.py",
-            **{key: STUDY["data"][key] for key in ("name", "fit_samples", "train_samples")},
-        ),
+        settings=stage_settings("prepare_data.py", **data_settings(STUDY["data"])),
     message:
         "Preparing the data"
     script:

@@ -12,6 +12,10 @@ def main(snakemake) -> None:
         snakemake.output.dataset,
         settings=json.loads(snakemake.params.settings),
         root=snakemake.resources.data_root or None,
+        test_images={
+            "attack.samples": snakemake.resources.attack_samples,
+            "features.samples": snakemake.resources.features_samples,
+        },
     )
 
 

@@ -15,6 +15,7 @@ MODULES = {
 }
 # The one reader of each kind of file.
 READERS = {
+    "data/arrays_file",
     "attacks/adversarial_file",
     "data/dataset_file",
     "features/features_file",

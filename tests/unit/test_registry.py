@@ -12,7 +12,7 @@ from repcompare.architectures.resnet import SHORTCUTS, resnet
 from repcompare.attacks.balls import BALLS, parse_ball
 from repcompare.attacks.craft import TARGETS, targets
 from repcompare.attacks.pgd import OBJECTIVES, attack_objective
-from repcompare.data.catalogue import DATA_SETS
+from repcompare.data.catalogue import NAMES
 from repcompare.data.loaders import LOADERS, load
 from repcompare.geometry.catalogue import MEASURES
 from repcompare.geometry.similarity import compare_geometry, convergence
@@ -116,4 +116,4 @@ def test_the_schema_allows_the_names_of_the_tables():
         assert sections[section]["precision"]["enum"] == list(PRECISIONS)
     assert sections["geometry"]["measures"]["items"]["enum"] == list(MEASURES)
     assert sections["maps"]["families"]["items"]["enum"] == list(FAMILIES)
-    assert sections["data"]["name"]["enum"] == list(LOADERS) == list(DATA_SETS)
+    assert sections["data"]["name"]["enum"] == list(LOADERS) == list(NAMES)

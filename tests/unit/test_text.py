@@ -31,8 +31,10 @@ def opens_text(call: ast.Call) -> bool:
     if name in FILES and owner != "os":
         given = call.args if owner else call.args[1:]
         given = [*given, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
-        mode = given[0].value if given else FILES[name]
-        return "b" not in mode
+        # A name instead of a mode: what is opened is in an archive, or is an image.
+        if owner and given and not isinstance(given[0], ast.Constant):
+            return False
+        return "b" not in (given[0].value if given else FILES[name])
     return bool(owner) and name in TEXT
 
 

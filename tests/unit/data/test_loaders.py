@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from repcompare.data.loaders import DEBIAN_FASHION_MNIST, DataError, load
+from repcompare.data.catalogue import DATA_SETS, DataError, DataSet
+from repcompare.data.loaders import DEBIAN_FASHION_MNIST, load
 from repcompare.data.splits import Images, split_training
 from repcompare.stages.prepare_data import prepare_data
 
@@ -17,14 +18,19 @@ needs_fashion_mnist = pytest.mark.skipif(
 )
 
 
+def pixels(images) -> np.ndarray:
+    """All of them, uint8 (n, C, H, W)."""
+    return np.stack(list(images.read(images.source)))
+
+
 def test_the_digits_are_scikit_learns_in_eight_bits():
     raw, bunch = load("digits", None), load_digits()
-    assert raw.train.images.shape == (1200, 1, 8, 8)
-    assert raw.test.images.shape == (597, 1, 8, 8)
+    assert pixels(raw.train).shape == (1200, 1, 8, 8)
+    assert pixels(raw.test).shape == (597, 1, 8, 8)
     for split in (raw.train, raw.test):
         np.testing.assert_array_equal(split.labels, bunch.target[split.ids])
         np.testing.assert_allclose(
-            split.images[:, 0] / 255, bunch.images[split.ids] / 16, atol=2e-3
+            pixels(split)[:, 0] / 255, bunch.images[split.ids] / 16, atol=2e-3
         )
     ids = np.concatenate([raw.train.ids, raw.test.ids])
     assert sorted(ids) == list(range(1797))
@@ -54,10 +60,10 @@ def test_splits_keep_image_label_and_id_together():
     train = load("digits", None).train
     rows = {
         i: (image, label)
-        for i, image, label in zip(train.ids, train.images, train.labels, strict=True)
+        for i, image, label in zip(train.ids, pixels(train), train.labels, strict=True)
     }
     for split in split_training(train, 100, 100).values():
-        for i, image, label in zip(split.ids, split.images, split.labels, strict=True):
+        for i, image, label in zip(split.ids, pixels(split), split.labels, strict=True):
             np.testing.assert_array_equal(image, rows[i][0])
             assert label == rows[i][1]
 
@@ -80,13 +86,13 @@ def test_the_data_file_says_what_it_holds(tmp_path):
 @needs_fashion_mnist
 def test_fashion_mnist_is_found_where_debian_puts_it():
     raw = load("fashion_mnist", None)
-    assert raw.train.images.shape == (60000, 1, 28, 28)
-    assert raw.test.images.shape == (10000, 1, 28, 28)
+    assert pixels(raw.train).shape == (60000, 1, 28, 28)
+    assert pixels(raw.test).shape == (10000, 1, 28, 28)
     assert (np.bincount(raw.train.labels) == 6000).all()
     assert raw.class_names[9] == "Ankle boot"
     assert raw.train.labels[0] == 9
     assert raw.test.ids[0] == 60000
-    np.testing.assert_allclose(raw.train.images.mean() / 255, 0.2860, atol=1e-4)
+    np.testing.assert_allclose(pixels(raw.train).mean() / 255, 0.2860, atol=1e-4)
 
 
 @needs_fashion_mnist
@@ -108,31 +114,84 @@ def test_a_folder_without_the_files_is_named(tmp_path):
         load("cifar10", str(tmp_path))
 
 
-@pytest.mark.parametrize(("name", "classes"), [("cifar10", 10), ("cifar100", 100)])
-def test_cifar_is_read_in_its_published_format(tmp_path, monkeypatch, name, classes):
+def write_idx(folder, split, images, labels):
+    """The two files of a split of Fashion-MNIST, as they are published."""
+    for part, values in (("images-idx3", images), ("labels-idx1", labels)):
+        header = bytes((0, 0, 8, values.ndim)) + np.array(values.shape, ">i4").tobytes()
+        (folder / f"{split}-{part}-ubyte").write_bytes(header + values.tobytes())
+
+
+# What is not Fashion-MNIST: side, training images and labels, test images, the largest label.
+NOT_FASHION_MNIST = {
+    (32, 6, 6, 3, 9): "its training images are 1 x 32 x 32 (C x H x W), allowed: 1 x 28 x 28",
+    (28, 5, 5, 3, 9): "its training images are 5, allowed: 6",
+    (28, 6, 6, 4, 9): "its test images are 4, allowed: 3",
+    (28, 6, 6, 3, 26): "training label: 26, allowed: 0 to 9, the classes",
+    (28, 6, 2, 3, 9): "2 labels of train for 6 images",
+}
+
+
+@pytest.mark.parametrize("made", NOT_FASHION_MNIST)
+def test_files_that_are_not_those_of_fashion_mnist_are_refused(tmp_path, monkeypatch, made):
+    monkeypatch.setitem(DATA_SETS, "fashion_mnist", DataSet(28, 1, 6, 3, 10))
+    side, train, labels, test, largest = made
+    for split, n, labelled in (("train", train, labels), ("t10k", test, test)):
+        images = np.zeros((n, side, side), np.uint8)
+        write_idx(tmp_path, split, images, np.full(labelled, largest, np.uint8))
+    with pytest.raises(DataError) as refusal:
+        load("fashion_mnist", str(tmp_path))
+    assert str(refusal.value).endswith(NOT_FASHION_MNIST[made])
+    assert str(tmp_path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_images_in_the_place_of_labels_are_no_labels(tmp_path):
+    images = np.zeros((6, 28, 28), np.uint8)
+    write_idx(tmp_path, "train", images, images)
+    with pytest.raises(DataError, match=r"labels-idx1-ubyte is not a whole IDX file .* 1 axes"):
+        load("fashion_mnist", str(tmp_path))
+
+
+@pytest.fixture(params=[("cifar10", 10), ("cifar100", 100)], ids=lambda param: param[0])
+def cifar(request, tmp_path, monkeypatch):
+    """A folder with small files in the format of CIFAR, four images each, and what is in them."""
     import torchvision.datasets
 
+    name, classes = request.param
     dataset = getattr(torchvision.datasets, name.upper())
     monkeypatch.setattr(dataset, "_check_integrity", lambda self: True)
     monkeypatch.setattr(torchvision.datasets.cifar, "check_integrity", lambda *_: True)
+    train = 4 * len(dataset.train_list)
+    monkeypatch.setitem(DATA_SETS, name, DataSet(32, 3, train, 4, classes))
     folder = tmp_path / dataset.base_folder
     folder.mkdir()
     rng = np.random.default_rng(0)
     key = "labels" if name == "cifar10" else "fine_labels"
     parts = [file for file, _ in dataset.train_list + dataset.test_list]
     batches = [rng.integers(256, size=(4, 3072), dtype=np.uint8) for _ in parts]
-    for file, pixels in zip(parts, batches, strict=True):
+    for file, values in zip(parts, batches, strict=True):
         labels = rng.integers(classes, size=4).tolist()
-        (folder / file).write_bytes(pickle.dumps({"data": pixels, key: labels}))
+        (folder / file).write_bytes(pickle.dumps({"data": values, key: labels}))
     names = [f"class {i}" for i in range(classes)]
     (folder / dataset.meta["filename"]).write_bytes(pickle.dumps({dataset.meta["key"]: names}))
+    return name, train, batches, tuple(names)
 
+
+def test_cifar_is_read_in_its_published_format(tmp_path, cifar):
+    name, train, batches, names = cifar
     raw = load(name, str(tmp_path))
-    assert raw.train.images.shape == (4 * len(dataset.train_list), 3, 32, 32)
-    np.testing.assert_array_equal(raw.train.images[0].ravel(), batches[0][0])
-    np.testing.assert_array_equal(raw.test.images[0].ravel(), batches[-1][0])
+    assert pixels(raw.train).shape == (train, 3, 32, 32)
+    np.testing.assert_array_equal(pixels(raw.train)[0].ravel(), batches[0][0])
+    np.testing.assert_array_equal(pixels(raw.test)[0].ravel(), batches[-1][0])
     assert raw.test.ids[0] == len(raw.train.ids)
-    assert raw.class_names == tuple(names)
+    assert raw.class_names == names
+
+
+def test_a_cifar_of_fewer_images_is_refused(tmp_path, cifar, monkeypatch):
+    name, train, *_ = cifar
+    monkeypatch.setitem(DATA_SETS, name, DATA_SETS[name]._replace(train=50000))
+    with pytest.raises(DataError, match=f"is not {name}: its training images are {train}, allowed"):
+        load(name, str(tmp_path))
 
 
 def test_a_root_for_the_digits_is_refused():
@@ -140,6 +199,20 @@ def test_a_root_for_the_digits_is_refused():
         load("digits", "/data")
 
 
-def test_images_are_taken_in_the_order_asked_for():
-    data = Images(np.zeros((3, 1, 8, 8), np.uint8), np.arange(3), np.arange(3) + 10)
-    assert data.take(np.array([2, 0])).ids.tolist() == [12, 10]
+def test_images_that_are_taken_keep_what_belongs_to_them():
+    values = np.arange(5, dtype=np.uint8)[:, None, None, None]
+    data = Images.published(values, np.arange(5), np.arange(5) + 10).take(np.array([0, 2, 4]))
+    assert data.ids.tolist() == [10, 12, 14]
+    assert pixels(data.take(np.array([1, 2]))).ravel().tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("fit", "train", "said"),
+    [
+        (0, 1201, "data.train_samples: got 1201, but there are 1200 training images"),
+        (1200, None, "data.fit_samples: got 1200, but there are 1200 training images, and some"),
+    ],
+)
+def test_more_images_than_there_are_are_refused_and_not_cut(fit, train, said):
+    with pytest.raises(DataError, match=said):
+        split_training(load("digits", None).train, fit, train)

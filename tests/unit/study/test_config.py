@@ -198,8 +198,8 @@ def test_the_readme_describes_every_key():
 
 def test_the_digits_are_as_large_as_the_config_believes():
     raw, facts = load("digits", None), DATA_SETS["digits"]
-    assert raw.train.images.shape == (facts.train, facts.channels, facts.size, facts.size)
-    assert len(raw.test.images) == facts.test
+    assert raw.train.shape == raw.test.shape == (facts.channels, facts.size, facts.size)
+    assert (len(raw.train), len(raw.test)) == (facts.train, facts.test)
 
 
 def test_reading_a_config_imports_neither_torch_nor_numpy_nor_pandas():

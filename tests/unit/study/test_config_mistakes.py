@@ -31,7 +31,7 @@ REFUSED = {
     "study: 5": f"study: got 5, allowed: {NAMES}",
     # nothing where a section or a value belongs
     "data: null": "data: got null, allowed: a section of its own with keys out of "
-    "name, root, train_samples, fit_samples",
+    "name, root, size, crop, test_samples, train_samples, fit_samples",
     "maps: null": "maps: got null, allowed: a section of its own with keys out of "
     "families, or no such key at all",
     "architectures: null": "architectures: got null, allowed: a section of its own",
@@ -48,7 +48,8 @@ REFUSED = {
     "training: {schedule: onecycle}": 'training.schedule: got "onecycle", '
     "allowed: one of one_cycle, linear; did you mean one_cycle?",
     "data: {name: CIFAR10}": 'data.name: got "CIFAR10", '
-    "allowed: one of digits, fashion_mnist, cifar10, cifar100; did you mean cifar10?",
+    "allowed: one of digits, fashion_mnist, cifar10, cifar100, folder, arrays, parquet; "
+    "did you mean cifar10?",
     "maps: {families: [rigde]}": 'maps.families[0]: got "rigde", '
     "allowed: one of least_squares, ridge, reduced_rank, orthogonal, permutation; "
     "did you mean ridge?",
@@ -172,6 +173,30 @@ REFUSED = {
     "got 301, but there are 300 to fit on",
     "{data: {train_samples: 200}, activations: {fit_samples: 201}}": "activations.fit_samples: "
     "got 201, but there are 200 to fit on",
+    # images of one's own
+    "data: {name: folder, size: 8}": "data.root: missing, folder needs it, allowed: some text",
+    "data: {name: arrays}": "data.root: missing, arrays needs it, allowed: some text",
+    "data: {name: parquet, root: a}": "data.size: missing, parquet needs it, "
+    "allowed: an integer from 1 up",
+    "data: {name: folder, root: a, size: 0}": "data.size: got 0, "
+    "allowed: an integer from 1 up or null",
+    "data: {name: folder, root: a, size: 8, crop: 1.5}": "data.crop: got 1.5, "
+    "allowed: a number above 0 up to 1",
+    "data: {name: arrays, root: a, size: 8}": "data.size: got 8, "
+    "but arrays has images of a size already, leave it out",
+    "data: {crop: 0.5}": "data.crop: got 0.5, "
+    "but digits has images of a size already, leave it out",
+    "data: {test_samples: 5}": "data.test_samples: got 5, "
+    "but digits has test images of its own, leave it out",
+    "{data: {name: folder, root: a, size: 8}, training: {crop_padding: 8}}": (
+        "training.crop_padding: got 8, but the images are only 8 pixels wide"
+    ),
+    "{data: {name: folder, root: a, size: 4}, attack: {epsilons: {l2: [7]}}}": (
+        "attack.epsilons.l2[0]: got 7, but no two images are further apart than 6.9282"
+    ),
+    "{data: {name: folder, root: a, size: 8, test_samples: 300}, attack: {samples: 301}}": (
+        "attack.samples: got 301, but a has 300 test images"
+    ),
     "data: {root: somewhere}": "data.root: the digits come with scikit-learn, leave it out",
 }
 

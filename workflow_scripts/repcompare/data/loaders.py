@@ -1,13 +1,20 @@
-"""The data sets as they are published: where each lies, and how its files are read."""
+"""The data sets: where each lies, and how its files are read."""
 
+import dataclasses
+import functools
 import gzip
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from repcompare.data.splits import Images, stratified
+from repcompare.data.arrays_file import load_arrays, require_labels
+from repcompare.data.catalogue import DATA_SETS, OWN, DataError, DataSet
+from repcompare.data.image_folder import load_folder
+from repcompare.data.parquet import load_parquet
+from repcompare.data.raw_files import require_test_images
+from repcompare.data.splits import Images, RawDataset, held_out, stratified
 from repcompare.registry import known
 
 # Where files are looked for if the config names no folder.
@@ -17,37 +24,97 @@ DOWNLOADS = Path("resources")
 # The digits have no test images of their own.
 DIGITS_TEST_IMAGES = 597
 
-# What the two files of a split of Fashion-MNIST are called.
-IDX_PARTS = ("images-idx3-ubyte", "labels-idx1-ubyte")
+# What the two files of a split of Fashion-MNIST are called, and the axes of their arrays.
+IDX_PARTS = {"images-idx3-ubyte": 3, "labels-idx1-ubyte": 1}
 
 
-class DataError(ValueError):
-    """A data set that cannot be found, or is not what it should be."""
+def load(
+    name: str,
+    root: str | None,
+    *,
+    size: int | None = None,
+    crop: float | None = None,
+    test_samples: int | None = None,
+) -> RawDataset:
+    """A data set: labels and ids are read at once, images when they are asked for.
 
-
-@dataclass(frozen=True)
-class RawDataset:
-    """A data set as published: its two splits, with ids that count train first, then test."""
-
-    class_names: tuple[str, ...]
-    train: Images
-    test: Images
-    source: str
-
-
-def load(name: str, root: str | None) -> RawDataset:
-    """Load data set `name`; `root` is the folder with its files, None the usual places.
+    Args:
+        name: one of `LOADERS`, the config's `data.name`.
+        root: its files; None: the usual places of a known data set.
+        size: of photographs of one's own, the side of the images in pixels.
+        crop: of these, what a shorter side is to the square cut out of it.
+        test_samples: of images of one's own, how many to hold out where none are test images.
 
     Raises:
         ValueError: a name without a row in `LOADERS`.
-        DataError: files that are missing and cannot be downloaded.
+        DataError: files that are missing and cannot be downloaded, or are not what they should be.
     """
-    return known(LOADERS, name, "data.name")(None if root is None else Path(root))
+    loader = known(LOADERS, name, "data.name")
+    if name in DATA_SETS:
+        raw = loader(None if root is None else Path(root))
+        _require_facts(raw, name, DATA_SETS[name])
+        return raw
+    assert root is not None, "a validated config names it"
+    raw = loader(Path(root), *([size, crop] if "size" in OWN[name] else []))
+    require_test_images(Path(root), raw.test is not None, test_samples)
+    _require_distinct(raw)
+    if test_samples is None:
+        return raw
+    if test_samples >= len(raw.train):
+        text = f"{root} has {len(raw.train)} images, and some must be left to train on"
+        raise DataError(f"data.test_samples: got {test_samples}, but {text}")
+    train, test = held_out(raw.train, test_samples)
+    return dataclasses.replace(raw, train=train, test=test)
 
 
-def _numbered(images: np.ndarray, labels: np.ndarray, first_id: int = 0) -> Images:
-    labels = np.asarray(labels, dtype=np.int64)
-    return Images(np.ascontiguousarray(images), labels, np.arange(len(labels)) + first_id)
+@functools.lru_cache
+def _counted(name: str, root: str | None, size: int | None, test_samples: int | None) -> DataSet:
+    raw = load(name, root, size=size, crop=1.0, test_samples=test_samples)
+    channels, side, _ = raw.train.shape
+    return DataSet(side, channels, len(raw.train), len(raw.tested), len(raw.class_names))
+
+
+def counted(data: Mapping[str, Any]) -> DataSet:
+    """The facts of the data set of a validated config's `data`; one's own images are counted now.
+
+    Raises:
+        DataError: they are not there, or do not lie as they must.
+    """
+    if data["name"] in DATA_SETS:
+        return DATA_SETS[data["name"]]
+    return _counted(data["name"], data["root"], data["size"], data["test_samples"])
+
+
+def _require_facts(raw: RawDataset, name: str, facts: DataSet) -> None:
+    """Raise DataError unless the files hold what the known data set is known to hold."""
+    shape = (facts.channels, facts.size, facts.size)
+    for split, images, number in (
+        ("training", raw.train, facts.train),
+        ("test", raw.tested, facts.test),
+    ):
+        what = f"data.root: {raw.source} is not {name}: its {split} images"
+        if images.shape != shape:
+            given, allowed = (" x ".join(map(str, of)) for of in (images.shape, shape))
+            raise DataError(f"{what} are {given} (C x H x W), allowed: {allowed}")
+        if len(images) != number:
+            raise DataError(f"{what} are {len(images)}, allowed: {number}")
+        require_labels(f"{raw.source} is not {name}: {split} label", images.labels, facts.classes)
+
+
+def _require_distinct(raw: RawDataset) -> None:
+    """Raise DataError, naming two images, if two of one's own have the same id."""
+    parts = [part for part in (raw.train, raw.test) if part is not None]
+    ids = np.concatenate([part.ids for part in parts])
+    order = np.argsort(ids, kind="stable")
+    same = np.flatnonzero(np.diff(ids[order]) == 0)
+    if len(same):
+        names = [part.name(place) for part in parts for place in range(len(part))]
+        one, other = (names[place] for place in order[same[0] : same[0] + 2])
+        raise DataError(f"data.root: {one} and {other} count as one image: they have the same id")
+
+
+def _numbered(images: np.ndarray, labels: Sequence[int] | np.ndarray, first_id: int = 0) -> Images:
+    return Images.published(images, np.asarray(labels, np.int64), np.arange(len(images)) + first_id)
 
 
 def _load_digits(root: Path | None) -> RawDataset:
@@ -58,9 +125,10 @@ def _load_digits(root: Path | None) -> RawDataset:
     bunch = load_digits()
     images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
     data = _numbered(images, bunch.target)
-    train, test = stratified(data.ids, data.labels, DIGITS_TEST_IMAGES)
+    parts = stratified(data.labels, DIGITS_TEST_IMAGES, data.order)
+    train, test = (Images.published(images[part], data.labels[part], part) for part in parts)
     names = tuple(str(name) for name in bunch.target_names)
-    return RawDataset(names, data.take(train), data.take(test), "sklearn.datasets.load_digits")
+    return RawDataset(names, train, test, "sklearn.datasets.load_digits")
 
 
 def _load_fashion_mnist(root: Path | None) -> RawDataset:
@@ -72,25 +140,31 @@ def _load_fashion_mnist(root: Path | None) -> RawDataset:
         folder = DOWNLOADS / "FashionMNIST" / "raw"
 
     def read(split: str, first_id: int = 0) -> Images:
-        images, labels = (_read_idx(folder, f"{split}-{part}") for part in IDX_PARTS)
+        images, labels = (
+            _read_idx(folder, f"{split}-{part}", rank) for part, rank in IDX_PARTS.items()
+        )
+        if len(labels) != len(images):
+            text = f"{len(labels)} labels of {split} for {len(images)} images"
+            raise DataError(f"fashion_mnist: {folder}: {text}")
         return _numbered(images, labels, first_id)
 
     train = read("train")
-    test = read("t10k", len(train.labels))
+    test = read("t10k", len(train))
     return RawDataset(tuple(FashionMNIST.classes), train, test, str(folder))
 
 
-def _read_idx(folder: Path, stem: str) -> np.ndarray:
-    """Read a file of Y. LeCun's IDX format, gzipped or not; images get a channel axis."""
+def _read_idx(folder: Path, stem: str, rank: int) -> np.ndarray:
+    """Read a file of Y. LeCun's IDX format, gzipped or not, with `rank` axes; images get a channel."""
     path = next((p for p in (folder / f"{stem}.gz", folder / stem) if p.is_file()), None)
     if path is None:
         raise DataError(f"fashion_mnist: {folder} holds neither {stem}.gz nor {stem}")
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    rank = content[3] if content[:3] == b"\0\0\x08" else 0
-    shape = np.frombuffer(content, ">i4", count=rank, offset=4) if rank else ()
-    if not rank or len(content) != 4 + 4 * rank + np.prod(shape):
-        raise DataError(f"fashion_mnist: {path} is not a whole IDX file of bytes")
-    values = np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
+    start = 4 + 4 * rank
+    whole = content[:4] == bytes((0, 0, 8, rank)) and len(content) >= start
+    shape = np.frombuffer(content, ">i4", count=rank, offset=4) if whole else np.empty(0)
+    if not whole or len(content) != start + np.prod(shape, dtype=np.int64):
+        raise DataError(f"fashion_mnist: {path} is not a whole IDX file of bytes with {rank} axes")
+    values = np.frombuffer(content, np.uint8, offset=start).reshape(shape)
     return values[:, None] if rank == 3 else values
 
 
@@ -106,7 +180,7 @@ def _load_cifar(class_name: str, root: Path | None) -> RawDataset:
     except RuntimeError as error:
         raise DataError(f"{class_name.lower()}: {folder}/{dataset.base_folder}: {error}") from error
     first = _numbered(train.data.transpose(0, 3, 1, 2), train.targets)
-    last = _numbered(test.data.transpose(0, 3, 1, 2), test.targets, len(first.labels))
+    last = _numbered(test.data.transpose(0, 3, 1, 2), test.targets, len(first))
     return RawDataset(tuple(train.classes), first, last, str(folder / dataset.base_folder))
 
 
@@ -120,9 +194,12 @@ def _download(dataset: type, name: str, folder: Path) -> None:
         ) from error
 
 
-LOADERS: dict[str, Callable[[Path | None], RawDataset]] = {
+LOADERS: dict[str, Callable[..., RawDataset]] = {
     "digits": _load_digits,
     "fashion_mnist": _load_fashion_mnist,
     "cifar10": lambda root: _load_cifar("CIFAR10", root),
     "cifar100": lambda root: _load_cifar("CIFAR100", root),
+    "folder": load_folder,
+    "arrays": load_arrays,
+    "parquet": load_parquet,
 }

@@ -15,11 +15,14 @@ from pathlib import Path
 import torch
 import yaml
 
+from repcompare.data.catalogue import DataError
+from repcompare.data.loaders import counted
 from repcompare.networks.devices import resolve_device
 from repcompare.planning import disk, timing
 from repcompare.planning.estimate import Timed, by_stage, duration, estimate, needs_timing, table
 from repcompare.planning.jobs import Job, read_jobs, read_seconds
 from repcompare.study.config import validate
+from repcompare.study.consistency import counted_problems
 
 NETWORKS = ("repcompare.attacks.craft", "repcompare.networks.models")
 NUMBERS = ("repcompare.stages.compare",)
@@ -35,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"argument --configfile: there is no file {options.configfile}")
     due, standing = read_jobs(summary(options.configfile))
     config = validate(yaml.safe_load(Path(options.configfile).read_text(encoding="utf-8")))
+    require_enough_images(config)
     results = Path("results") / config["study"]
     print(f"{config['study']}: {len(due)} jobs to run, {len(standing)} whose results stand")
     if not due:
@@ -55,6 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"At best {at_best} on {options.cores} cores; {free / 1e9:.0f} GB are free.")
     if sum(needed) > free:
         print("There is not enough room on this disk.")
+
+
+def require_enough_images(config: dict) -> None:
+    """Leave, saying why, if a validated config asks for more images than there are."""
+    try:
+        problems = counted_problems(config, counted(config["data"]))
+    except DataError as error:
+        sys.exit(str(error))
+    if problems:
+        sys.exit("\n".join(map(str, problems)))
 
 
 def cores(text: str) -> int:

@@ -7,7 +7,7 @@ table, HDF5 objects and Snakemake's records take is as measured in finished stud
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from repcompare.data.catalogue import DATA_SETS
+from repcompare.data.loaders import counted
 from repcompare.geometry.catalogue import MEASURES
 from repcompare.planning import workload
 from repcompare.planning.jobs import Job
@@ -57,7 +57,7 @@ def needed(job: Job, config: Mapping[str, Any], sizes: Mapping[str, Sizes]) -> i
 
 
 def _dataset(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    images, data = workload.split(config), DATA_SETS[config["data"]["name"]]
+    images, data = workload.split(config), counted(config["data"])
     number = images.train + config["data"]["fit_samples"] + data.test
     return number * (images.pixels + 2 * INTEGER)
 

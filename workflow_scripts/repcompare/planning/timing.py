@@ -15,8 +15,8 @@ import torch
 
 from repcompare.architectures import build
 from repcompare.architectures.classifier import Classifier
-from repcompare.data.catalogue import DATA_SETS
 from repcompare.data.dataset_file import Dataset
+from repcompare.data.loaders import counted
 from repcompare.features.measures import similarity
 from repcompare.names import REPRESENTATION
 from repcompare.networks.devices import autocast, resolve_precision, with_recorded_step
@@ -29,7 +29,7 @@ from repcompare.representations.activations_file import ModelActivations
 from repcompare.stages.compare import compare
 from repcompare.stages.compare_features import matched_units
 from repcompare.stages.describe import describe
-from repcompare.storage.hdf5 import new_hdf5
+from repcompare.storage.hdf5 import new_hdf5, row_slices
 from repcompare.study.config import training_settings
 
 # A pass is repeated until it has taken so long; a CPU needs no larger batch to be busy.
@@ -42,13 +42,13 @@ SIMILARITIES = 4 * STARTS
 
 def network(config: Mapping[str, Any], architecture: str) -> Classifier:
     """An untrained network of the study, on the CPU."""
-    entry, data = config["architectures"][architecture], DATA_SETS[config["data"]["name"]]
+    entry, data = config["architectures"][architecture], counted(config["data"])
     return build(entry["factory"], entry["kwargs"], data.channels, data.classes, seed=0)
 
 
 def sizes(config: Mapping[str, Any], architecture: str) -> Sizes:
     """What decides how large the files of an architecture's models are."""
-    made, data = network(config, architecture).eval(), DATA_SETS[config["data"]["name"]]
+    made, data = network(config, architecture).eval(), counted(config["data"])
     wanted = {*config["activations"]["layers"], REPRESENTATION}
     stored = [name for name in made.layers if name in wanted]
     with torch.inference_mode():
@@ -74,7 +74,7 @@ def passes(config: Mapping[str, Any], architecture: str, device: torch.device) -
     made = network(config, architecture)
     # torch can, its overloads have no device with a memory format.
     made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    data, rng = DATA_SETS[config["data"]["name"]], torch.Generator().manual_seed(0)
+    data, rng = counted(config["data"]), torch.Generator().manual_seed(0)
     shape = (settings.batch_size, data.channels, data.size, data.size)
     images = torch.randint(256, shape, dtype=torch.uint8, generator=rng).to(device)
     labels = torch.randint(data.classes, shape[:1], generator=rng).to(device)
@@ -181,12 +181,15 @@ def _compare_features(config: Mapping[str, Any], *files: Path) -> None:
 
 
 def _write_images(path: Path, config: Mapping[str, Any]) -> None:
-    images, data = split(config), DATA_SETS[config["data"]["name"]]
+    images, data = split(config), counted(config["data"])
     rng = np.random.default_rng(0)
     with new_hdf5(path, {}) as file:
         for name, n in (("train", images.fit), ("test", images.test)):
             shape = (n, data.channels, data.size, data.size)
-            file[f"{name}/images"] = rng.integers(256, size=shape, dtype=np.uint8)
+            pixels = file.create_dataset(f"{name}/images", shape, np.uint8)
+            for rows in row_slices(shape, np.uint8):
+                size = (rows.stop - rows.start, *shape[1:])
+                pixels[rows] = rng.integers(256, size=size, dtype=np.uint8)
             file[f"{name}/ids"] = np.arange(n)
             file[f"{name}/labels"] = np.arange(n) % data.classes
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from repcompare.data.catalogue import DATA_SETS
+from repcompare.data.loaders import counted
 from repcompare.study.config import nonrobust_settings, seeds, training_settings
 from repcompare.study.epsilon import parse_epsilon
 
@@ -54,7 +54,7 @@ class Split(NamedTuple):
 
 def split(config: Mapping[str, Any]) -> Split:
     """The images of a validated config's study; `fit` are those that activations are stored of."""
-    data, stored = DATA_SETS[config["data"]["name"]], config["activations"]["fit_samples"]
+    data, stored = counted(config["data"]), config["activations"]["fit_samples"]
     train = data.train - config["data"]["fit_samples"]
     train = min(train, config["data"]["train_samples"] or train)
     fit = config["data"]["fit_samples"] or train

@@ -109,7 +109,14 @@ LAYOUTS: dict[str, Layout] = {
                 dataset(
                     "{split}/ids",
                     "int64 (n)",
-                    meaning="Their places in the data set as published, train first.",
+                    meaning="Their places in the data set as published, train first; of images of "
+                    "one's own the first 63 bits of the SHA-256 of their names.",
+                ),
+                dataset(
+                    "{split}/names",
+                    "text (n)",
+                    optional=True,
+                    meaning="Of images of one's own: paths below data.root, or their own ids.",
                 ),
             ),
             attributes=(

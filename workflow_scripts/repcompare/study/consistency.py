@@ -5,15 +5,44 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from repcompare.data.catalogue import DATA_SETS, DataSet
+from repcompare.data.catalogue import DATA_SETS, OWN, DataSet, Facts
+from repcompare.data.raw_files import facts
 from repcompare.study.epsilon import parse_epsilon
 from repcompare.study.networks import answers, network_problems
-from repcompare.study.schema import KeyPath, Problem, hint
+from repcompare.study.schema import KeyPath, Problem, hint, study_schema
 from repcompare.vocabulary import NORMS
 
 
 def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
     """What no schema can say: whether the parts of the config fit each other and the data."""
+    get = _sound(config, unsound)
+    names = config.get("architectures") if isinstance(config, Mapping) else None
+    names = list(names) if isinstance(names, Mapping) else []
+    yield from _architecture_problems(get, names)
+    yield from _data_problems(get, unsound)
+    keys = ("name", "root", "size", "test_samples")
+    data_set = facts({key: get("data", key) for key in keys})
+    yield from _sample_problems(get, data_set)
+    yield from _crop_problems(get, names, data_set)
+    yield from _epsilon_problems(get, data_set)
+    yield from _search_problems(get)
+    yield from _adversarial_problems(get, names, data_set)
+    yield from _layer_pair_problems(get, names)
+    yield from _answer_problems(get, names)
+    own = get("architectures", *names, "seeds") if len(names) == 1 else None
+    if len(names) == 1 and get("architectures") and len(own or get("seeds") or ()) == 1:
+        text = "a single model has nothing to be compared with, add a seed or an architecture"
+        yield Problem(3, ("architectures",), text)
+
+
+def counted_problems(config: Mapping[str, Any], data_set: DataSet) -> list[Problem]:
+    """What a validated config asks for that its data, now that they are counted, do not have."""
+    get = _sound(config, [])
+    return list(_sample_problems(get, Facts(*data_set)))
+
+
+def _sound(config: Any, unsound: list[KeyPath]) -> Any:
+    """What looks up a key of the config."""
 
     def get(*path: str | int) -> Any:
         """The value at `path`; None if it is absent, null, or refused already in any part."""
@@ -24,24 +53,7 @@ def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
             value = value.get(step) if isinstance(value, Mapping) else None
         return value
 
-    names = config.get("architectures") if isinstance(config, Mapping) else None
-    names = list(names) if isinstance(names, Mapping) else []
-    yield from _architecture_problems(get, names)
-    data_set = DATA_SETS.get(get("data", "name"))
-    if data_set:
-        yield from _sample_problems(get, data_set)
-        yield from _crop_problems(get, names, data_set)
-    yield from _epsilon_problems(get, data_set)
-    yield from _search_problems(get)
-    yield from _adversarial_problems(get, names, data_set)
-    yield from _layer_pair_problems(get, names)
-    yield from _answer_problems(get, names)
-    if get("data", "name") == "digits" and get("data", "root") is not None:
-        yield Problem(3, ("data", "root"), "the digits come with scikit-learn, leave it out")
-    own = get("architectures", *names, "seeds") if len(names) == 1 else None
-    if len(names) == 1 and get("architectures") and len(own or get("seeds") or ()) == 1:
-        text = "a single model has nothing to be compared with, add a seed or an architecture"
-        yield Problem(3, ("architectures",), text)
+    return get
 
 
 def _architecture_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
@@ -68,37 +80,59 @@ def _answer_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
         yield Problem(3, ("architectures",), text)
 
 
-def _sample_problems(get: Any, data_set: DataSet) -> Iterator[Problem]:
+def _data_problems(get: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
+    name, root = get("data", "name"), get("data", "root")
+    if name == "digits" and root is not None:
+        yield Problem(3, ("data", "root"), "the digits come with scikit-learn, leave it out")
+    if name is None:
+        return
+    has, properties = OWN.get(name, ()), study_schema()["properties"]["data"]["properties"]
+    for key, what in (("root", "some text"), ("size", "an integer from 1 up")):
+        needed = name in OWN if key == "root" else key in has
+        if needed and get("data", key) is None and ("data", key) not in unsound:
+            yield Problem(1, ("data", key), f"missing, {name} needs it, allowed: {what}")
+    for key in ("size", "crop", "test_samples"):
+        given = get("data", key)
+        if key not in has and given not in (properties[key]["default"], None):
+            what = "test images of its own" if key == "test_samples" else "images of a size already"
+            yield Problem(3, ("data", key), f"got {given}, but {name} has {what}, leave it out")
+
+
+def _sample_problems(get: Any, data_set: Facts) -> Iterator[Problem]:
     train, fit = get("data", "train_samples"), get("data", "fit_samples") or 0
     name = get("data", "name")
+    name = name if name in DATA_SETS else get("data", "root")
+    left = None if data_set.train is None else data_set.train - fit
     total = f"{name} has {data_set.train} training images"
-    left = data_set.train - fit
-    if left < 1:
+    if left is not None and left < 1:
         yield Problem(3, ("data", "fit_samples"), f"got {fit}, but {total}, and some must be left")
-    elif train is not None and train > left:
+    elif left is not None and train is not None and train > left:
         text = f"got {train}, but {total}" + (f", {fit} of them in fit_samples" if fit else "")
         yield Problem(3, ("data", "train_samples"), text)
-    available = fit or min(train or left, left)
+    available = fit or min((n for n in (train, left) if n is not None), default=None)
     cap = get("activations", "fit_samples")
-    if cap is not None and left >= 1 and cap > available:
+    enough = available is None or cap is None or cap <= available
+    if not enough and (left is None or left >= 1):
         text = f"got {cap}, but there are {available} to fit on"
         yield Problem(3, ("activations", "fit_samples"), text)
     for section in ("attack", "features"):
         samples = get(section, "samples")
-        if samples is not None and samples > data_set.test:
-            text = f"got {samples}, but {name} has {data_set.test} test images"
+        test = data_set.test
+        if samples is not None and test is not None and samples > test:
+            text = f"got {samples}, but {name} has {test} test images"
             yield Problem(3, (section, "samples"), text)
 
 
-def _crop_problems(get: Any, names: list[Any], data_set: DataSet) -> Iterator[Problem]:
+def _crop_problems(get: Any, names: list[Any], data_set: Facts) -> Iterator[Problem]:
     for section in _training_sections(names):
         padding = get(*section, "crop_padding")
-        if padding is not None and padding >= data_set.size:
-            text = f"got {padding}, but the images are only {data_set.size} pixels wide"
+        size = data_set.size
+        if padding is not None and size is not None and padding >= size:
+            text = f"got {padding}, but the images are only {size} pixels wide"
             yield Problem(3, (*section, "crop_padding"), text)
 
 
-def _epsilon_problems(get: Any, data_set: DataSet | None) -> Iterator[Problem]:
+def _epsilon_problems(get: Any, data_set: Facts) -> Iterator[Problem]:
     for section in (("attack",), *_variants(get)):
         for norm in NORMS:
             seen: list[tuple[str, float]] = []
@@ -117,13 +151,13 @@ def _epsilon_problems(get: Any, data_set: DataSet | None) -> Iterator[Problem]:
                 seen.append((label, epsilon))
 
 
-def _radius(given: Any, norm: str, data_set: DataSet | None) -> tuple[str, float, str]:
+def _radius(given: Any, norm: str, data_set: Facts) -> tuple[str, float, str]:
     """The label and the radius of a ball, and what is wrong with it, if anything."""
     try:
         label, epsilon = parse_epsilon(given)
     except ValueError as error:
         return str(given), math.nan, str(error)
-    values = data_set.size**2 * data_set.channels if data_set else math.inf
+    values = (data_set.size or math.inf) ** 2 * (data_set.channels or math.inf)
     largest = diameter(norm, values)
     if epsilon > largest:
         return label, epsilon, f"got {label}, but no two images are further apart than {largest:g}"
@@ -155,9 +189,7 @@ def _search_problems(get: Any) -> Iterator[Problem]:
             yield Problem(3, (*path, "restarts"), text)
 
 
-def _adversarial_problems(
-    get: Any, names: list[Any], data_set: DataSet | None
-) -> Iterator[Problem]:
+def _adversarial_problems(get: Any, names: list[Any], data_set: Facts) -> Iterator[Problem]:
     sections = [(*section, "adversarial") for section in _training_sections(names)]
     for path in [*sections, ("features", "nonrobust")]:
         given = get(*path, "epsilon")

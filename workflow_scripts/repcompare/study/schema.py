@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from repcompare.data.catalogue import DATA_SETS
+from repcompare.data.catalogue import NAMES as DATA_NAMES
 from repcompare.vocabulary import GEOMETRY_MEASURES, MAP_FAMILIES, NORMS
 
 SCHEMA = Path(__file__).parent / "schema.json"
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
 
 # What the schema may name instead of listing it.
 NAMES: dict[str, Collection[str]] = {
-    "DATA_SETS": DATA_SETS,
+    "DATA_NAMES": DATA_NAMES,
     "GEOMETRY_MEASURES": GEOMETRY_MEASURES,
     "MAP_FAMILIES": MAP_FAMILIES,
     "NORMS": NORMS,
@@ -210,7 +210,9 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return schema["title"]
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     text = TYPE_WORDS[types[0]]
-    if "maximum" in schema:
+    if "maximum" in schema and "exclusiveMinimum" in schema:
+        text += f" above {schema['exclusiveMinimum']} up to {schema['maximum']}"
+    elif "maximum" in schema:
         text += f" from {schema['minimum']} to {schema['maximum']}"
     elif "exclusiveMaximum" in schema:
         text += f" from {schema['minimum']} up to but not {schema['exclusiveMaximum']}"
