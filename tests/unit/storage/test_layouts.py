@@ -8,6 +8,7 @@ from typing import NamedTuple
 import h5py
 import numpy as np
 import pytest
+from unit.support.own_images import image_folder, prepared
 
 from repcompare.data.dataset_file import Dataset
 from repcompare.stages.make_nonrobust import write_nonrobust
@@ -27,11 +28,13 @@ class Found(NamedTuple):
 def paths(study, files, dataset_path, tmp_path_factory) -> dict[str, list]:
     """The files of the small study, by kind."""
     nonrobust = tmp_path_factory.mktemp("nonrobust") / "resnet.h5"
+    own = tmp_path_factory.mktemp("own") / "dataset.h5"
+    prepared(own, image_folder(own.with_name("photos"), {"train/cat": 3, "val/cat": 2}))
     section = {"norm": "l2", "epsilon": "1.5", "steps": 1, "step_size": 1.0}
     with Dataset(dataset_path) as data:
         write_nonrobust(nonrobust, study["resnet/seed0"].model, data, section, "float32", 0)
     return {
-        "dataset": [dataset_path],
+        "dataset": [dataset_path, own],
         "activations": files["activations"],
         "adversarial": files["adversarial"],
         "features": [model.features for model in study.values()],
@@ -47,7 +50,8 @@ def contents(path) -> Iterator[Found]:
 
     def see(name, item):
         if isinstance(item, h5py.Dataset):
-            found.append(Found(None, name, item.dtype.name, item.ndim))
+            dtype = "text" if item.dtype.kind == "S" else item.dtype.name
+            found.append(Found(None, name, dtype, item.ndim))
         for key, value in item.attrs.items():
             value = np.asarray(value)
             dtype = "text" if value.dtype.kind in "OU" else value.dtype.name

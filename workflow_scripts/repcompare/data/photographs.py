@@ -2,7 +2,6 @@
 
 import io
 import logging
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -81,10 +80,14 @@ def _upright(image: Image.Image, source: Path | bytes) -> Image.Image:
     """The image as its EXIF says that it is to be seen."""
     image.load()
     try:
-        turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
+        exif = image.getexif()
+        turn = UPRIGHT.get(exif.get(ORIENTATION, 1))
+        # What Pillow met with an error while it opened the file, it takes for nothing now.
+        if not exif and image.info.get("exif"):
+            raise ValueError("no entries")
     # A decoder of EXIF, too, stumbles over anything; the pixels are whole.
     except Exception as error:
-        what = source if isinstance(source, os.PathLike) else "an image"
+        what = "an image" if isinstance(source, bytes) else source
         LOG.warning("%s: EXIF cannot be read (%s), taken as it lies", what, _reason(error))
         return image
     return image if turn is None else image.transpose(turn)
