@@ -140,9 +140,9 @@ class Pair:
             cross += x.T @ y
         return Pair(self.a, self.b, cross, order=order)
 
-    @cached_property
+    @property
     def reversed(self) -> Pair:
-        """The pair with a and b exchanged."""
+        """The pair with a and b exchanged; not remembered, for it remembers this one."""
         return Pair(self.b, self.a, self.cross.T, mirror=self)
 
     @cached_property

@@ -200,7 +200,7 @@ class View:
         means = sums / np.maximum(self.class_sizes, 1)[:, None] - self.shift / self.n
         return np.where(self.class_sizes[:, None] > 0, means, 0.0)
 
-    @cached_property
+    @property
     def centroids(self) -> np.ndarray:
         """Means of the classes present (K', m), centred by their own mean: classes weigh the same."""
         present = self.class_means[self.class_sizes > 0]
