@@ -24,6 +24,7 @@ MODELS = (
     Column("seed", "seed", "count"),
     Column("parameters", "parameters", "count"),
     Column("representation_width", "width", "count"),
+    Column("origin", "origin"),
     Column("train_accuracy", "train accuracy, %", "percent", 2),
     Column("test_accuracy", "test accuracy, %", "percent", 2),
     Column("train_seconds", "training, s", "number", 1),
