@@ -68,6 +68,22 @@ def test_every_file_and_order_of_axes_gives_one_data_file(path):
     assert digest(path, GOOD | small) == expected
 
 
+def test_every_image_is_stored_with_its_own_label_and_name(path):
+    digest(path, GOOD)
+    with h5py.File(path.with_name("data.h5")) as file:
+        assert {split: len(group["ids"]) for split, group in file.items()} == {
+            "fit": 2, "test": 4, "train": 6
+        }  # fmt: skip
+        for group in file.values():
+            for name, label, image in zip(
+                group["names"], group["labels"], group["images"], strict=True
+            ):
+                split, place = name.decode().split("/")
+                assert label == GOOD[f"{split}_labels"][int(place)]
+                expected = GOOD[f"{split}_images"][int(place)]
+                np.testing.assert_array_equal(image.transpose(1, 2, 0), expected)
+
+
 def test_grey_images_need_no_axis_of_channels(path):
     grey = {key: GOOD[key][..., 0] for key in ("train_images", "test_images")}
     raw = load("arrays", str(written(path, GOOD | grey)))

@@ -83,6 +83,24 @@ def test_the_data_file_says_what_it_holds(tmp_path):
     assert digests[0] == digests[1]
 
 
+# Of data files, the beginning: finished studies stand on these splits.
+@pytest.mark.parametrize(
+    ("name", "fit", "train", "expected"),
+    [
+        ("digits", 200, None, "1199909c93cbd8bf"),
+        ("digits", 100, 500, "e3dc67bcc09a8486"),
+        pytest.param("fashion_mnist", 5000, 10000, "303f259423022fc1", marks=needs_fashion_mnist),
+    ],
+)
+def test_the_splits_of_a_known_data_set_are_what_they_always_were(
+    tmp_path, name, fit, train, expected
+):
+    settings = {"name": name, "fit_samples": fit, "train_samples": train}
+    prepare_data(tmp_path / "data.h5", settings=settings)
+    with h5py.File(tmp_path / "data.h5") as file:
+        assert file.attrs["digest"][:16] == expected
+
+
 @needs_fashion_mnist
 def test_fashion_mnist_is_found_where_debian_puts_it():
     raw = load("fashion_mnist", None)
