@@ -148,8 +148,7 @@ def _accuracy(
     if settings.get("classes", ()) is None:
         return None
     test = data.split("test")
-    images = torch.from_numpy(test.images[:])
-    predictions = logits_of(network, images, EVALUATION_BATCH).argmax(1)
+    predictions = logits_of(network, test.images, EVALUATION_BATCH).argmax(1)
     accuracy = float((predictions == torch.from_numpy(test.labels)).float().mean())
     least = settings["minimum_accuracy"]
     if accuracy < least:
