@@ -24,7 +24,7 @@ class NetworkError(ValueError):
     """A network that cannot be used as it is; `key` is that of the architecture's config."""
 
     def __init__(self, key: str, text: str) -> None:
-        """Take the key, such as `layers.stage1`, and what is wrong."""
+        """Take the key, such as layers.stage1, and what is wrong."""
         super().__init__(f"{key}: {text}")
         self.key, self.text = key, text
 
@@ -79,7 +79,7 @@ def pooled(output: Any, tokens: str) -> Tensor:
 
 
 def in_channels_last(module: nn.Module) -> None:
-    """Lay every weight of a convolution out as its images are: what `Module.to` does, but for 3-D."""
+    """Lay every weight of a convolution out as its images are: what torch's `to` does, but for 3-D."""
     for parameter in module.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
