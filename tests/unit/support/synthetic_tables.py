@@ -100,6 +100,10 @@ def models_table(models, architecture, random):
             "factory": architecture[model].rstrip("0123456789"),
             "parameters": 50_000 + 1000 * len(architecture[model]),
             "representation_width": 64,
+            "origin": "trained",
+            "weights": "",
+            "input": "",
+            "classifier": "",
             "train_accuracy": 1.0,
             "test_accuracy": round(0.985 + 0.004 * random.normal(), 4),
             "epochs": 20,
@@ -108,6 +112,7 @@ def models_table(models, architecture, random):
             "precision": "float32",
             "effective_rank": 60,
             "dead_units": 1,
+            "note": "",
         }
         for model in models
     ]

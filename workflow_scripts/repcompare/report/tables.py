@@ -31,6 +31,13 @@ MODELS = (
     Column("device", "device"),
     Column("precision", "precision"),
 )
+IMPORTED = (
+    Column("architecture", "architecture"),
+    Column("seed", "seed", "count"),
+    Column("weights", "weights"),
+    Column("input", "is shown images of"),
+    Column("classifier", "classifier"),
+)
 
 ATTACK_CHECKS = (
     Column("attack", "attack"),
@@ -84,8 +91,10 @@ def section_tables(
 ) -> dict[str, Table]:
     """The tables of the page's sections, by name."""
     maps, geometry, transfer = tables["maps"], tables["geometry"], tables["transfer"]
+    models = tables["models"]
     shown = {
-        "models": table(tables["models"], MODELS),
+        "models": table(models, MODELS),
+        "imported": table(models[models["origin"] == "imported"], IMPORTED),
         "adequacy": adequacy(tables["models"], maps, geometry),
         "attack_checks": checks_by_strength(tables["attacks"], tables["attack_steps"]),
         "attack_growth": growth_by_norm(tables["attack_growth"]),

@@ -146,6 +146,21 @@ MODELS = Table(
             values=ORIGINS,
             meaning="Whether it was trained here, or existed already.",
         ),
+        text(
+            "weights",
+            empty=True,
+            meaning="Of one that existed already: the file or the name of its weights.",
+        ),
+        text(
+            "input",
+            empty=True,
+            meaning="What such a network is shown: side, mean and deviation of its images.",
+        ),
+        text(
+            "classifier",
+            empty=True,
+            meaning="The module that such a network's representation is handed to, if there is one.",
+        ),
         share("train_accuracy", empty=True, meaning="Accuracy on the training images."),
         share(
             "test_accuracy",

@@ -35,12 +35,7 @@ DIGESTS = {
 def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.DataFrame:
     """One row a model: its record, and what layers.csv says of its representation."""
     rows = [read_json(path) for path in records]
-    table = pd.DataFrame(
-        [
-            {**row, "epochs": (row["training"] or {}).get("epochs"), "note": _missing(row)}
-            for row in rows
-        ]
-    )
+    table = pd.DataFrame([{**row, **_origin(row)} for row in rows])
     columns = TABLES["models"].names
     found = layers.loc[
         layers["layer"] == REPRESENTATION,
@@ -49,12 +44,19 @@ def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.Data
     return table.merge(found, on="model", how="left", validate="one_to_one")[columns]
 
 
-def _missing(record: Mapping[str, Any]) -> str:
-    """What a record lacks, and why."""
+def _origin(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row says of where a network comes from, how it is used and what it lacks."""
     notes = ["not trained here"] if record["origin"] == "imported" else []
     if record["test_accuracy"] is None:
         notes.append("has no answers")
-    return "; ".join(notes)
+    found: dict[str, Any] = {"epochs": (record["training"] or {}).get("epochs")}
+    found |= {"note": "; ".join(notes), "weights": record.get("weights")}
+    used = record["adaptation"]
+    if used is None:
+        return found | {"input": None, "classifier": None}
+    mean, std = (" ".join(f"{value:.4g}" for value in used[key]) for key in ("mean", "std"))
+    shown = f"{used['size']} px, mean {mean}, std {std}"
+    return found | {"input": shown, "classifier": used["classifier"]}
 
 
 def pair_rows(
