@@ -253,6 +253,16 @@ def test_disagreement_is_the_share_of_samples_answered_differently():
     assert value("disagreement", pair_of(x, y, answers=answers)) == pytest.approx(0.3)
 
 
+def test_one_sample_more_than_classes_leaves_nothing_to_compare_within_them():
+    x, y = np.random.default_rng(0).standard_normal((2, 6, 4))
+    within = MEASURES["cka_within_class"].function
+    found, note = within(pair_of(x, y, labels=np.array([0, 1, 2, 3, 4, 4])))
+    assert (round(found, 12), note) == (1, "trivially 1: n - classes is 1")
+    found, note = within(pair_of(x, y, labels=np.array([0, 1, 2, 3, 3, 3])))
+    assert found < 1
+    assert note == ""
+
+
 def values_in_orders(measure: str, x, y, answers, orders) -> np.ndarray:
     """Values with y's samples in each of the orders."""
     return np.array(

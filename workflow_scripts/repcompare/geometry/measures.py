@@ -67,7 +67,10 @@ def cka_within_class(pair: Pair) -> Result:
         return np.nan, "constant within every class"
     between = pair.a.class_means.T @ (pair.a.class_sizes[:, None] * pair.b.class_means)
     within = pair.cross - between
-    return float(np.vdot(within, within)) / norms, ""
+    # One sample more than there are classes leaves one direction, the same for all.
+    left = pair.n - np.count_nonzero(pair.a.class_sizes)
+    value = min(float(np.vdot(within, within)) / norms, 1.0)
+    return value, "trivially 1: n - classes is 1" if left == 1 else ""
 
 
 def cka_within_class_null(pair: Pair) -> float:
