@@ -16,22 +16,32 @@ def code_digest(script: Path, *modules: str | Path) -> str:
     Comments, blank lines, formatting and docstrings do not count; imports inside functions do.
     Nor do the version of Python, the locale and the folder that the workflow lies in.
     `modules` are what the script imports by a name it computes: dotted names, or files of the
-    user's own, of which those that lie beside them count, too.
+    user's own, with what they import of the files and packages beside them.
     """
-    pending = [Path(script).resolve()]
+    counted = _counted([script.resolve()], script.resolve().parent)
     for module in modules:
-        pending += [module.resolve()] if isinstance(module, Path) else _files_of(module)
-    roots = {file.parent for file in pending if not file.is_relative_to(PACKAGE.parent)}
-    closure: set[Path] = set()
-    while pending:
-        path = pending.pop()
-        if path not in closure:
-            closure.add(path)
-            pending.extend(_imported(path))
+        if isinstance(module, Path):
+            counted |= _counted([module.resolve()], module.resolve().parent)
+        else:
+            counted |= _counted(_files_of(module), PACKAGE.parent)
     digest = hashlib.sha256()
-    for name, path in sorted((_name(path, roots), path) for path in closure):
-        digest.update(f"{name}\n{_read(path)[0]}\n".encode())
+    for name, text in sorted(counted):
+        digest.update(f"{name}\n{text}\n".encode())
     return digest.hexdigest()
+
+
+def _counted(files: list[Path], root: Path) -> set[tuple[str, str]]:
+    """Files and all that they import: what each counts as, its place below its root, and its text."""
+    pending = [(file, root) for file in files]
+    closure: set[tuple[Path, Path]] = set()
+    while pending:
+        path, root = pending.pop()
+        if path.is_relative_to(PACKAGE):
+            root = PACKAGE.parent
+        if (path, root) not in closure:
+            closure.add((path, root))
+            pending += [(file, root) for file in _imported(path, root)]
+    return {(path.relative_to(root).as_posix(), _read(path, root)[0]) for path, root in closure}
 
 
 def files_digest(paths: Iterable[Path]) -> str:
@@ -86,19 +96,18 @@ def _parts(string: ast.JoinedStr) -> list[str | ast.AST]:
     return [part for part in (*parts, text) if part != ""]
 
 
-def _imported(path: Path) -> set[Path]:
-    """The files that a file imports: of the package, and of the user's own those beside it."""
-    root = PACKAGE.parent if path.is_relative_to(PACKAGE.parent) else path.parent
-    names = _read(path)[1]
-    of_package = {name for name in names if name.split(".")[0] == PACKAGE.name}
-    found = {file for name in of_package for file in _files(name, PACKAGE.parent)}
-    if root != PACKAGE.parent:
-        found |= {file for name in names - of_package for file in _files(name, root)}
-    return found
+@functools.cache
+def _imported(path: Path, root: Path) -> frozenset[Path]:
+    """The files that a file imports: of the package, and of those below its own root."""
+    places = (
+        (name, PACKAGE.parent if name.split(".")[0] == PACKAGE.name else root)
+        for name in _read(path, root)[1]
+    )
+    return frozenset(file for name, place in places for file in _files(name, place))
 
 
 @functools.cache
-def _read(path: Path) -> tuple[str, frozenset[str]]:
+def _read(path: Path, root: Path) -> tuple[str, frozenset[str]]:
     """The normal form of a file, and the dotted names that it imports."""
     # Bytes, which Python reads as it does to run them: in UTF-8, whatever the locale.
     tree = ast.parse(path.read_bytes(), filename=str(path))
@@ -107,23 +116,14 @@ def _read(path: Path) -> tuple[str, frozenset[str]]:
         if isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            module = _absolute(node, path)
+            module = _absolute(node, path, root)
             imports += [module, *(f"{module}.{alias.name}" for alias in node.names)]
     return normal_form(tree), frozenset(filter(None, imports))
 
 
-def _name(path: Path, roots: Iterable[Path]) -> str:
-    """What a file counts as: its place in the package or below the user's file, a script its name."""
-    if path.is_relative_to(PACKAGE):
-        return path.relative_to(PACKAGE.parent).as_posix()
-    root = next((root for root in sorted(roots) if path.is_relative_to(root)), path.parent)
-    return path.relative_to(root).as_posix()
-
-
-def _absolute(node: ast.ImportFrom, path: Path) -> str:
+def _absolute(node: ast.ImportFrom, path: Path, root: Path) -> str:
     if not node.level:
         return node.module or ""
-    root = PACKAGE.parent if path.is_relative_to(PACKAGE.parent) else path.parent
     parts = path.relative_to(root).parts[: -node.level]
     return ".".join([*parts, *([node.module] if node.module else [])])
 
