@@ -1,5 +1,7 @@
 """A foreign network is understood once, from a few images, or refused with the key to set."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 from torch import nn
@@ -73,7 +75,7 @@ def test_a_network_answers_as_it_did():
 def test_the_input_is_what_the_config_says_else_the_library_else_the_image_itself():
     built = Built(module(), size=24, mean=(0.1, 0.2, 0.3), std=(1.0, 1.0, 2.0))
     of = adaptation_of(built, {"input": {"size": 32, "mean": [0.5]}}, IMAGES, CLASSES)
-    assert (of.size, of.mean, of.std) == (32, [0.5], [1.0, 1.0, 2.0])
+    assert (of.size, of.mean, of.std) == (32, [0.5] * 3, [1.0, 1.0, 2.0])
     of = adaptation_of(built, {}, IMAGES, CLASSES)
     assert (of.size, of.mean, of.std) == (24, [0.1, 0.2, 0.3], [1.0, 1.0, 2.0])
     of = adaptation_of(Built(module()), {}, IMAGES, CLASSES)
@@ -257,6 +259,87 @@ def test_a_network_that_the_stages_could_not_use_is_refused(kind):
     assert refused(module(kind), classifier="head") == BEHAVIOUR[kind]
 
 
+class OfImagesAndLabels(Foreign):
+    def forward(self, images, labels):
+        return super().forward(images)
+
+
+class Keeping(Foreign):
+    """It keeps what it computed first, which has no gradient."""
+
+    def represent(self, images):
+        if not hasattr(self, "kept"):
+            self.kept = self.unused.weight[:1] * 2
+        return super().represent(images) * self.kept
+
+
+class Maps(Foreign):
+    def forward(self, images):
+        return self.first(images)
+
+
+class Nothing(Foreign):
+    def forward(self, images):
+        return {}
+
+
+FAILURES = {
+    OfImagesAndLabels: r"factory: the module fails on images of \(3, 16, 16\): TypeError: .*'labels'",
+    Keeping: "factory: no gradient by the image: RuntimeError: Inference tensors cannot be saved",
+    Maps: r"factory: the module gives \(4, 4, 16, 16\), allowed: \(N, classes\)",
+    Nothing: "factory: the module gives NoneType, not a tensor",
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_what_foreign_code_says_is_told_in_one_line(kind):
+    made = kind().eval()
+    with pytest.raises(NetworkError, match=FAILURES[kind]) as error:
+        imported(made)
+    assert "\n" not in str(error.value)
+
+
+def test_a_representation_is_that_of_a_classifier_or_of_a_layer_and_not_of_both():
+    assert refused(module(), layers={"penultimate": "second"}) == (
+        "layers.penultimate: the representation is what head is given, leave it out, or "
+        "classifier: null"
+    )
+    network = imported(module(), layers={"penultimate": "second"}, classifier=None)
+    assert network.classifier is None
+
+
+class AsDictionary(Foreign):
+    def forward(self, images):
+        found = self.represent(images)
+        return {"features": found, "logits": self.head(found)}
+
+
+@dataclass
+class Output:
+    features: torch.Tensor
+    logits: torch.Tensor
+
+
+class AsDataClass(Foreign):
+    def forward(self, images):
+        found = self.represent(images)
+        return Output(found, self.head(found))
+
+
+class AsTuple(Foreign):
+    def forward(self, images):
+        found = self.represent(images)
+        return self.head(found), found
+
+
+@pytest.mark.parametrize("kind", [AsDictionary, AsDataClass, AsTuple])
+def test_answers_are_found_among_what_a_module_gives(kind):
+    network = imported(module(kind))
+    with torch.inference_mode():
+        torch.testing.assert_close(network(IMAGES), module()(IMAGES))
+    assert network.classifier_path == "head"
+
+
 def test_a_layer_must_be_called_once():
     assert refused(module(), layers={"stage1": "unused"}) == (
         "layers.stage1: module unused is called never, allowed: once"
@@ -267,9 +350,8 @@ def test_a_layer_must_be_called_once():
 
 
 def test_images_that_a_module_cannot_take_are_refused():
-    assert refused(module(), input={"mean": [0.5, 0.5], "std": [1.0, 1.0]}) == (
-        "input.mean: 2 values, but the images have 3 channels"
-    )
+    assert refused(module(), input={"mean": [0.5, 0.5]}) == "input.mean: 2 values for 3 channels"
+    assert refused(module(), input={"std": [1.0, 1.0]}) == "input.std: 2 values for 3 channels"
     with pytest.raises(NetworkError, match=r"^input: the module fails on images of \(1, 16, 16\)"):
         adaptation_of(Built(module()), {}, IMAGES[:, :1], CLASSES)
 
@@ -303,7 +385,12 @@ class OwnLinear(Foreign):
         self.head = LinearOfItsOwn(8, 5)
 
 
-@pytest.mark.parametrize("kind", [Foreign, OwnLinear, SharedConvolution, Untraceable])
+class ByName(Foreign):
+    def forward(self, images):
+        return self.head(input=self.represent(images))
+
+
+@pytest.mark.parametrize("kind", [Foreign, OwnLinear, ByName, SharedConvolution, Untraceable])
 def test_a_folded_network_is_the_same_function(kind):
     network = imported(module(kind))
     short = folded(network)
@@ -317,6 +404,7 @@ def test_batch_normalisation_is_folded_where_the_body_can_be_traced():
         return [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
 
     assert not norms(folded(imported(module())))
+    assert not norms(folded(imported(module(), input={"mean": [0.5], "std": [0.25]})))
     assert not norms(folded(imported(module(OwnLinear))))
     assert norms(folded(imported(module(SharedConvolution))))
     assert norms(folded(imported(module(Untraceable))))

@@ -24,6 +24,8 @@ def folder(tmp_path, monkeypatch):
         file.parent.mkdir(exist_ok=True)
         file.touch()
     code = "from torch import nn\n\n\ndef encoder(width): ...\n\n\nclass Decoder(nn.Module): ...\n"
+    code += "wide = partial(encoder, width=9)\n"
+    (tmp_path / "others.py").write_text("from networks import *\n", encoding="utf-8")
     (tmp_path / "networks.py").write_text(code, encoding="utf-8")
     (tmp_path / "broken.py").write_text("def encoder(:\n", encoding="utf-8")
     return tmp_path
@@ -46,6 +48,8 @@ ACCEPTED = {
     ),
     "{factory: 'networks.py:Decoder', weights: 'runs/{seed}.pt', classifier: null}": "runs/0.pt",
     "{factory: 'networks.py:nn', weights: random, classes: classes.txt, classifier: null}": None,
+    "{factory: 'networks.py:wide', weights: random}": None,
+    "{factory: 'others.py:whatever', weights: random}": None,
 }
 
 
@@ -92,6 +96,12 @@ REFUSED = {
     ),
     "{factory: timm, weights: random}": (
         "kwargs.name: missing, allowed: the name of one of timm's networks"
+    ),
+    "{factory: timm, kwargs: {name: resnet18, pretrained: true}, weights: random}": (
+        "kwargs.pretrained: leave it out, weights beside kwargs says which of timm's are meant"
+    ),
+    "{factory: torchvision, kwargs: {name: resnet18, weights: DEFAULT}, weights: random}": (
+        "kwargs.weights: leave it out, weights beside kwargs says which of torchvision's are meant"
     ),
     "{factory: resnet, weights: random, training: {epochs: 3}}": (
         "training.epochs: beside weights, the network is not trained here, leave it out"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
-from repcompare.networks.imported import NetworkError
+from repcompare.networks.imported import NetworkError, first_line
 
 
 class Built(NamedTuple):
@@ -32,7 +34,7 @@ class Built(NamedTuple):
 def build_foreign(
     factory: str, kwargs: Mapping[str, Any], named: str | None = None, seed: int | None = None
 ) -> Built:
-    """Build a module by `torchvision`, `timm` or `path.py:function`.
+    """Build a module by `torchvision`, `timm` or `path.py:function`, in float32 on the CPU.
 
     Args:
         factory: one of these.
@@ -48,52 +50,98 @@ def build_foreign(
             torch.default_generator.manual_seed(seed)
         if factory in LIBRARIES:
             return LIBRARIES[factory](dict(kwargs), named)
-        return Built(_called(_function(factory), kwargs))
+        return Built(_of_a_file(factory, kwargs))
 
 
-def _called(function: Any, kwargs: Mapping[str, Any]) -> nn.Module:
+def _called(name: str, function: Any, kwargs: Mapping[str, Any], named: str | None) -> nn.Module:
     try:
         module = function(**kwargs)
-    except (TypeError, ValueError) as error:
-        raise NetworkError("kwargs", f"{function.__name__} refuses them: {error}") from error
+    # Foreign code may raise anything.
+    except Exception as error:
+        if named is not None and isinstance(error, OSError | RuntimeError):
+            text = f"{named} cannot be downloaded: {first_line(error)}"
+            raise NetworkError("weights", text) from error
+        key = "kwargs" if isinstance(error, TypeError | ValueError) else "factory"
+        raise NetworkError(key, f"{name} cannot be built: {first_line(error)}") from error
     if not isinstance(module, nn.Module):
         raise NetworkError("factory", f"gives {type(module).__name__}, allowed: a torch.nn.Module")
+    _require_tensors(name, module)
+    return module.to("cpu", torch.float32)
+
+
+def _require_tensors(name: str, module: nn.Module) -> None:
+    """Refuse what no file of weights could hold."""
+    for key, value in module.state_dict().items():
+        if not isinstance(value, Tensor):
+            text = f"{name} keeps {key}, which is no tensor, and only tensors are stored"
+            raise NetworkError("factory", text)
+        if is_lazy(value):
+            text = f"{name} has a lazy {key}, whose shape is not known before it has seen an image"
+            raise NetworkError("factory", text)
+
+
+def _of_a_file(factory: str, kwargs: Mapping[str, Any]) -> nn.Module:
+    """What the function of `path.py:function` gives; it can import modules beside its file.
+
+    They are forgotten afterwards: another network's file may lie beside others of the same names.
+    """
+    path, _, name = factory.rpartition(":")
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise NetworkError("factory", f"{path}: no such file")
+    before, folder = set(sys.modules), str(file.parent)
+    sys.path.insert(0, folder)
+    try:
+        function = getattr(_loaded(path, file), name, None)
+        if function is None:
+            raise NetworkError("factory", f"{path} has no function {name}")
+        return _called(name, function, kwargs, None)
+    finally:
+        sys.path.remove(folder)
+        for module in [name for name in sys.modules if name not in before]:
+            if _lies_beside(file, module):
+                del sys.modules[module]
+
+
+def _loaded(path: str, file: Path) -> ModuleType:
+    """The module of a file, run; under a name that no import could ask for."""
+    name = f"{path}:"
+    loader = SourceFileLoader(name, str(file))
+    # Data classes look their module up.
+    module = sys.modules[name] = ModuleType(name)
+    module.__file__ = str(file)
+    try:
+        loader.exec_module(module)
+    # Foreign code may raise anything.
+    except Exception as error:
+        raise NetworkError("factory", f"{path}: {first_line(error)}") from error
     return module
 
 
-def _function(factory: str) -> Any:
-    """The function of `path.py:function`; modules beside the file can be imported by it."""
-    path, _, name = factory.rpartition(":")
-    file = Path(path).resolve()
-    folder = str(file.parent)
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None or not file.is_file():
-        raise NetworkError("factory", f"{path}: no such file")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, folder)
-    try:
-        spec.loader.exec_module(module)
-        return getattr(module, name)
-    except (ImportError, AttributeError) as error:
-        raise NetworkError("factory", f"{factory}: {error}") from error
-    finally:
-        sys.path.remove(folder)
+def _lies_beside(file: Path, name: str) -> bool:
+    """Whether an imported module is beside a file: not in an environment below the same folder."""
+    module, beside = sys.modules[name], file.parent / name.partition(".")[0]
+    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    found = [Path(place) for place in places if place is not None]
+    return any(
+        place in (file, Path(f"{beside}.py")) or beside in (place, *place.parents)
+        for place in found
+    )
 
 
 def _torchvision(kwargs: dict[str, Any], named: str | None) -> Built:
     from torchvision import models
 
     name = kwargs.pop("name")
-    _require("kwargs.name", "torchvision", name, models.list_models())
+    _require("kwargs.name", "torchvision", name, models.list_models(module=models))
     known = models.get_model_weights(name)
     if named is not None:
         _require("weights", f"torchvision's {name}", named, known.__members__)
     weights = known[named] if named else known.DEFAULT
     arguments = kwargs | {"name": name, "weights": weights if named else None}
-    module = _downloaded(named, lambda: _called(models.get_model, arguments))
+    module = _called(name, models.get_model, arguments, named)
     preset = weights.transforms()
-    size = getattr(preset, "crop_size", [None])[0]
-    return Built(module, size, tuple(preset.mean), tuple(preset.std))
+    return Built(module, preset.crop_size[0], tuple(preset.mean), tuple(preset.std))
 
 
 def _timm(kwargs: dict[str, Any], named: str | None) -> Built:
@@ -109,7 +157,14 @@ def _timm(kwargs: dict[str, Any], named: str | None) -> Built:
         tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{name}.*")]
         _require("weights", f"timm's {name}", named, tags)
     arguments = kwargs | {"model_name": tag, "pretrained": bool(named)}
-    module = _downloaded(named, lambda: _called(timm.create_model, arguments))
+    module = _called(name, timm.create_model, arguments, named)
+    # torch's stubs take every attribute of a module for a tensor.
+    cfg: Any = module.pretrained_cfg
+    known = cfg["num_classes"]
+    if named and module.num_classes not in (known, 0):
+        # timm would give it a classifier that has learnt nothing.
+        text = f"got {module.num_classes}, but {named} knows {known}, leave it out, or 0 for none"
+        raise NetworkError("kwargs.num_classes", text)
     data = timm.data.resolve_model_data_config(module)
     paths = [info["module"] for info in getattr(module, "feature_info", ()) if "module" in info]
     modules = dict(module.named_modules())
@@ -121,16 +176,6 @@ def _timm(kwargs: dict[str, Any], named: str | None) -> Built:
 
 
 LIBRARIES = {"timm": _timm, "torchvision": _torchvision}
-
-
-def _downloaded(named: str | None, build: Any) -> nn.Module:
-    """What `build` makes, which downloads weights that have a name."""
-    try:
-        return build()
-    except (OSError, RuntimeError) as error:
-        if named is None:
-            raise
-        raise NetworkError("weights", f"{named} cannot be downloaded: {error}") from error
 
 
 def _require(key: str, library: str, name: str, known: Iterable[str]) -> None:

@@ -29,6 +29,13 @@ class NetworkError(ValueError):
         self.key, self.text = key, text
 
 
+def first_line(error: Exception) -> str:
+    """What foreign code says is wrong, in one line: not all exceptions say more than their kind."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kind = type(error).__name__
+    return f"{kind}: {lines[0]}" if lines else kind
+
+
 def mean_of_patches(values: Tensor) -> Tensor:
     """The mean over the tokens of an image's patches, (N, T, d) → (N, d).
 
@@ -45,10 +52,15 @@ TOKENS = {"mean": mean_of_patches, "first": lambda values: values[:, 0]}
 def unpacked(output: Any) -> Any:
     """A module's output without what is packed around it: its `logits`, or the first of a tuple."""
     if isinstance(output, Mapping):
-        return output["logits"] if "logits" in output else next(iter(output.values()))
+        return output["logits"] if "logits" in output else next(iter(output.values()), None)
     if hasattr(output, "logits"):
         return output.logits
     return output[0] if isinstance(output, tuple | list) else output
+
+
+def first_given(given: Sequence[Any], named: Mapping[str, Any]) -> Any:
+    """The first argument of a call, by its place or by its name."""
+    return next(iter((*given, *named.values())))
 
 
 def pooled(output: Any, tokens: str) -> Tensor:
@@ -195,8 +207,8 @@ class ImportedNetwork(nn.Module):
 
             return hook
 
-        def keep_input(module: nn.Module, given: tuple) -> None:
-            seen[REPRESENTATION] = given[0]
+        def keep_input(module: nn.Module, given: tuple, named: dict) -> None:
+            seen[REPRESENTATION] = first_given(given, named)
 
         modules = {name: self.body.get_submodule(path) for name, path in self.paths.items()}
         handles = [
@@ -206,7 +218,7 @@ class ImportedNetwork(nn.Module):
         ]
         if self.classifier_path is not None and REPRESENTATION in layers:
             classifier = self.body.get_submodule(self.classifier_path)
-            handles.append(classifier.register_forward_pre_hook(keep_input))
+            handles.append(classifier.register_forward_pre_hook(keep_input, with_kwargs=True))
         try:
             yield seen
         finally:
@@ -279,6 +291,6 @@ def _up_to_classifier(body: nn.Module, classifier: str) -> nn.Module:
     traced = fx.GraphModule(body, _Tracer(classifier).trace(body))
     (call,) = (node for node in traced.graph.nodes if node.target == classifier)
     (end,) = (node for node in traced.graph.nodes if node.op == "output")
-    end.args = (call.args[0],)
+    end.args = (first_given(call.args, call.kwargs),)
     traced.graph.eliminate_dead_code()
     return fuse(traced, inplace=True, no_trace=True)

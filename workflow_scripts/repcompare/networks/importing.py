@@ -13,7 +13,14 @@ from repcompare.architectures.classifier import Classifier
 from repcompare.data.class_names import output_names, outputs_of
 from repcompare.names import REPRESENTATION, layer_order
 from repcompare.networks.factories import Built
-from repcompare.networks.imported import ImportedNetwork, NetworkError, Preparation, unpacked
+from repcompare.networks.imported import (
+    ImportedNetwork,
+    NetworkError,
+    Preparation,
+    first_given,
+    first_line,
+    unpacked,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -53,29 +60,44 @@ def adaptation_of(
         NetworkError: a setting does not fit the module, or has to be made.
     """
     module, given = built.module, settings.get("input") or {}
-    channels = images.shape[1]
-    size = given.get("size") or built.size or images.shape[-1]
     if not given and built.mean is None:
         LOG.warning("input: nothing is said of it, so the module is given images in [0, 1]")
-    mean = given.get("mean") or built.mean or [0.0] * channels
-    std = given.get("std") or built.std or [1.0] * len(mean)
-    if len(mean) not in (1, channels) and channels != 1:
-        text = f"{len(mean)} values, but the images have {channels} channels"
-        raise NetworkError("input.mean", text)
-    preparation = Preparation(size, mean, std)
+    size = given.get("size") or built.size or images.shape[-1]
+    mean, std = _normalisation(built, given, channels=images.shape[1])
     layers = settings["layers"] if settings.get("layers") is not None else built.layers
     for name, path in layers.items():
         _submodule(module, f"layers.{name}", path)
-    ran = _run(module, preparation(images))
+    ran = _run(module, Preparation(size, mean, std)(images))
+    outputs = None
+    if settings.get("classes", ()) is not None:
+        if ran.output.ndim != 2:
+            text = f"the module gives {tuple(ran.output.shape)}, allowed: (N, classes)"
+            raise NetworkError("factory", text)
+        outputs = chosen_outputs(ran.output.shape[1], settings.get("classes"), class_names)
     classifier = _classifier(module, ran, settings)
     layers = {name: layers[name] for name in layer_order(layers)}
     if classifier is None:
         layers.setdefault(REPRESENTATION, "")
-    outputs = None
-    if settings.get("classes", ()) is not None:
-        outputs = chosen_outputs(ran.output.shape[-1], settings.get("classes"), class_names)
+    elif REPRESENTATION in layers:
+        text = (
+            f"the representation is what {classifier} is given, leave it out, or classifier: null"
+        )
+        raise NetworkError(f"layers.{REPRESENTATION}", text)
     tokens = settings.get("tokens") or "mean"
-    return Adaptation(size, list(mean), list(std), layers, classifier, tokens, outputs)
+    return Adaptation(size, mean, std, layers, classifier, tokens, outputs)
+
+
+def _normalisation(
+    built: Built, given: Mapping[str, Any], channels: int
+) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each channel; one value may stand for all, and a grey image for colours."""
+    mean = list(given.get("mean") or built.mean or [0.0])
+    std = list(given.get("std") or built.std or [1.0])
+    width = channels if channels > 1 else max(len(mean), len(std))
+    for key, values in (("mean", mean), ("std", std)):
+        if len(values) not in (1, width):
+            raise NetworkError(f"input.{key}", f"{len(values)} values for {width} channels")
+    return (mean * width)[:width], (std * width)[:width]
 
 
 def chosen_outputs(
@@ -126,20 +148,22 @@ def _run(module: nn.Module, images: Tensor) -> Run:
     calls: list[Call] = []
 
     def hook_of(path: str) -> Any:
-        def hook(module: nn.Module, given: tuple, output: Tensor) -> None:
-            calls.append(Call(path, given[0], output))
+        def hook(module: nn.Module, given: tuple, named: dict, output: Tensor) -> None:
+            calls.append(Call(path, first_given(given, named), output))
 
         return hook
 
     linear = [(path, part) for path, part in module.named_modules() if isinstance(part, nn.Linear)]
-    handles = [part.register_forward_hook(hook_of(path)) for path, part in linear]
+    handles = [part.register_forward_hook(hook_of(path), with_kwargs=True) for path, part in linear]
     try:
         with torch.inference_mode():
             output = unpacked(module(images))
-    except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-        shape = tuple(images.shape[1:])
-        text = f"the module fails on images of {shape}: {str(error).splitlines()[0]}"
-        raise NetworkError("input", text) from error
+    # Foreign code may raise anything.
+    except Exception as error:
+        # It takes other arguments than images.
+        key = "factory" if isinstance(error, TypeError) else "input"
+        text = f"the module fails on images of {tuple(images.shape[1:])}: {first_line(error)}"
+        raise NetworkError(key, text) from error
     finally:
         for handle in handles:
             handle.remove()
@@ -254,10 +278,12 @@ def _check_calls(network: ImportedNetwork, images: Tensor) -> None:
         )
         for name, path in watched.items()
     ]
-    with torch.inference_mode():
-        network.body(network.preparation(images))
-    for handle in handles:
-        handle.remove()
+    try:
+        with torch.inference_mode():
+            network.body(network.preparation(images))
+    finally:
+        for handle in handles:
+            handle.remove()
     for name, path in watched.items():
         if calls[name] != 1:
             times = "never" if not calls[name] else f"{calls[name]} times"
@@ -273,13 +299,18 @@ def _check_calls(network: ImportedNetwork, images: Tensor) -> None:
 
 def _check_gradient(network: ImportedNetwork | Classifier, images: Tensor) -> None:
     leaf = images.clone().requires_grad_()
-    represented = network.represent(leaf)
-    # A plain sum would not change where the representation is normalised.
-    direction = torch.randn(represented.shape[1], generator=torch.Generator().manual_seed(0))
-    if not represented.requires_grad:
-        text = "no gradient by the image; something in the module detaches it"
-        raise NetworkError("factory", text)
-    (gradient,) = torch.autograd.grad((represented @ direction.to(leaf.device)).sum(), leaf)
+    try:
+        represented = network.represent(leaf)
+        if not represented.requires_grad:
+            text = "no gradient by the image; something in the module detaches it"
+            raise NetworkError("factory", text)
+        # A plain sum would not change where the representation is normalised.
+        direction = torch.randn(represented.shape[1], generator=torch.Generator().manual_seed(0))
+        (gradient,) = torch.autograd.grad((represented @ direction.to(leaf.device)).sum(), leaf)
+    # A module may keep what it computed when no gradient was asked for.
+    except RuntimeError as error:
+        text = f"no gradient by the image: {first_line(error)}"
+        raise NetworkError("factory", text) from error
     if not gradient.isfinite().all():
         raise NetworkError("factory", "the gradient by the image is not finite")
     if not gradient.flatten(1).any(1).all():

@@ -14,13 +14,14 @@ from repcompare import architectures
 from repcompare.study.schema import KeyPath, Problem, hint, nearest, shown
 
 # Factories that are libraries: they know their networks, and often weights, by name.
-LIBRARIES = ("timm", "torchvision")
+# Each with its own argument for weights, which is a key of the architecture here.
+LIBRARIES = {"timm": "pretrained", "torchvision": "weights"}
 
 # Weights that the factory draws from the seed: a network that has learnt nothing.
 RANDOM = "random"
 
 # Weights with such an ending are a file even where the factory knows names.
-FILE_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
+FILE_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".tar")
 
 # Keys of an architecture that say how an existing network is used.
 OF_EXISTING = ("input", "layers", "classifier", "tokens", "classes")
@@ -77,9 +78,13 @@ def network_problems(
     if factory in families:
         yield from _keyword_problems(factory, entry.get("kwargs") or {}, (*path, "kwargs"))
     elif factory in LIBRARIES:
-        if not isinstance((entry.get("kwargs") or {}).get("name"), str):
+        kwargs, own = entry.get("kwargs") or {}, LIBRARIES[factory]
+        if not isinstance(kwargs.get("name"), str):
             text = f"missing, allowed: the name of one of {factory}'s networks"
             yield Problem(1, (*path, "kwargs", "name"), text)
+        if own in kwargs:
+            text = f"leave it out, weights beside kwargs says which of {factory}'s are meant"
+            yield Problem(1, (*path, "kwargs", own), text)
     elif function_file(factory):
         yield from _function_problems(factory, (*path, "factory"))
     else:
@@ -97,6 +102,20 @@ def network_problems(
         allowed = "a file, random" + (f", or a name of {factory}'s" if factory in LIBRARIES else "")
         text = f"missing, only families of repcompare are trained here, allowed: {allowed}"
         yield Problem(1, (*path, "weights"), text)
+
+
+def _names_of(statement: ast.stmt) -> list[str]:
+    """What a statement of a module defines; `*` is what cannot be known without running it."""
+    match statement:
+        case ast.FunctionDef() | ast.ClassDef():
+            return [statement.name]
+        case ast.ImportFrom():
+            return [alias.asname or alias.name for alias in statement.names]
+        case ast.Assign():
+            return [target.id for target in statement.targets if isinstance(target, ast.Name)]
+        case ast.If() | ast.Try():
+            return ["*"]
+    return []
 
 
 def _existing_problems(
@@ -167,10 +186,8 @@ def _function_problems(factory: str, path: KeyPath) -> Iterator[Problem]:
     except SyntaxError as error:
         yield Problem(2, path, f"{file}: line {error.lineno} is not Python: {error.msg}")
         return
-    defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
-    defined += [alias.asname or alias.name for node in imports for alias in node.names]
-    if name not in defined:
+    defined = [name for node in tree.body for name in _names_of(node)]
+    if name not in defined and "*" not in defined:
         meant = nearest(name, defined)
         text = f"{file} has no function {name}" + (f", did you mean {meant}?" if meant else "")
         yield Problem(2, path, text)
