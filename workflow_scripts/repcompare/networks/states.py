@@ -90,6 +90,9 @@ def load_state(
     wanted = module.state_dict()
     state = _unwrapped(state, wanted)
     optional = {n for n in wanted if n.endswith("num_batches_tracked")} | set(may_lack)
+    # Of two names of one tensor, safetensors files have but one.
+    there = {_place(wanted[name]) for name in state if name in wanted}
+    optional |= {name for name, value in wanted.items() if _place(value) in there}
     missing = [name for name in wanted if name not in state and name not in optional]
     unknown = [name for name in state if name not in wanted]
     wrong = [(len(missing), "missing", missing), (len(unknown), "unknown", unknown)]
@@ -100,9 +103,20 @@ def load_state(
         if value.shape != wanted[name].shape:
             shapes = f"{tuple(value.shape)} but {tuple(wanted[name].shape)} in the network"
             raise NetworkError("weights", f"{path}: {name} is {shapes}")
-        if value.is_floating_point() and not value.isfinite().all():
+        kind = wanted[name].dtype
+        if kind.is_floating_point and not value.is_floating_point():
+            text = f"{name} holds {value.dtype}, allowed: numbers with a fraction".replace(
+                "torch.", ""
+            )
+            raise NetworkError("weights", f"{path}: {text}")
+        if not value.to(kind).isfinite().all():
             raise NetworkError("weights", f"{path}: {name} is not finite")
     module.load_state_dict(wanted | dict(state))
+
+
+def _place(tensor: Tensor) -> tuple[int, torch.Size]:
+    """The same of two tensors that are one."""
+    return tensor.data_ptr(), tensor.shape
 
 
 def _unwrapped(state: Mapping[str, Tensor], wanted: Collection[str]) -> Mapping[str, Tensor]:
