@@ -92,8 +92,9 @@ def unshared(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     seen: set[int] = set()
     found = {}
     for name, value in state.items():
-        found[name] = value.clone() if value.data_ptr() in seen else value
-        seen.add(value.data_ptr())
+        memory = value.untyped_storage().data_ptr()
+        found[name] = value.clone() if memory in seen else value
+        seen.add(memory)
     return found
 
 
@@ -119,9 +120,9 @@ def load_model(
     return TrainedModel(frozen(network, device), record)
 
 
-def network_of(record: Mapping[str, Any], seed: int | None = None) -> Network:
-    """The network that a record speaks of, its weights drawn from `seed` if one is given."""
-    factory, kwargs = record["factory"], record["kwargs"]
+def network_of(record: Mapping[str, Any]) -> Network:
+    """The network that a record speaks of, as its seed draws it: some keep more than their weights."""
+    factory, kwargs, seed = record["factory"], record["kwargs"], record["seed"]
     if record["adaptation"] is None:
         return build(factory, kwargs, record["in_channels"], record["num_classes"], seed=seed)
     # Most studies have no foreign network, and its libraries take long to import.
@@ -143,7 +144,7 @@ def untrained(model: TrainedModel) -> Network | None:
 
     None if that is what `model` is: it was never trained, or its factory draws nothing.
     """
-    network = network_of(model.record, seed=model.record["seed"])
+    network = network_of(model.record)
     if isinstance(network, Classifier) and isinstance(model.network, Classifier):
         network.set_normalisation(model.network.mean, model.network.std)
     frozen(network, model.device)

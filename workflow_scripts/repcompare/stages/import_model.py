@@ -1,9 +1,10 @@
 """The rule `import_model`: a network that exists already, checked, as its weights and its record."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from repcompare import architectures
 from repcompare.architectures.classifier import Classifier
 from repcompare.data.class_names import output_names
 from repcompare.data.dataset_file import Dataset
+from repcompare.networks import training
 from repcompare.networks.devices import prepared_device
-from repcompare.networks.factories import build_foreign
+from repcompare.networks.factories import LIBRARIES, build_foreign
 from repcompare.networks.imported import ImportedNetwork, NetworkError
 from repcompare.networks.importing import (
     Adaptation,
@@ -23,10 +25,9 @@ from repcompare.networks.importing import (
     check_network,
     chosen_outputs,
 )
-from repcompare.networks.inference import logits_of, to_float
+from repcompare.networks.inference import to_float
 from repcompare.networks.models import Record, frozen, save_model
 from repcompare.networks.states import load_state, read_state
-from repcompare.networks.training import EVALUATION_BATCH
 from repcompare.storage.files import file_digest, versions
 
 # Images that a network is checked on.
@@ -126,11 +127,13 @@ def _of_our_own(
     family, kwargs, channels = settings["factory"], settings["kwargs"], data.image_shape[0]
     given, classes = settings.get("input") or {}, settings.get("classes")
     outputs = len(output_names(classes) if classes is not None else data.class_names)
-    network = architectures.build(family, kwargs, channels, outputs, seed=seed)
+    with _naming("kwargs"):
+        network = architectures.build(family, kwargs, channels, outputs, seed=seed)
     network.set_normalisation(data.mean, data.std)
     if source is not None:
         load_state(network, read_state(source), source, may_lack=("mean", "std"))
-    network.set_normalisation(given.get("mean", network.mean), given.get("std", network.std))
+    with _naming("input"):
+        network.set_normalisation(given.get("mean", network.mean), given.get("std", network.std))
     chosen = chosen_outputs(outputs, classes, data.class_names)
     if chosen == list(range(outputs)):
         return network.eval()
@@ -148,20 +151,25 @@ def _accuracy(
     if settings.get("classes", ()) is None:
         return None
     test = data.split("test")
-    predictions = logits_of(network, test.images, EVALUATION_BATCH).argmax(1)
-    accuracy = float((predictions == torch.from_numpy(test.labels)).float().mean())
+    accuracy = training.accuracy(network, test.images, torch.from_numpy(test.labels))
     least = settings["minimum_accuracy"]
     if accuracy < least:
         text = (
-            f"{accuracy:.4f} on the test images is below {least}: normalisation (input), order of "
+            f"test accuracy {accuracy:.4f} is below {least}: normalisation (input), order of the "
+            "classes (classes) or weights are wrong"
         )
-        raise NetworkError(
-            "training.minimum_accuracy", text + "the classes (classes) or weights are wrong"
-        )
+        raise NetworkError("training.minimum_accuracy", text)
     return accuracy
 
 
+@contextlib.contextmanager
+def _naming(key: str) -> Iterator[None]:
+    """Say which key of the config it is that a family of ours refuses."""
+    try:
+        yield
+    except ValueError as error:
+        raise NetworkError(key, str(error)) from error
+
+
 def _version_of(factory: str) -> dict[str, str]:
-    return (
-        {factory: importlib.metadata.version(factory)} if factory in ("timm", "torchvision") else {}
-    )
+    return {factory: importlib.metadata.version(factory)} if factory in LIBRARIES else {}
