@@ -215,3 +215,11 @@ def reproducible_config():
     """The config without what says only where this machine computes and keeps its raw data."""
     data = {key: value for key, value in STUDY["data"].items() if key != "root"}
     return {key: value for key, value in STUDY.items() if key != "device"} | {"data": data}
+
+
+def report_settings(wildcards):
+    """The settings of the page. A function, for Snakemake would fill in a {seed} in the config's text."""
+    files = [PAGE / name for name in ("template.html.j2", "page.css", "page.js")]
+    page = files_digest([*files, *PAGE.glob("captions/*.rst")])
+    config = reproducible_config()
+    return stage_settings("write_report.py", config=config, benchmarks=BENCHMARKS, page=page)

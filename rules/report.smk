@@ -127,17 +127,7 @@ rule write_report:
         mem_mb=more_each_attempt(2000),
         runtime=more_each_attempt(30),
     params:
-        settings=stage_settings(
-            "write_report.py",
-            config=reproducible_config(),
-            benchmarks=BENCHMARKS,
-            page=files_digest(
-                [
-                    *(PAGE / name for name in ("template.html.j2", "page.css", "page.js")),
-                    *PAGE.glob("captions/*.rst"),
-                ]
-            ),
-        ),
+        settings=report_settings,
     message:
         "Writing {output.page}"
     script:

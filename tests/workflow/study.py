@@ -20,6 +20,8 @@ MODELS = [("resnet", 0), ("resnet", 1), ("vgg", 0), ("vgg", 1)]
 BLOCKS = [("resnet", "resnet"), ("resnet", "vgg"), ("vgg", "vgg")]
 
 MODEL_RULES = ("train", "dump_activations", "describe", "attack", "extract_features")
+# The same of networks that exist already.
+IMPORTED_RULES = ("import_model", *MODEL_RULES[1:])
 BLOCK_RULES = ("compare", "evaluate_transfer", "compare_features")
 REPORT = (
     "summarise",
@@ -34,6 +36,7 @@ ALL_RULES = ("prepare_data", *MODEL_RULES, *BLOCK_RULES, *GALLERY, *REPORT)
 ONWARDS = {
     "prepare_data": ALL_RULES,
     "train": (*MODEL_RULES, *BLOCK_RULES, *GALLERY, *REPORT),
+    "import_model": (*IMPORTED_RULES, *BLOCK_RULES, *GALLERY, *REPORT),
     "dump_activations": (
         "dump_activations",
         "describe",
@@ -60,7 +63,8 @@ def jobs(*rules, models=MODELS, blocks=BLOCKS) -> set[str]:
     """The jobs of `rules`: a job is a rule and its wildcards, such as `attack vgg 0`."""
     found = set()
     for rule in rules:
-        cases = models if rule in MODEL_RULES else blocks if rule in BLOCK_RULES else [()]
+        of_models = rule in (*MODEL_RULES, *IMPORTED_RULES)
+        cases = models if of_models else blocks if rule in BLOCK_RULES else [()]
         found |= {" ".join(map(str, (rule, *case))) for case in cases}
     return found
 

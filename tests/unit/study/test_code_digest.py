@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from repcompare.study.code_digest import normal_form
+from repcompare.study.code_digest import code_digest, normal_form
 
 SCRIPTS = Path(__file__).parents[3] / "workflow_scripts"
 DIGEST = """
@@ -27,7 +27,7 @@ print(json.dumps({path.name: code_digest(path) for path in scripts}))
 """
 FORMS = """
 import ast, json, sys
-from repcompare.study.code_digest import normal_form
+from repcompare.study.code_digest import code_digest, normal_form
 print(json.dumps([normal_form(ast.parse(source)) for source in json.load(sys.stdin)]))
 """
 ENCODING = "import locale; print(locale.getpreferredencoding(False))"
@@ -266,3 +266,52 @@ def test_the_packages_above_a_named_module_count(copy):
     before = digest(copy, "train.py", "repcompare.package.module")
     write(package / "__init__.py", "CHANGED = True\n")
     assert digest(copy, "train.py", "repcompare.package.module") != before
+
+
+# A network of one's own, the modules beside it, and one of a folder that is imported by its neighbour.
+OWN = {
+    "encoder.py": "import torch\nfrom blocks import block\n\n\ndef encoder(): return block()\n",
+    "blocks.py": "from parts.deep.layers import layer\n\n\ndef block(): return layer()\n",
+    "parts/__init__.py": "",
+    "parts/deep/layers.py": "from ..sizes import WIDTH\nimport parts.names\n",
+    "parts/sizes.py": "WIDTH = 4\n",
+    "parts/names.py": "NAME = 'wide'\n",
+    "unused.py": "VALUE = 1\n",
+}
+
+
+def own_digest(folder: Path, **changes: str) -> str:
+    """The digest of a script with one's own network in a folder, some of whose files are others."""
+    for name, text in (OWN | changes).items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return code_digest(SCRIPTS / "import_model.py", folder / "encoder.py")
+
+
+@pytest.mark.parametrize("file", [name for name in OWN if name != "unused.py"])
+def test_a_statement_in_ones_own_file_or_in_what_it_imports_beside_it_counts(file, tmp_path):
+    changed = own_digest(tmp_path / "changed", **{file: OWN[file] + "CHANGED = True\n"})
+    assert changed != own_digest(tmp_path / "before")
+
+
+def test_of_ones_own_files_place_docstrings_and_what_is_not_imported_do_not_count(tmp_path):
+    before = own_digest(tmp_path / "before")
+    assert own_digest(tmp_path / "a" / "nother" / "place") == before
+    documented = {name: f'"""A docstring."""\n\n# A comment.\n{text}' for name, text in OWN.items()}
+    assert own_digest(tmp_path / "documented", **documented) == before
+    assert own_digest(tmp_path / "unused", **{"unused.py": "VALUE = 2\n"}) == before
+
+
+def test_another_name_of_ones_own_file_counts_and_so_do_two_of_one_name(tmp_path):
+    before = own_digest(tmp_path / "before")
+    assert before != code_digest(SCRIPTS / "import_model.py")
+    (tmp_path / "before" / "coder.py").write_text(OWN["encoder.py"], encoding="utf-8")
+    assert code_digest(SCRIPTS / "import_model.py", tmp_path / "before" / "coder.py") != before
+    places = []
+    for place in ("0", "z"):
+        folder = tmp_path / place
+        own_digest(folder)
+        shutil.copy(folder / "encoder.py", folder / "import_model.py")
+        places.append(code_digest(SCRIPTS / "import_model.py", folder / "import_model.py"))
+    assert places[0] == places[1]

@@ -27,7 +27,8 @@ class Record:
 
     Accuracies are shares of the images of a split. `origin` is `trained`, with the `training` that
     it had and a `history` of one entry an epoch, or `imported`, with the file or name of its
-    `weights`, the digest of the file, and how a foreign module is used, an `Adaptation`.
+    `weights`, the digest of the file, how a foreign module is used, an `Adaptation`, and the digest
+    of the `code` that made it: other code may compute something else with the same weights.
     """
 
     model: str
@@ -53,6 +54,7 @@ class Record:
     weights: str | None = None
     weights_digest: str | None = None
     adaptation: Mapping[str, Any] | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def import_model(
         architecture: the architecture's name in the study.
         seed: its number among the architecture's networks; random weights are drawn from it.
         settings: of the architecture's config `factory`, `kwargs`, `weights`, `input`, `layers`,
-            `classifier`, `tokens` and `classes`, as far as they are given, and `minimum_accuracy`.
+            `classifier`, `tokens` and `classes`, as far as they are given, `minimum_accuracy`, and
+            the digest of the `code` that builds it.
         device: where the network runs, see `networks.devices.resolve_device`.
         threads: of the CPU.
 
@@ -97,6 +98,7 @@ def import_model(
                 weights=settings["weights"] if source is None else str(source),
                 weights_digest=None if source is None else file_digest(source),
                 adaptation=adaptation and adaptation._asdict(),
+                code=settings["code"],
             )
     except NetworkError as error:
         raise NetworkError(f"architectures.{architecture}.{error.key}", error.text) from error

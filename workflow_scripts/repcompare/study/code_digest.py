@@ -71,8 +71,8 @@ def normal_form(tree: object) -> str:
         return ascii(tree)
     fields = {name: getattr(tree, name, None) for name in sorted(tree._fields)}
     if isinstance(tree, DOCUMENTED) and ast.get_docstring(tree, clean=False) is not None:
-        # A body of a docstring alone is like one that never had a docstring.
-        fields["body"] = tree.body[1:] or [ast.Pass()]
+        # A body of a docstring alone is like one that never had a docstring; a module needs no body.
+        fields["body"] = tree.body[1:] or ([] if isinstance(tree, ast.Module) else [ast.Pass()])
     elif isinstance(tree, ast.JoinedStr):
         fields["values"] = _parts(tree)
     # `case False` and `case None` differ in nothing else.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from repcompare import architectures
+from repcompare.study.code_digest import code_digest
 from repcompare.study.schema import KeyPath, Problem, hint, nearest, shown
 
 # Factories that are libraries: they know their networks, and often weights, by name.
@@ -175,16 +176,18 @@ def _keyword_problems(factory: str, kwargs: Mapping[str, Any], path: KeyPath) ->
 
 
 def _function_problems(factory: str, path: KeyPath) -> Iterator[Problem]:
-    """The file is read, not run."""
+    """The file and what it imports of those beside it are read, not run."""
     name, file = factory.rpartition(":")[2], function_file(factory)
     assert file is not None, "the caller has asked"
     try:
         tree = ast.parse(file.read_bytes(), filename=str(file))
+        code_digest(file)
     except OSError:
         yield Problem(2, path, f"{file}: no such file")
         return
     except SyntaxError as error:
-        yield Problem(2, path, f"{file}: line {error.lineno} is not Python: {error.msg}")
+        text = f"{error.filename}: line {error.lineno} is not Python: {error.msg}"
+        yield Problem(2, path, text)
         return
     defined = [name for node in tree.body for name in _names_of(node)]
     if name not in defined and "*" not in defined:
