@@ -11,13 +11,17 @@ ifneq ($(findstring ',$(CURDIR)),)
 $(error the path of this folder has an apostrophe, move it: $(CURDIR))
 endif
 
-.PHONY: run plan test test-slow test-all lint bench docs lock format clean
+.PHONY: run plan layers test test-slow test-all lint bench docs lock format clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --configfile "$(STUDY)" --quiet host reason rules
 
 plan: .venv/run.stamp
 	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.planning --configfile "$(STUDY)" --cores $(CORES)
+
+# The modules of a network, to choose `layers` and `classifier` from: make layers STUDY=… ARCHITECTURE=…
+layers: .venv/run.stamp
+	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.networks.layers --configfile "$(STUDY)" --architecture "$(ARCHITECTURE)"
 
 # Two processes of one thread each. A worker that dies ends the run: pytest-xdist 3.8.0 gives the files
 # of the dead to its successor, which dies of the same test or waits for ever.

@@ -14,7 +14,6 @@ from repcompare.networks.importing import (
     adapted,
     check_network,
     chosen_outputs,
-    described_layers,
 )
 from repcompare.networks.models import folded, frozen
 
@@ -408,10 +407,3 @@ def test_batch_normalisation_is_folded_where_the_body_can_be_traced():
     assert not norms(folded(imported(module(OwnLinear))))
     assert norms(folded(imported(module(SharedConvolution))))
     assert norms(folded(imported(module(Untraceable))))
-
-
-def test_modules_are_listed_as_they_are_called():
-    rows = list(described_layers(module(), IMAGES))
-    assert [path for path, _, _ in rows][-2:] == ["second", "head"]
-    assert rows[0] == ("first.0", "Conv2d", "4×4×16×16")
-    assert "unused" not in {path for path, _, _ in rows}

@@ -3,7 +3,7 @@
 import difflib
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -62,19 +62,18 @@ def adaptation_of(
     module, given = built.module, settings.get("input") or {}
     if not given and built.mean is None:
         LOG.warning("input: nothing is said of it, so the module is given images in [0, 1]")
-    size = given.get("size") or built.size or images.shape[-1]
-    mean, std = _normalisation(built, given, channels=images.shape[1])
-    layers = settings["layers"] if settings.get("layers") is not None else built.layers
+    size, mean, std = prepared_by(built, given, images)
+    layers = settings.get("layers", built.layers)
     for name, path in layers.items():
-        _submodule(module, f"layers.{name}", path)
-    ran = _run(module, Preparation(size, mean, std)(images))
+        submodule(module, f"layers.{name}", path)
+    ran = run_on(module, Preparation(size, mean, std)(images))
     outputs = None
     if settings.get("classes", ()) is not None:
         if ran.output.ndim != 2:
             text = f"the module gives {tuple(ran.output.shape)}, allowed: (N, classes)"
             raise NetworkError("factory", text)
         outputs = chosen_outputs(ran.output.shape[1], settings.get("classes"), class_names)
-    classifier = _classifier(module, ran, settings)
+    classifier = classifier_of(module, ran, settings)
     layers = {name: layers[name] for name in layer_order(layers)}
     if classifier is None:
         layers.setdefault(REPRESENTATION, "")
@@ -87,17 +86,21 @@ def adaptation_of(
     return Adaptation(size, mean, std, layers, classifier, tokens, outputs)
 
 
-def _normalisation(
-    built: Built, given: Mapping[str, Any], channels: int
-) -> tuple[list[float], list[float]]:
-    """Mean and deviation of each channel; one value may stand for all, and a grey image for colours."""
+def prepared_by(
+    built: Built, given: Mapping[str, Any], images: Tensor
+) -> tuple[int, list[float], list[float]]:
+    """Size, mean and deviation that a module wants to see: what is given of its `input`, else its own.
+
+    One value may stand for all channels, and a grey image for one of colours.
+    """
+    size, channels = given.get("size") or built.size or images.shape[-1], images.shape[1]
     mean = list(given.get("mean") or built.mean or [0.0])
     std = list(given.get("std") or built.std or [1.0])
     width = channels if channels > 1 else max(len(mean), len(std))
     for key, values in (("mean", mean), ("std", std)):
         if len(values) not in (1, width):
             raise NetworkError(f"input.{key}", f"{len(values)} values for {width} channels")
-    return (mean * width)[:width], (std * width)[:width]
+    return size, (mean * width)[:width], (std * width)[:width]
 
 
 def chosen_outputs(
@@ -144,7 +147,12 @@ class Run(NamedTuple):
     calls: list[Call]
 
 
-def _run(module: nn.Module, images: Tensor) -> Run:
+def run_on(module: nn.Module, images: Tensor) -> Run:
+    """Run a module in eval mode on images as it wants to see them.
+
+    Raises:
+        NetworkError: it fails, or its output is not a finite tensor.
+    """
     calls: list[Call] = []
 
     def hook_of(path: str) -> Any:
@@ -174,8 +182,12 @@ def _run(module: nn.Module, images: Tensor) -> Run:
     return Run(output, calls)
 
 
-def _classifier(module: nn.Module, ran: Run, settings: Mapping[str, Any]) -> str | None:
-    """The path of the linear layer that classifies; None if there is none to be had."""
+def classifier_of(module: nn.Module, ran: Run, settings: Mapping[str, Any]) -> str | None:
+    """The path of the linear layer that classifies; None if there is none to be had.
+
+    Raises:
+        NetworkError: the one that `settings` name is not one, or they have to say which it is.
+    """
     answers = settings.get("classes", ()) is not None
     if "classifier" in settings:
         path = settings["classifier"]
@@ -199,7 +211,7 @@ def _classifier(module: nn.Module, ran: Run, settings: Mapping[str, Any]) -> str
 
 
 def _check_classifier(module: nn.Module, path: str, ran: Run, answers: bool) -> None:
-    found = _submodule(module, "classifier", path)
+    found = submodule(module, "classifier", path)
     if not isinstance(found, nn.Linear):
         text = f"{path} is {type(found).__name__}, allowed: a torch.nn.Linear"
         raise NetworkError("classifier", text)
@@ -221,7 +233,8 @@ def _check_classifier(module: nn.Module, path: str, ran: Run, answers: bool) -> 
         raise NetworkError("classifier", text)
 
 
-def _submodule(module: nn.Module, key: str, path: str) -> nn.Module:
+def submodule(module: nn.Module, key: str, path: str) -> nn.Module:
+    """The module at a path, which the config has at `key`; NetworkError if there is none."""
     known = dict(module.named_modules())
     if path not in known:
         close = difflib.get_close_matches(path, known, n=1)
@@ -315,27 +328,3 @@ def _check_gradient(network: ImportedNetwork | Classifier, images: Tensor) -> No
         raise NetworkError("factory", "the gradient by the image is not finite")
     if not gradient.flatten(1).any(1).all():
         raise NetworkError("factory", "the gradient by the image is zero")
-
-
-def described_layers(module: nn.Module, images: Tensor) -> Iterable[tuple[str, str, str]]:
-    """Path, kind and output shape of every module that is called, in the order of their calls."""
-    rows: list[tuple[str, str, str]] = []
-
-    def hook_of(path: str) -> Any:
-        def hook(part: nn.Module, given: tuple, output: Any) -> None:
-            found = unpacked(output)
-            shape = "×".join(map(str, found.shape)) if isinstance(found, Tensor) else "?"
-            rows.append((path, type(part).__name__, shape))
-
-        return hook
-
-    handles = [
-        part.register_forward_hook(hook_of(path)) for path, part in module.named_modules() if path
-    ]
-    try:
-        with torch.inference_mode():
-            module(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return rows
