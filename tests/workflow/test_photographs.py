@@ -30,7 +30,6 @@ def lite(name):
 """
 SIZES = {"lite0": 224, "lite1": 240, "lite2": 260}
 LITE = {"mean": [127 / 255] * 3, "std": [128 / 255] * 3}
-TORCHVISION = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 
 def photographs(folder: Path) -> None:
@@ -107,27 +106,19 @@ def test_each_network_tells_the_classes_of_the_folder_apart(study):
     assert rows[1]["input"] == "240 px, mean 0.498 0.498 0.498, std 0.502 0.502 0.502"
 
 
-@pytest.mark.parametrize(
-    ("normalisation", "right"),
-    [(LITE, [18, 18, 18]), (TORCHVISION, [15, 17, 17])],
-    ids=["its own", "torchvision's"],
-)
-def test_among_a_thousand_classes_the_normalisation_shows(study, normalisation, right):
+def test_their_classes_are_those_of_imagenet_among_all_thousand(study):
     synsets = [names[0] for names in output_names("imagenet")]
     with Dataset(study / "results" / "photographs" / "data" / "dataset.h5") as data:
         test, names = data.split("test"), data.class_names
         images = torch.from_numpy(test.images[:])
         labels = torch.tensor([synsets.index(names[label]) for label in test.labels])
-    found = []
-    for name, size in SIZES.items():
+    for name in SIZES:
         entry = network(name)
         module = EfficientNet.from_name(f"efficientnet-{name}").eval()
         load_state(module, read_state(entry["weights"]), entry["weights"])
-        settings = {"input": normalisation | {"size": size}, "classes": "imagenet"}
-        of = adaptation_of(Built(module), settings, to_float(images[:2]), synsets)
+        of = adaptation_of(Built(module), entry, to_float(images[:2]), synsets)
         logits = logits_of(adapted(module, of._asdict()).eval(), images, 500)
-        found.append(int((logits.argmax(1) == labels).sum()))
-    assert found == right
+        assert (logits.argmax(1) == labels).float().mean() >= 0.75
 
 
 def test_they_are_compared_attacked_and_shown_each_others_images(study):
