@@ -79,6 +79,8 @@ def import_model(
             accuracy = _accuracy(network, data, settings)
             with torch.inference_mode():
                 width = network.represent(images).shape[1]
+            # An imported network has its classifier twice: whole, and for the study's classes.
+            made = network.body if isinstance(network, ImportedNetwork) else network
             found = Record(
                 model=f"{architecture}/seed{seed}",
                 architecture=architecture,
@@ -88,7 +90,7 @@ def import_model(
                 in_channels=data.image_shape[0],
                 num_classes=len(data.class_names),
                 origin="imported",
-                parameters=sum(p.numel() for p in network.parameters()),
+                parameters=sum(p.numel() for p in made.parameters()),
                 representation_width=width,
                 test_accuracy=accuracy,
                 device=str(where),
