@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from repcompare.networks.inference import batches, images_at_once, logits_of, to_bytes, to_float
+from repcompare.data.batches import images_at_once
+from repcompare.networks.inference import batches, logits_of, to_bytes, to_float
 
 
 class Exact(torch.nn.Module):

@@ -20,7 +20,7 @@ from repcompare.registry import known
 class Computation:
     """How attacks are computed: arithmetic of the network, seed of all draws, and images at once.
 
-    `batch_size` as `networks.inference.images_at_once` takes it.
+    `batch_size` as `data.batches.images_at_once` takes it.
     """
 
     batch_size: int
@@ -43,7 +43,7 @@ class Images(NamedTuple):
         return Images(self.clean[which], self.ids[which], self.classes[which])
 
     def batches(self, batch_size: int) -> Iterator[slice]:
-        """Those that are computed at a time, see `networks.inference.images_at_once`."""
+        """Those that are computed at a time, see `data.batches.images_at_once`."""
         return batches(len(self.ids), batch_size, self.clean.shape[1:])
 
 

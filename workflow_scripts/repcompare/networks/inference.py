@@ -1,15 +1,12 @@
 """What a network answers to stored images."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
 
+from repcompare.data.batches import images_at_once
 from repcompare.storage.hdf5 import rows_at_once
-
-# Of an image of CIFAR's size, in which batch sizes are given.
-VALUES = 3 * 32 * 32
 
 
 class StoredImages(Protocol):
@@ -19,15 +16,6 @@ class StoredImages(Protocol):
     def shape(self) -> Sequence[int]: ...
 
     def __getitem__(self, rows: slice) -> Any: ...
-
-
-def images_at_once(batch_size: int, shape: Sequence[int]) -> int:
-    """How many images of a shape (C, H, W) are computed at a time, at least one.
-
-    `batch_size` images of up to 3,072 values, as CIFAR's have; of larger ones as many as have the
-    values of so many of CIFAR's, for a network's memory grows with the values that it sees.
-    """
-    return max(1, min(batch_size, batch_size * VALUES // math.prod(shape)))
 
 
 def batches(n: int, batch_size: int, shape: Sequence[int]) -> Iterator[slice]:

@@ -18,7 +18,7 @@ from repcompare.networks.devices import autocast, with_recorded_step
 from repcompare.networks.inference import StoredImages, logits_of, to_float
 from repcompare.registry import known
 
-# Of CIFAR's size, see `networks.inference.images_at_once`.
+# Of CIFAR's size, see `data.batches.images_at_once`.
 EVALUATION_BATCH = 500
 ADVERSARIAL_TRAINING = "repcompare.attacks.adversarial_training"
 

@@ -123,7 +123,7 @@ def feature_rows(
         models: of the block.
         files: of each, in the same order.
         data: with the clean images.
-        batch_size: see `networks.inference.images_at_once`.
+        batch_size: see `data.batches.images_at_once`.
 
     Raises:
         MismatchError: the files are not of these models, or of different images.

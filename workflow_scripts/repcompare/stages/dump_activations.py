@@ -7,10 +7,11 @@ from typing import Any
 import h5py
 import torch
 
+from repcompare.data.batches import images_at_once
 from repcompare.data.dataset_file import Dataset
 from repcompare.names import REPRESENTATION
 from repcompare.networks.devices import prepared_device
-from repcompare.networks.inference import images_at_once, logits_of, to_float
+from repcompare.networks.inference import logits_of, to_float
 from repcompare.networks.models import Network, TrainedModel, load_model, untrained
 from repcompare.storage.hdf5 import new_hdf5, row_slices
 
@@ -66,7 +67,7 @@ def store_activations(
     with a linear classifier also that: `logits = penultimate Wᵀ + b`. Group `untrained` holds the
     representation of `before_training`, the network as it was initialised, on the same images; it
     is absent of a network that was never trained. Computed in float32 and eval mode, as many images
-    at a time as `networks.inference.images_at_once` says: memory does not grow with n.
+    at a time as `data.batches.images_at_once` says: memory does not grow with n.
     """
     record, network = model.record, model.network
     layers = [name for name in network.layers if name in layers or name == REPRESENTATION]

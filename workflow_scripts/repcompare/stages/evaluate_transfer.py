@@ -69,7 +69,7 @@ def store_answers(
         adversarial: the file of each model, in the same order.
         dataset: with the clean images.
         pairs: (source, target) as positions in `models`.
-        batch_size: see `networks.inference.images_at_once`.
+        batch_size: see `data.batches.images_at_once`.
 
     Raises:
         MismatchError: the files are not of these models, or hold different images.

@@ -22,7 +22,7 @@ from repcompare.networks.inference import batches, logits_of
 from repcompare.networks.models import TrainedModel, folded, load_model
 from repcompare.storage.hdf5 import new_hdf5, store_rows
 
-# Of CIFAR's size, see `networks.inference.images_at_once`.
+# Of CIFAR's size, see `data.batches.images_at_once`.
 BATCH = 500
 
 
