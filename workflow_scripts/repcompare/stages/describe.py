@@ -71,21 +71,29 @@ def layer_rows(model: ModelActivations) -> Iterator[dict]:
 
 
 def control_rows(model: ModelActivations, data: Dataset, families: Sequence[str]) -> Iterator[dict]:
-    """Rows of controls.csv."""
+    """Rows of controls.csv, one control in memory at a time."""
     for control, fit_rows, test_rows in controls(model, data):
-        source = factorise(fit_rows)
-        cross = cross_covariance(fit_rows, source, model.fit_rows, model.fit)
-        maps = fit_maps(source, model.fit, cross, families, fit_rows, model.fit_rows)
-        fit = PairMoments(source, model.fit, cross)
-        test = Pair.of(Representation.of(test_rows, model.labels, None), model.test)
-        for mapping in maps.values():
+        for columns in mapped(model, fit_rows, test_rows, families):
             yield {
                 "control": control,
                 "model": model.name,
                 "architecture": model.architecture,
                 "digest": model.digest,
-                **score_columns(mapping, score_map(mapping, fit, test, model.classifier)),
+                **columns,
             }
+
+
+def mapped(
+    model: ModelActivations, fit_rows: Rows, test_rows: Rows, families: Sequence[str]
+) -> Iterator[dict]:
+    """What a table says of each family's map from rows of both splits to the representation."""
+    source = factorise(fit_rows)
+    cross = cross_covariance(fit_rows, source, model.fit_rows, model.fit)
+    maps = fit_maps(source, model.fit, cross, families, fit_rows, model.fit_rows)
+    fit = PairMoments(source, model.fit, cross)
+    test = Pair.of(Representation.of(test_rows, model.labels, None), model.test)
+    for mapping in maps.values():
+        yield score_columns(mapping, score_map(mapping, fit, test, model.classifier))
 
 
 def controls(model: ModelActivations, data: Dataset) -> Iterator[tuple[str, Rows, Rows]]:
