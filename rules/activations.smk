@@ -13,8 +13,8 @@ rule dump_activations:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(4000),
-        runtime=more_each_attempt(60),
+        mem_mb=memory,
+        runtime=minutes,
         gpu=gpus,
         device=STUDY["device"],
     params:

@@ -12,6 +12,8 @@ from repcompare.architectures import available
 from repcompare.data.catalogue import DataError
 from repcompare.data.catalogue import settings as data_settings
 from repcompare.data.raw_files import raw_files
+from repcompare.planning.jobs import Job
+from repcompare.planning.resources import Network, asked, assumed_study
 from repcompare.study import config as study_config
 from repcompare.study.code_digest import code_digest
 from repcompare.study.code_digest import files_digest
@@ -31,6 +33,10 @@ LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 DATASET = f"{RESULTS}/data/dataset.h5"
 NONROBUST = f"{RESULTS}/nonrobust"
+# What jobs ask of a cluster follows from these: the images as far as they are known, the networks
+# that are there.
+ASSUMED = assumed_study(STUDY)
+NETWORKS = {}
 
 
 # Patterns and not the study's own names: a rule of one model must not know the other architectures.
@@ -93,13 +99,34 @@ def block_models(pattern):
     return files
 
 
-def more_each_attempt(amount):
-    """A resource that doubles when a job is tried again, as one that ran out of it needs."""
+def memory(wildcards, attempt, rulename):
+    """Megabytes for a job, twice as many when it is tried again, as one that ran out of them needs."""
+    return asked_of(rulename, wildcards).memory * 2 ** (attempt - 1)
 
-    def resource(wildcards, attempt):
-        return amount * 2 ** (attempt - 1)
 
-    return resource
+def minutes(wildcards, attempt, rulename):
+    """The run time for a job, twice as long when it is tried again."""
+    return asked_of(rulename, wildcards).minutes * 2 ** (attempt - 1)
+
+
+def asked_of(rulename, wildcards):
+    """What a job asks for. Snakemake asks again when its inputs are there, the networks among them."""
+    keys = ("architecture", "a", "b", "source", "target")
+    names = tuple(wildcards[key] for key in keys if key in wildcards.keys())
+    networks = {name: network for name in names if (network := network_there(name))}
+    return asked(Job(rulename, names), ASSUMED, networks, gpu=bool(gpus(wildcards)))
+
+
+def network_there(architecture):
+    """What the first record of an architecture says of its networks, None if there is none yet."""
+    if architecture not in NETWORKS:
+        seed = study_config.seeds(STUDY, architecture)[0]
+        record = Path(MODEL.format(architecture=architecture, seed=seed), "record.json")
+        if not record.exists():
+            return None
+        found = json.loads(record.read_text(encoding="utf-8"))
+        NETWORKS[architecture] = Network(found["representation_width"], found["parameters"])
+    return NETWORKS[architecture]
 
 
 def gpus(wildcards):

@@ -15,8 +15,8 @@ rule compare:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(4000),
-        runtime=more_each_attempt(60),
+        mem_mb=memory,
+        runtime=minutes,
     params:
         settings=comparison_settings,
     message:

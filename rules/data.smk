@@ -11,8 +11,8 @@ rule prepare_data:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(2000),
-        runtime=more_each_attempt(60),
+        mem_mb=memory,
+        runtime=minutes,
         data_root=STUDY["data"]["root"] or "",
         attack_samples=STUDY["attack"]["samples"],
         features_samples=STUDY["features"]["samples"],

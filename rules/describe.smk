@@ -13,8 +13,8 @@ rule describe:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(4000),
-        runtime=more_each_attempt(60),
+        mem_mb=memory,
+        runtime=minutes,
     params:
         settings=stage_settings("describe.py", **STUDY["maps"]),
     message:

@@ -13,8 +13,8 @@ rule extract_features:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(4000),
-        runtime=more_each_attempt(240),
+        mem_mb=memory,
+        runtime=minutes,
         gpu=gpus,
         device=STUDY["device"],
     params:
@@ -43,8 +43,8 @@ rule compare_features:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(4000),
-        runtime=more_each_attempt(60),
+        mem_mb=memory,
+        runtime=minutes,
         gpu=gpus,
         device=STUDY["device"],
     params:

@@ -15,8 +15,8 @@ rule judge_findings:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(8000),
-        runtime=more_each_attempt(60),
+        mem_mb=memory,
+        runtime=minutes,
     params:
         settings=stage_settings("judge_findings.py", statistics=STUDY["statistics"]),
     message:

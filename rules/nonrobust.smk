@@ -13,8 +13,8 @@ rule make_nonrobust:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(8000),
-        runtime=more_each_attempt(240),
+        mem_mb=memory,
+        runtime=minutes,
         gpu=gpus,
         device=STUDY["device"],
     params:
@@ -39,8 +39,8 @@ rule train_nonrobust:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(4000),
-        runtime=more_each_attempt(720),
+        mem_mb=memory,
+        runtime=minutes,
         gpu=gpus,
         device=STUDY["device"],
     params:

@@ -30,8 +30,8 @@ rule draw_figures:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(2000),
-        runtime=more_each_attempt(30),
+        mem_mb=memory,
+        runtime=minutes,
     params:
         settings=stage_settings(
             "draw_figures.py",
@@ -64,8 +64,8 @@ rule draw_adversarial_examples:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(2000),
-        runtime=more_each_attempt(30),
+        mem_mb=memory,
+        runtime=minutes,
     params:
         settings=stage_settings(
             "draw_adversarial_examples.py", examples=STUDY["report"]["examples"]
@@ -96,8 +96,8 @@ rule draw_feature_gallery:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(2000),
-        runtime=more_each_attempt(30),
+        mem_mb=memory,
+        runtime=minutes,
     params:
         settings=stage_settings("draw_feature_gallery.py", examples=STUDY["report"]["examples"]),
     message:
@@ -124,8 +124,8 @@ rule write_report:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(2000),
-        runtime=more_each_attempt(30),
+        mem_mb=memory,
+        runtime=minutes,
     params:
         settings=report_settings,
     message:

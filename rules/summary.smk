@@ -42,8 +42,8 @@ rule summarise:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(4000),
-        runtime=more_each_attempt(60),
+        mem_mb=memory,
+        runtime=minutes,
     params:
         settings=stage_settings("summarise.py"),
     message:

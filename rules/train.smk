@@ -12,8 +12,8 @@ rule train:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=more_each_attempt(4000),
-        runtime=more_each_attempt(720),
+        mem_mb=memory,
+        runtime=minutes,
         gpu=gpus,
         device=STUDY["device"],
     params:

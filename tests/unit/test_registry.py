@@ -26,7 +26,7 @@ from repcompare.networks.devices import (
     resolve_precision,
 )
 from repcompare.networks.training import SCHEDULES, train
-from repcompare.planning import disk
+from repcompare.planning import disk, memory, resources
 from repcompare.planning import estimate as plan
 from repcompare.planning.jobs import Job
 from repcompare.report.columns import FORMS, Column
@@ -49,7 +49,7 @@ def ascended(name: str) -> None:
 
 
 def timed(name: str) -> None:
-    plan.estimate(Job(name, ("vgg",)), {}, {}, {}, plan.Timed({}, {}, 0.0, 0.0))
+    plan.estimate(Job(name, ("vgg",)), None, {}, {}, plan.Timed({}, {}, 0.0, 0.0))
 
 
 # By the words of the refusal: a table, and what looks a name up in it.
@@ -77,7 +77,9 @@ TABLES: dict[str, tuple[Collection[str], Callable[[str], object]]] = {
         lambda name: convergence(None, [name]),
     ),
     "stage, its time": (plan.SECONDS, timed),
-    "stage, its files": (disk.BYTES, lambda name: disk.needed(Job(name), {}, {})),
+    "stage, its files": (disk.BYTES, lambda name: disk.needed(Job(name), None, {})),
+    "stage, its memory": (memory.BYTES, lambda name: memory.needed(Job(name), None, {})),
+    "stage, what it asks for": (resources.LEAST, lambda name: resources.asked(Job(name), None, {})),
     "form": (FORMS, lambda name: Column("", "", name).show(1)),
     "shortcut": (SHORTCUTS, lambda name: resnet(1, 2, shortcut=name)),
     "denominator": (COUNTED, lambda name: rates(None, name)),

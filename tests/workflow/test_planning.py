@@ -7,8 +7,10 @@ from collections import Counter
 
 import pytest
 
+from repcompare.data.loaders import counted
 from repcompare.planning import disk, timing
 from repcompare.planning.jobs import read_jobs
+from repcompare.planning.workload import study_of
 from repcompare.study.config import validate
 
 # Fixed, for a study of several architectures; these are of two.
@@ -72,10 +74,11 @@ def test_the_files_of_each_stage_are_within_a_factor_of_two_of_what_was_foretold
     text = finished.call("--summary").text
     table = text[text.index("output_file\t") :]
     config = validate(finished.config)
-    sizes = {name: timing.sizes(config, name) for name in config["architectures"]}
+    planned = study_of(config, counted(config["data"]))
+    sizes = {name: timing.sizes(planned, name) for name in config["architectures"]}
     foretold, written = Counter(), Counter()
     for job in read_jobs(table)[1]:
-        foretold[job.rule] += disk.needed(job, config, sizes) - disk.RECORDS
+        foretold[job.rule] += disk.needed(job, planned, sizes) - disk.RECORDS
     for row in table.splitlines()[1:]:
         path, _, rule, *_ = row.split("\t")
         written[rule] += (finished.folder / path).stat().st_size

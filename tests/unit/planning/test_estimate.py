@@ -9,6 +9,7 @@ from repcompare.architectures import build
 from repcompare.attacks import pgd
 from repcompare.attacks.craft import Computation, Images, search
 from repcompare.attacks.suite import planned
+from repcompare.data.catalogue import DATA_SETS
 from repcompare.planning import workload
 from repcompare.planning.estimate import (
     HERE,
@@ -23,7 +24,7 @@ from repcompare.planning.estimate import (
     table,
 )
 from repcompare.planning.jobs import Job, read_jobs, read_seconds
-from repcompare.planning.workload import Numbers, Passes
+from repcompare.planning.workload import Numbers, Passes, study_of
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
 from repcompare.study.config import blocks, seeds, validate
 
@@ -58,9 +59,13 @@ COMPARE = {
 }
 
 
+def digits(sections):
+    return study_of(validate(config(sections)), DATA_SETS["digits"])
+
+
 @pytest.fixture
 def study():
-    return validate(config(ATTACK))
+    return digits(ATTACK)
 
 
 def test_a_job_is_due_or_stands_whatever_its_architecture_is_called():
@@ -92,12 +97,13 @@ def test_the_benchmark_of_a_job_is_its_own(tmp_path):
 
 
 def test_pairs_and_conditions_are_counted_as_the_stages_make_them(study):
-    for a, b in blocks(study):
-        names = [name for name in dict.fromkeys((a, b)) for _ in seeds(study, name)]
-        assert workload.pairs(study, a, b) == len(unordered_pairs(names))
-        assert 2 * workload.pairs(study, a, b) == len(ordered_pairs(names))
-    attacks = planned(study["attack"])
-    assert workload.conditions(study) == sum(len(attack.balls) for attack in attacks)
+    settings = study.config
+    for a, b in blocks(settings):
+        names = [name for name in dict.fromkeys((a, b)) for _ in seeds(settings, name)]
+        assert workload.pairs(settings, a, b) == len(unordered_pairs(names))
+        assert 2 * workload.pairs(settings, a, b) == len(ordered_pairs(names))
+    attacks = planned(settings["attack"])
+    assert workload.conditions(settings) == sum(len(attack.balls) for attack in attacks)
 
 
 def test_gradients_of_attacks_are_counted_as_the_search_takes_them(study, monkeypatch):
@@ -110,10 +116,10 @@ def test_gradients_of_attacks_are_counted_as_the_search_takes_them(study, monkey
 
     monkeypatch.setattr(pgd.Objective, "at", at)
     network = build("vgg", {"width": 4, "stages": 2}, 1, 10, seed=0).eval().requires_grad_(False)
-    n = study["attack"]["samples"]
+    n = study.config["attack"]["samples"]
     pixels = torch.zeros(n, 1, 8, 8, dtype=torch.uint8)
     images = Images(pixels, np.arange(n), torch.zeros(n, dtype=torch.int64))
-    for attack in planned(study["attack"]):
+    for attack in planned(study.config["attack"]):
         if attack.search:
             computation = Computation(4, "float32", 0)
             search(network, images, attack.search, attack.balls, computation)
@@ -121,10 +127,10 @@ def test_gradients_of_attacks_are_counted_as_the_search_takes_them(study, monkey
 
 
 def test_training_is_counted_by_whole_batches_and_adversarial_examples_by_their_steps():
-    plain = workload.training(validate(config("training: {epochs: 2, batch_size: 500}")), "vgg")
+    plain = workload.training(digits("training: {epochs: 2, batch_size: 500}"), "vgg")
     assert plain == Passes(2 * 1000, 0, 1200 + 597)
     section = "training: {epochs: 2, batch_size: 500, adversarial: {epsilon: 8/255, steps: 5}}"
-    robust = workload.training(validate(config(section)), "vgg")
+    robust = workload.training(digits(section), "vgg")
     assert robust == plain._replace(gradients=5 * plain.steps)
 
 
@@ -139,13 +145,13 @@ def test_jobs_like_it_that_stand_say_how_long_a_job_takes(study):
 
 
 def test_what_nothing_is_like_is_timed_or_not_known(study):
-    images = study["training"]["epochs"] * (1200 // 64) * 64
+    images = study.config["training"]["epochs"] * (1200 // 64) * 64
     trained = estimate(TRAIN[0], study, {}, {TRAIN[0]: 999.0}, TIMED)
     assert trained == Estimate(pytest.approx(10 + images * 0.1 + 1797 * 0.001), PROBE)
     compared = estimate(COMPARE["resnext", "vgg"], study, {}, {}, TIMED)
     assert compared == Estimate(5 + 6 * 2.0, PROBE)
     transfer = Job("evaluate_transfer", ("resnext", "vgg"))
-    shown = 6 * (1 + workload.conditions(study))
+    shown = 6 * (1 + workload.conditions(study.config))
     expected = Estimate(pytest.approx(10 + 6 * shown * (0.001 + 0.002)), PROBE)
     assert estimate(transfer, study, {}, {}, TIMED) == expected
     assert estimate(TRAIN[0], study, {}, {}, None) == Estimate(None, UNKNOWN)
@@ -160,14 +166,15 @@ def test_a_single_job_takes_what_it_took_last(study):
 def test_the_table_adds_up_and_says_what_is_missing():
     jobs = [*TRAIN, COMPARE["vgg", "vgg"], Job("summarise")]
     times = [Estimate(3600.0, PROBE)] * 3 + [Estimate(90.0, HERE), Estimate(None, UNKNOWN)]
-    stages = by_stage(jobs, times, [10**9, 10**9, 10**9, 10**6, 5000])
+    memory = [10**9, 2 * 10**9, 10**9, 3 * 10**8, 10**8]
+    stages = by_stage(jobs, times, [10**9, 10**9, 10**9, 10**6, 5000], memory)
     assert [(stage.rule, stage.jobs, stage.seconds) for stage in stages] == [
         ("train", 3, 10800.0),
         ("compare", 1, 90.0),
         ("summarise", 1, None),
     ]
     lines = [" ".join(line.split()) for line in table(stages, gpu=True).splitlines()]
-    assert lines[1] == "train 3 3.0 h 3.0 h 3.0 GB timed now"
-    assert lines[2] == "compare 1 90 s 1.0 MB jobs of this study"
-    assert lines[3] == "summarise 1 ? 5 kB not measured"
+    assert lines[1] == "train 3 3.0 h 3.0 h 2.0 GB 3.0 GB timed now"
+    assert lines[2] == "compare 1 90 s 300.0 MB 1.0 MB jobs of this study"
+    assert lines[3] == "summarise 1 ? 100.0 MB 5 kB not measured"
     assert lines[4] == "total 5 3.0 h 3.0 h 3.0 GB without what is not measured"

@@ -1,7 +1,8 @@
-"""What a study would cost, before it is started: its jobs, their time, the disk they need.
+"""What a study would cost, before it is started: its jobs, their time, memory and disk.
 
 Jobs are those that Snakemake would run: what stands is not counted. Times are from the benchmarks of
-jobs of this study that stand, else from a few passes of each network, timed now.
+jobs of this study that stand, else from a few passes of each network, timed now. Memory is that of
+the largest job of a stage, on a CPU; on a GPU it is what is not on the card.
 """
 
 import argparse
@@ -15,12 +16,17 @@ from pathlib import Path
 import torch
 import yaml
 
-from repcompare.data.catalogue import DataError
+from repcompare.data.catalogue import DataError, DataSet
+from repcompare.data.dataset_file import Dataset
 from repcompare.data.loaders import counted
 from repcompare.networks.devices import resolve_device
-from repcompare.planning import disk, timing
+from repcompare.networks.imported import NetworkError
+from repcompare.planning import disk, memory, timing
 from repcompare.planning.estimate import Timed, by_stage, duration, estimate, needs_timing, table
 from repcompare.planning.jobs import Job, read_jobs, read_seconds
+from repcompare.planning.memory import FLOAT
+from repcompare.planning.resources import Network, asked, assumed_study, too_little
+from repcompare.planning.workload import Sizes, Study, study_of
 from repcompare.study.config import validate
 from repcompare.study.consistency import counted_problems
 
@@ -38,20 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"argument --configfile: there is no file {options.configfile}")
     due, standing = read_jobs(summary(options.configfile))
     config = validate(yaml.safe_load(Path(options.configfile).read_text(encoding="utf-8")))
-    require_enough_images(config)
     results = Path("results") / config["study"]
+    study = found_study(config, results / "data" / "dataset.h5")
     print(f"{config['study']}: {len(due)} jobs to run, {len(standing)} whose results stand")
     if not due:
         return
     measured = read_seconds(standing, results / "benchmarks")
     last = read_seconds(due, results / "benchmarks")
-    sizes = {name: timing.sizes(config, name) for name in config["architectures"]}
     device = found_device(config["device"])
-    timed = timed_now(config, needs_timing(due, measured), sizes, device) if device else None
-    estimates = [estimate(job, config, measured, last, timed) for job in due]
-    needed = [disk.needed(job, config, sizes) for job in due]
-    stages = by_stage(due, estimates, needed)
     gpu = config["device"] == "cuda" or (device is not None and device.type == "cuda")
+    sizes = found_sizes(study, gpu)
+    timed = timed_now(study, needs_timing(due, measured), sizes, device) if device else None
+    estimates = [estimate(job, study, measured, last, timed) for job in due]
+    needed = [disk.needed(job, study, sizes) for job in due]
+    held = [memory.needed(job, study, sizes) for job in due]
+    stages = by_stage(due, estimates, needed, held)
     print(f"\n{table(stages, gpu)}\n")
     seconds = sum(stage.seconds or 0 for stage in stages)
     free = shutil.disk_usage(".").free
@@ -59,16 +66,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"At best {at_best} on {options.cores} cores; {free / 1e9:.0f} GB are free.")
     if sum(needed) > free:
         print("There is not enough room on this disk.")
+    networks = {name: Network(of.width, of.weights // FLOAT) for name, of in sizes.items()}
+    asking = assumed_study(config)
+    asks = [asked(job, asking, networks, gpu=gpu) for job in due]
+    for line in too_little(due, held, [one.seconds for one in estimates], asks):
+        print(line)
 
 
-def require_enough_images(config: dict) -> None:
-    """Leave, saying why, if a validated config asks for more images than there are."""
+def found_study(config: dict, dataset: Path) -> Study:
+    """The study of a validated config, its images counted; where they are gone, in its data file.
+
+    Leaves, saying why, if they cannot be counted, or are fewer than the config asks for.
+    """
     try:
-        problems = counted_problems(config, counted(config["data"]))
+        data = counted(config["data"])
     except DataError as error:
-        sys.exit(str(error))
-    if problems:
+        if not dataset.exists():
+            sys.exit(str(error))
+        print(f"{error}: {dataset} is taken as it is", file=sys.stderr)
+        data = stored(dataset)
+    if problems := counted_problems(config, data):
         sys.exit("\n".join(map(str, problems)))
+    return study_of(config, data)
+
+
+def stored(dataset: Path) -> DataSet:
+    """The images of a data file."""
+    with Dataset(dataset) as file:
+        channels, side, _ = file.image_shape
+        train = sum(number for name, number in file.sizes.items() if name != "test")
+        return DataSet(side, channels, train, file.sizes["test"], len(file.class_names))
+
+
+def found_sizes(study: Study, gpu: bool) -> dict[str, Sizes]:
+    """The sizes of each architecture. Leaves, saying why, if a network cannot be built."""
+    try:
+        return {name: timing.sizes(study, name, gpu=gpu) for name in study.config["architectures"]}
+    except NetworkError as error:
+        sys.exit(str(error))
 
 
 def cores(text: str) -> int:
@@ -100,7 +135,7 @@ def summary(configfile: str) -> str:
 
 
 def timed_now(
-    config: dict, jobs: Sequence[Job], sizes: dict[str, disk.Sizes], device: torch.device
+    study: Study, jobs: Sequence[Job], sizes: dict[str, Sizes], device: torch.device
 ) -> Timed | None:
     """What `jobs` need to know, timed on this machine with one thread, as jobs have."""
     if not jobs:
@@ -110,10 +145,10 @@ def timed_now(
     passes, numbers, of_widths = {}, {}, {}
     for name in names:
         print(f"timing {name}", file=sys.stderr)
-        passes[name] = timing.passes(config, name, device)
+        passes[name] = timing.passes(study, name, device)
         widths = tuple(sizes[name].widths.values())
         if widths not in of_widths:
-            of_widths[widths] = timing.numbers(config, sizes[name])
+            of_widths[widths] = timing.numbers(study, sizes[name])
         numbers[name] = of_widths[widths]
     start = (timing.start_seconds(*modules) for modules in (NETWORKS, NUMBERS))
     return Timed(passes, numbers, *start)

@@ -5,14 +5,15 @@ table, HDF5 objects and Snakemake's records take is as measured in finished stud
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from repcompare.data.loaders import counted
 from repcompare.geometry.catalogue import MEASURES
 from repcompare.planning import workload
 from repcompare.planning.jobs import Job
+from repcompare.planning.workload import Sizes, Study
 from repcompare.registry import known
 from repcompare.study import config as study_config
+from repcompare.study.networks import RANDOM
 from repcompare.vocabulary import DENOMINATORS
 
 HALF, FLOAT, DOUBLE, INTEGER = 2, 4, 8, 8
@@ -28,48 +29,42 @@ RECORDS = 25_000
 RECORD, EPOCH = 2_000, 150
 FIGURES, REPORT, FINDINGS = 10_000_000, 8_000_000, 25_000
 
-
-class Sizes(NamedTuple):
-    """Of one architecture: bytes of its weights' file, width of each layer it stores, by name, and classes.
-
-    The last layer is the representation.
-    """
-
-    weights: int
-    widths: Mapping[str, int]
-    classes: int
-
-    @property
-    def width(self) -> int:
-        """Components of the representation."""
-        return list(self.widths.values())[-1]
+Size = Callable[[Study, Job, list[Sizes]], int]
 
 
-def needed(job: Job, config: Mapping[str, Any], sizes: Mapping[str, Sizes]) -> int:
+def needed(job: Job, study: Study, sizes: Mapping[str, Sizes]) -> int:
     """Bytes that a job will write, Snakemake's records among them.
 
     Args:
-        config: validated.
+        job: one of the study.
+        study: that is planned.
         sizes: of every architecture of the study, by name.
     """
     of_job = [sizes[name] for name in job.architectures]
-    return RECORDS + known(BYTES, job.rule, "stage")(config, job, of_job)
+    return RECORDS + known(BYTES, job.rule, "stage")(study, job, of_job)
 
 
-def _dataset(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    images, data = workload.split(config), counted(config["data"])
-    number = images.train + config["data"]["fit_samples"] + data.test
+def _dataset(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    images = study.images
+    number = images.train + study.config["data"]["fit_samples"] + images.test
     return number * (images.pixels + 2 * INTEGER)
 
 
-def _train(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    epochs = study_config.training_settings(config, job.architectures[0])["epochs"]
+def _train(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    epochs = study_config.training_settings(study.config, job.architectures[0])["epochs"]
     return sizes[0].weights + RECORD + EPOCH * epochs
 
 
-def _activations(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    images = workload.split(config)
-    each = sum(sizes[0].widths.values()) + sizes[0].width + sizes[0].classes
+def _import_model(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    return sizes[0].weights + RECORD
+
+
+def _activations(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    images = study.images
+    each = sum(sizes[0].widths.values()) + sizes[0].classes
+    # Before the training, if there was one.
+    if study.config["architectures"][job.architectures[0]].get("weights") != RANDOM:
+        each += sizes[0].width
     objects = 2 * (len(sizes[0].widths) + 4) + 5
     rows = sum(map(_stored, (images.fit, images.test))) * (each * FLOAT + 2 * INTEGER)
     return rows + sizes[0].classes * sizes[0].width * FLOAT + objects * HDF5_OBJECT
@@ -81,68 +76,70 @@ def _stored(n: int) -> int:
     return -(-n // chunk) * chunk
 
 
-def _describe(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    return ROWS["maps"] * (len(sizes[0].widths) + 2 * len(config["maps"]["families"]))
+def _describe(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    return ROWS["maps"] * (len(sizes[0].widths) + 2 * len(study.config["maps"]["families"]))
 
 
-def _attack(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    n, pixels = config["attack"]["samples"], workload.split(config).pixels
-    stored = workload.conditions(config)
-    steps = sum(balls * steps for balls, steps in workload.searches(config))
+def _attack(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    n, pixels = study.config["attack"]["samples"], study.images.pixels
+    stored = workload.conditions(study.config)
+    steps = sum(balls * steps for balls, steps in workload.searches(study.config))
     each = pixels + INTEGER + 2 * FLOAT + 1 + 2 * DOUBLE
     image = stored * each + steps * (FLOAT + 1) + 3 * INTEGER
     return n * image + 10 * stored * HDF5_OBJECT
 
 
-def _features(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    n, pixels, width = config["features"]["samples"], workload.split(config).pixels, sizes[0].width
+def _features(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    n, pixels, width = study.config["features"]["samples"], study.images.pixels, sizes[0].width
     found = workload.STARTS * (pixels + (width + 1) * FLOAT)
     each = pixels * HALF + width * FLOAT + found + 4 * INTEGER
     return n * each + 16 * HDF5_OBJECT
 
 
-def _compare(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
+def _compare(study: Study, job: Job, sizes: list[Sizes]) -> int:
     a, b = sizes[0], sizes[-1]
-    pairs, families = workload.pairs(config, *job.architectures), len(config["maps"]["families"])
+    pairs = workload.pairs(study.config, *job.architectures)
+    families = len(study.config["maps"]["families"])
     maps = families * (2 * a.width * b.width + a.width + b.width) * FLOAT
     objects = 2 * (3 * families + 1) * HDF5_OBJECT
     rows = 2 * families * (ROWS["maps"] + ROWS["classes"] * a.classes)
-    rows += _geometry_rows(config, a, b) * ROWS["geometry"]
-    crossed = len(study_config.layer_pairs(config, *job.architectures))
+    rows += _geometry_rows(study.config, a, b) * ROWS["geometry"]
+    crossed = len(study_config.layer_pairs(study.config, *job.architectures))
     crossed *= len(a.widths) * len(b.widths) * ROWS["geometry"]
     return pairs * (maps + objects + rows) + crossed + 50 * ROWS["convergence"]
 
 
-def _transfer(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    n, shown = config["attack"]["samples"], 1 + workload.conditions(config)
+def _transfer(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    n, shown = study.config["attack"]["samples"], 1 + workload.conditions(study.config)
     each = n * shown * (INTEGER + FLOAT) + 6 * HDF5_OBJECT
-    return 2 * workload.pairs(config, *job.architectures) * each
+    return 2 * workload.pairs(study.config, *job.architectures) * each
 
 
-def _compare_features(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    return workload.pairs(config, *job.architectures) * _feature_rows(config) * ROWS["features"]
+def _compare_features(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    pairs = workload.pairs(study.config, *job.architectures)
+    return pairs * _feature_rows(study.config) * ROWS["features"]
 
 
-def _nonrobust_images(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    images = workload.split(config)
+def _nonrobust_images(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    images = study.images
     return images.train * (images.pixels + INTEGER)
 
 
-def _tables(config: Mapping[str, Any], job: Job, sizes: list[Sizes]) -> int:
-    blocks = study_config.blocks(config)
-    pairs = sum(workload.pairs(config, a, b) for a, b in blocks)
-    families, rates = len(config["maps"]["families"]), len(DENOMINATORS)
-    classes = next(iter(sizes)).classes if sizes else 10
-    ordered = families * TABLE_ROWS["maps"] + PAIR_ROW
-    ordered += rates * workload.conditions(config) * TABLE_ROWS["transfer"]
-    layers = len(config["activations"]["layers"])
-    unordered = 2 * ordered + _feature_rows(config) * TABLE_ROWS["features"]
-    unordered += layers * _measures(config) * TABLE_ROWS["geometry"]
-    return pairs * unordered + 2 * len(blocks) * families * classes * TABLE_ROWS["classes"]
+def _tables(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    config, blocks = study.config, study_config.blocks(study.config)
+    compared = sum(workload.pairs(config, a, b) for a, b in blocks)
+    attacked = sum(workload.pairs(config, a, b) for a, b in study_config.answering_blocks(config))
+    families, layers = len(config["maps"]["families"]), len(config["activations"]["layers"])
+    rows = 2 * (families * TABLE_ROWS["maps"] + PAIR_ROW)
+    rows += layers * _measures(config) * TABLE_ROWS["geometry"]
+    transfer = 2 * len(DENOMINATORS) * workload.conditions(config) * TABLE_ROWS["transfer"]
+    features = _feature_rows(config) * TABLE_ROWS["features"]
+    classes = 2 * len(blocks) * families * study.images.classes * TABLE_ROWS["classes"]
+    return compared * rows + attacked * (transfer + features) + classes
 
 
-def _fixed(size: int) -> Callable[[Mapping[str, Any], Job, list[Sizes]], int]:
-    return lambda config, job, sizes: size
+def _fixed(size: int) -> Size:
+    return lambda study, job, sizes: size
 
 
 def _measures(config: Mapping[str, Any]) -> int:
@@ -160,9 +157,10 @@ def _feature_rows(config: Mapping[str, Any]) -> int:
     return 2 + 2 * balls + 4 * workload.STARTS
 
 
-BYTES: dict[str, Callable[[Mapping[str, Any], Job, list[Sizes]], int]] = {
+BYTES: dict[str, Size] = {
     "prepare_data": _dataset,
     "train": _train,
+    "import_model": _import_model,
     "dump_activations": _activations,
     "describe": _describe,
     "attack": _attack,

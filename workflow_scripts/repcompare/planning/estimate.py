@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from repcompare.planning import workload
 from repcompare.planning.jobs import Job
-from repcompare.planning.workload import Numbers, Passes
+from repcompare.planning.workload import Numbers, Passes, Study
 from repcompare.registry import known
 
 # The stages that run networks, and so take a GPU if there is one.
 OF_NETWORKS = (
     "train",
+    "import_model",
     "dump_activations",
     "attack",
     "extract_features",
@@ -45,16 +46,20 @@ class Timed(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """The jobs of a rule that are due: seconds (None if unknown) and bytes in all."""
+    """The jobs of a rule that are due: seconds (None if unknown) and bytes in all.
+
+    `memory` are the bytes that the largest of them holds.
+    """
 
     rule: str
     jobs: int
     seconds: float | None
     size: int
+    memory: int
     sources: tuple[str, ...]
 
 
-Seconds = Callable[[Job, Mapping[str, Any], Timed], float]
+Seconds = Callable[[Job, Study, Timed], float]
 
 
 def needs_timing(jobs: Iterable[Job], measured: Mapping[Job, float]) -> list[Job]:
@@ -64,7 +69,7 @@ def needs_timing(jobs: Iterable[Job], measured: Mapping[Job, float]) -> list[Job
 
 def estimate(
     job: Job,
-    config: Mapping[str, Any],
+    study: Study,
     measured: Mapping[Job, float],
     last: Mapping[Job, float],
     timed: Timed | None,
@@ -73,24 +78,27 @@ def estimate(
 
     Args:
         job: one that is due.
-        config: validated.
+        study: that is planned.
         measured: wall seconds of the jobs of this study whose results stand: made with the settings
             and the code of today.
         last: of the last run of every job, whatever has changed since.
         timed: None if nothing could be timed.
     """
     if like := _like(job, measured):
-        done = sum(_size(config, one) for one in like)
-        return Estimate(sum(like.values()) / done * _size(config, job), HERE)
+        done = sum(_size(study, one) for one in like)
+        return Estimate(sum(like.values()) / done * _size(study, job), HERE)
     if not job.architectures:
         return Estimate(last[job], LAST) if job in last else Estimate(None, UNKNOWN)
     if timed is None:
         return Estimate(None, UNKNOWN)
-    return Estimate(_from_timing(job, config, timed), PROBE)
+    return Estimate(from_timing(job, study, timed), PROBE)
 
 
 def by_stage(
-    jobs: Sequence[Job], estimates: Sequence[Estimate], sizes: Sequence[int]
+    jobs: Sequence[Job],
+    estimates: Sequence[Estimate],
+    sizes: Sequence[int],
+    memory: Sequence[int],
 ) -> list[Stage]:
     """The jobs of each rule together, in the order of their first jobs."""
     stages = []
@@ -105,6 +113,7 @@ def by_stage(
                 len(of_rule),
                 sum(known) if len(known) == len(seconds) else None,
                 sum(sizes[place] for place in of_rule),
+                max(memory[place] for place in of_rule),
                 tuple(sources),
             )
         )
@@ -112,15 +121,20 @@ def by_stage(
 
 
 def table(stages: Sequence[Stage], gpu: bool) -> str:
-    """The stages and their totals, as text; a job that holds the GPU holds a core meanwhile."""
-    header = ["stage", "jobs", "core time", *(["GPU time"] if gpu else []), "disk", "time from"]
+    """The stages and their totals, as text; a job that holds the GPU holds a core meanwhile.
+
+    Memory is that of the largest job.
+    """
+    times = ["core time", *(["GPU time"] if gpu else [])]
+    header = ["stage", "jobs", *times, "memory", "disk", "time from"]
     rows = [header]
     for stage in stages:
         times = [duration(stage.seconds)]
         if gpu:
             times.append(duration(stage.seconds) if stage.rule in OF_NETWORKS else "")
         sources = ", ".join(stage.sources)
-        rows.append([stage.rule, str(stage.jobs), *times, _bytes(stage.size), sources])
+        sizes = in_bytes(stage.memory), in_bytes(stage.size)
+        rows.append([stage.rule, str(stage.jobs), *times, *sizes, sources])
     total = [duration(sum(stage.seconds or 0 for stage in stages))]
     if gpu:
         on_gpu = (stage.seconds or 0 for stage in stages if stage.rule in OF_NETWORKS)
@@ -128,7 +142,7 @@ def table(stages: Sequence[Stage], gpu: bool) -> str:
     missing = any(stage.seconds is None for stage in stages)
     size, jobs = sum(stage.size for stage in stages), sum(stage.jobs for stage in stages)
     note = "without what is not measured" if missing else ""
-    rows.append(["total", str(jobs), *total, _bytes(size), note])
+    rows.append(["total", str(jobs), *total, "", in_bytes(size), note])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
@@ -158,58 +172,59 @@ def _like(job: Job, measured: Mapping[Job, float]) -> dict[Job, float]:
     return {one: s for one, s in same.items() if one.architectures == job.architectures}
 
 
-def _size(config: Mapping[str, Any], job: Job) -> int:
+def _size(study: Study, job: Job) -> int:
     """What the jobs of a stage differ by: the pairs of a block."""
     if job.rule in ("compare", "evaluate_transfer", "compare_features"):
-        return workload.pairs(config, *job.architectures)
+        return workload.pairs(study.config, *job.architectures)
     return 1
 
 
-def _from_timing(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
+def from_timing(job: Job, study: Study, timed: Timed) -> float:
     """Seconds of a job of a model, a block or non-robust features."""
     start = timed.start_network if job.rule in OF_NETWORKS else timed.start_numbers
-    return start + known(SECONDS, job.rule, "stage")(job, config, timed)
+    return start + known(SECONDS, job.rule, "stage")(job, study, timed)
 
 
-def _training(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
+def _training(job: Job, study: Study, timed: Timed) -> float:
     learner = job.architectures[-1]
-    return workload.training(config, learner).seconds(timed.passes[learner])
+    return workload.training(study, learner).seconds(timed.passes[learner])
 
 
-def _of_model(passes: Callable[[Mapping[str, Any]], Passes]) -> Seconds:
-    def seconds(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
-        return passes(config).seconds(timed.passes[job.architectures[0]])
+def _of_model(passes: Callable[[Study], Passes]) -> Seconds:
+    def seconds(job: Job, study: Study, timed: Timed) -> float:
+        return passes(study).seconds(timed.passes[job.architectures[0]])
 
     return seconds
 
 
-def _describe(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
+def _describe(job: Job, study: Study, timed: Timed) -> float:
     return timed.numbers[job.architectures[0]].describe
 
 
 # A pair of two architectures takes about as long as one pair of each, halved.
-def _compare(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
+def _compare(job: Job, study: Study, timed: Timed) -> float:
     each = sum(timed.numbers[name].compare for name in job.architectures) / 2
-    return workload.pairs(config, *job.architectures) * each
+    return workload.pairs(study.config, *job.architectures) * each
 
 
-def _evaluate_transfer(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
-    shown = workload.transfer(config)
+def _evaluate_transfer(job: Job, study: Study, timed: Timed) -> float:
+    shown = workload.transfer(study)
     each = sum(shown.seconds(timed.passes[name]) for name in job.architectures)
-    return workload.pairs(config, *job.architectures) * each
+    return workload.pairs(study.config, *job.architectures) * each
 
 
-def _compare_features(job: Job, config: Mapping[str, Any], timed: Timed) -> float:
-    shown = workload.inversions(config)
+def _compare_features(job: Job, study: Study, timed: Timed) -> float:
+    shown = workload.inversions(study)
     each = sum(shown.seconds(timed.passes[name]) for name in job.architectures)
     each += sum(timed.numbers[name].compare_features for name in job.architectures) / 2
-    return workload.pairs(config, *job.architectures) * each
+    return workload.pairs(study.config, *job.architectures) * each
 
 
 # What a job of each stage that was never run here takes, but for its start.
 SECONDS: dict[str, Seconds] = {
     "train": _training,
     "train_nonrobust": _training,
+    "import_model": _of_model(workload.importing),
     "dump_activations": _of_model(workload.activations),
     "describe": _describe,
     "attack": _of_model(workload.attacks),
@@ -221,7 +236,8 @@ SECONDS: dict[str, Seconds] = {
 }
 
 
-def _bytes(size: int) -> str:
+def in_bytes(size: float) -> str:
+    """In words: kB, MB, GB or TB."""
     for unit, least in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if size >= least:
             return f"{size / least:.1f} {unit}"

@@ -5,32 +5,34 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors.torch
 import torch
 
-from repcompare.architectures import build
-from repcompare.architectures.classifier import Classifier
+from repcompare.architectures import available, build
+from repcompare.data.batches import images_at_once
 from repcompare.data.dataset_file import Dataset
-from repcompare.data.loaders import counted
+from repcompare.features.inversion import Representing, representing
 from repcompare.features.measures import similarity
 from repcompare.names import REPRESENTATION
 from repcompare.networks.devices import autocast, resolve_precision, with_recorded_step
-from repcompare.networks.inference import images_at_once, logits_of, to_float
-from repcompare.networks.models import folded
+from repcompare.networks.factories import build_foreign
+from repcompare.networks.imported import NetworkError
+from repcompare.networks.importing import adaptation_of, adapted
+from repcompare.networks.inference import logits_of, to_float
+from repcompare.networks.models import Network, frozen, unshared
 from repcompare.networks.training import Run, TrainingSettings
-from repcompare.planning.disk import Sizes
-from repcompare.planning.workload import STARTS, Numbers, Passes, split
+from repcompare.planning.workload import STARTS, Numbers, Passes, Sizes, Study
 from repcompare.representations.activations_file import ModelActivations
 from repcompare.stages.compare import compare
 from repcompare.stages.compare_features import matched_units
 from repcompare.stages.describe import describe
 from repcompare.storage.hdf5 import new_hdf5, row_slices
-from repcompare.study.config import training_settings
+from repcompare.study.config import import_settings, training_settings
+from repcompare.study.networks import imported
 
 # A pass is repeated until it has taken so long; a CPU needs no larger batch to be busy.
 SECONDS, CPU_BATCH = 0.5, 64
@@ -39,45 +41,139 @@ COMPARED = ("maps.h5", "scores", "class_accuracies", "geometry", "convergence")
 
 SIMILARITIES = 4 * STARTS
 
+# What a pass holds at its peak, of the tensors that are kept for the way back: their sum, with what
+# the C library cannot fill again, and beside them the gradients and the workspace of the largest.
+KEPT, WORKING = 1.2, 6
+# What it holds where nothing is kept, in multiples of the largest.
+ANSWERING = 5
 
-def network(config: Mapping[str, Any], architecture: str) -> Classifier:
-    """An untrained network of the study, on the CPU."""
-    entry, data = config["architectures"][architecture], counted(config["data"])
-    return build(entry["factory"], entry["kwargs"], data.channels, data.classes, seed=0)
+
+def network(study: Study, architecture: str) -> Network:
+    """A network of the study on the CPU, with weights that mean nothing: what it costs is the same.
+
+    Of an existing network only the way to its representation is asked, which is nearly all of it.
+
+    Raises:
+        NetworkError: with the key of the config, an existing network that cannot be built.
+    """
+    entry, images = study.config["architectures"][architecture], study.images
+    factory, kwargs = entry["factory"], entry["kwargs"]
+    if factory in available():
+        return build(factory, kwargs, images.channels, images.classes, seed=0)
+    examples = torch.rand(2, *images.shape, generator=torch.Generator().manual_seed(0))
+    settings = import_settings(study.config, architecture) | {"classes": None}
+    try:
+        built = build_foreign(factory, kwargs, seed=0)
+        built.module.eval()
+        return adapted(built.module, adaptation_of(built, settings, examples, ())._asdict())
+    except NetworkError as error:
+        raise NetworkError(f"architectures.{architecture}.{error.key}", error.text) from error
 
 
-def sizes(config: Mapping[str, Any], architecture: str) -> Sizes:
-    """What decides how large the files of an architecture's models are."""
-    made, data = network(config, architecture).eval(), counted(config["data"])
-    wanted = {*config["activations"]["layers"], REPRESENTATION}
+def sizes(study: Study, architecture: str, *, gpu: bool = False) -> Sizes:
+    """What decides how large the files of an architecture's models are, and its jobs in memory.
+
+    With `gpu` its passes are on the card, and hold nothing here.
+
+    Raises NetworkError where `network` does.
+    """
+    made = network(study, architecture).eval()
+    wanted = {*study.config["activations"]["layers"], REPRESENTATION}
     stored = [name for name in made.layers if name in wanted]
     with torch.inference_mode():
-        image = torch.zeros(1, data.channels, data.size, data.size)
-        outputs = made.layer_outputs(image, stored)
-    weights = len(safetensors.torch.save(made.state_dict()))
+        outputs = made.layer_outputs(torch.zeros(1, *study.images.shape), stored)
+    weights = len(safetensors.torch.save(unshared(made.state_dict())))
     widths = {name: outputs[name].shape[1] for name in stored}
-    return Sizes(weights, widths, data.classes)
+    memory = Passes(0, 0, 0) if gpu else held(study, architecture, made)
+    return Sizes(weights, widths, study.images.classes, memory)
 
 
-def passes(config: Mapping[str, Any], architecture: str, device: torch.device) -> Passes:
+def held(study: Study, architecture: str, made: Network) -> Passes:
+    """Bytes an image that a training step, a gradient of the image and an answer hold on a CPU.
+
+    From what torch keeps for the way back, counted on a few images. `made` is trained and frozen.
+    """
+    cpu = torch.device("cpu")
+    steps = 0.0
+    if not imported(study.config["architectures"][architecture]):
+        precision = training_settings(study.config, architecture)["precision"]
+        steps = _held(made.train(), study, resolve_precision(precision, cpu))
+    frozen(made, cpu)
+    precision = resolve_precision(study.config["attack"]["precision"], cpu)
+    gradients = _held(representing(made), study, precision, of_images=True)
+    largest = max(_kept(representing(made), study, "float32", of_images=True))
+    return Passes(steps, gradients, ANSWERING * largest)
+
+
+def _held(made: torch.nn.Module, study: Study, precision: str, *, of_images: bool = False) -> float:
+    kept = _kept(made, study, precision, of_images=of_images)
+    return KEPT * sum(kept) + WORKING * max(kept)
+
+
+def _kept(made: torch.nn.Module, study: Study, precision: str, *, of_images: bool) -> list[float]:
+    """Bytes an image of every tensor that is kept for the way back, of parameters or of the images.
+
+    What is not of the images, such as weights in another precision, does not grow with their number.
+    """
+    few, many = (_saved(made, study, n, precision, of_images) for n in (2, 4))
+    return [(more - less) / 2 for less, more in zip(few, many, strict=True)]
+
+
+def _saved(
+    made: torch.nn.Module, study: Study, n: int, precision: str, of_images: bool
+) -> list[int]:
+    found: dict[int, int] = {}
+
+    def note(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    images = torch.zeros(n, *study.images.shape).contiguous(memory_format=torch.channels_last)
+    keeping = torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor)
+    with keeping, autocast(images.device, precision):
+        # Held until all is counted, so that no place is taken twice.
+        outputs = made(images.requires_grad_(of_images))
+    del outputs
+    return list(found.values())
+
+
+def passes(study: Study, architecture: str, device: torch.device) -> Passes:
     """Seconds an image of a training step, a gradient of the image, and an answer, on `device`.
 
     A step is that of the study's own training but for adversarial examples, whose gradients are
-    counted with the others. A random image is as good as any.
+    counted with the others; an existing network has none. A random image is as good as any.
     """
+    images, rng = study.images, torch.Generator().manual_seed(0)
+    made, steps = network(study, architecture), 0.0
+    if not imported(study.config["architectures"][architecture]):
+        steps = _step_seconds(study, architecture, made, device)
+    frozen(made, device)
+    most = study.config["attack"]["batch_size"] if device.type == "cuda" else CPU_BATCH
+    number = images_at_once(most, images.shape)
+    shape = (number, *images.shape)
+    batch = torch.randint(256, shape, dtype=torch.uint8, generator=rng).to(device)
+    answering = Representing(made)
+    return Passes(
+        steps,
+        _gradient_seconds(study, made, batch),
+        _seconds(lambda: logits_of(answering, batch, number), device) / number,
+    )
+
+
+def _step_seconds(study: Study, architecture: str, made: Network, device: torch.device) -> float:
     # The schedule must not end before the time is up.
     endless = {"adversarial": None, "epochs": 1_000_000}
-    spec = training_settings(config, architecture) | endless
+    spec = training_settings(study.config, architecture) | endless
     settings = TrainingSettings(
         **{key: value for key, value in spec.items() if key not in ("factory", "kwargs")}
     )
-    made = network(config, architecture)
     # torch can, its overloads have no device with a memory format.
     made.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    data, rng = counted(config["data"]), torch.Generator().manual_seed(0)
-    shape = (settings.batch_size, data.channels, data.size, data.size)
+    rng = torch.Generator().manual_seed(0)
+    shape = (settings.batch_size, *study.images.shape)
     images = torch.randint(256, shape, dtype=torch.uint8, generator=rng).to(device)
-    labels = torch.randint(data.classes, shape[:1], generator=rng).to(device)
+    labels = torch.randint(study.images.classes, shape[:1], generator=rng).to(device)
     precision = resolve_precision(settings.precision, device)
     run = Run(made.train(), images, labels, settings, precision, seed=0)
     run.network = with_recorded_step(made, to_float(images), precision)
@@ -86,27 +182,18 @@ def passes(config: Mapping[str, Any], architecture: str, device: torch.device) -
         run.begin_epoch()
         run.step()
 
-    step_seconds = _seconds(step, device) / len(images)
-    made.eval().requires_grad_(False)
-    most = config["attack"]["batch_size"] if device.type == "cuda" else CPU_BATCH
-    number = images_at_once(most, shape[1:])
-    batch = images[torch.arange(number, device=device) % len(images)]
-    return Passes(
-        step_seconds,
-        _gradient_seconds(config, made, batch),
-        _seconds(lambda: logits_of(made, batch, number), device) / number,
-    )
+    return _seconds(step, device) / len(images)
 
 
-def numbers(config: Mapping[str, Any], of: Sizes) -> Numbers:
+def numbers(study: Study, of: Sizes) -> Numbers:
     """Seconds that comparing a pair of models of one architecture, and describing one, take."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data, files = folder / "data.h5", [folder / f"{place}.h5" for place in range(2)]
-        _write_images(data, config)
+        _write_images(data, study)
         for place, path in enumerate(files):
-            _write_activations(path, config, of, place)
-        settings = {**config["maps"], **config["geometry"], "layer_pairs": ()}
+            _write_activations(path, study, of, place)
+        settings = {**study.config["maps"], **study.config["geometry"], "layer_pairs": ()}
         outputs = [folder / name for name in COMPARED]
         tables = folder / "layers.csv", folder / "controls.csv"
         return Numbers(
@@ -114,7 +201,7 @@ def numbers(config: Mapping[str, Any], of: Sizes) -> Numbers:
             _timed(
                 lambda: describe(*tables, activations=files[0], dataset=data, settings=settings)
             ),
-            _timed(lambda: _compare_features(config, *files)),
+            _timed(lambda: _compare_features(study, *files)),
         )
 
 
@@ -131,9 +218,9 @@ def start_seconds(*modules: str) -> float:
     )
 
 
-def _gradient_seconds(config: Mapping[str, Any], made: Classifier, batch: torch.Tensor) -> float:
-    precision = resolve_precision(config["attack"]["precision"], batch.device)
-    attacked, leaf = folded(made), to_float(batch).requires_grad_()
+def _gradient_seconds(study: Study, made: Network, batch: torch.Tensor) -> float:
+    precision = resolve_precision(study.config["attack"]["precision"], batch.device)
+    attacked, leaf = representing(made), to_float(batch).requires_grad_()
 
     def gradient() -> None:
         with autocast(batch.device, precision):
@@ -170,9 +257,9 @@ def _timed(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def _compare_features(config: Mapping[str, Any], *files: Path) -> None:
+def _compare_features(study: Study, *files: Path) -> None:
     """What the features stage does with a pair, but for what the networks answer."""
-    n = config["features"]["samples"]
+    n = study.config["features"]["samples"]
     with ModelActivations(files[0]) as one, ModelActivations(files[1]) as other:
         matched_units(one, other)
         rows, labels = one.test.rows[:n], one.labels[:n]
@@ -180,23 +267,23 @@ def _compare_features(config: Mapping[str, Any], *files: Path) -> None:
         similarity(rows, rows, labels, dropped=0)
 
 
-def _write_images(path: Path, config: Mapping[str, Any]) -> None:
-    images, data = split(config), counted(config["data"])
+def _write_images(path: Path, study: Study) -> None:
+    images = study.images
     rng = np.random.default_rng(0)
     with new_hdf5(path, {}) as file:
         for name, n in (("train", images.fit), ("test", images.test)):
-            shape = (n, data.channels, data.size, data.size)
+            shape = (n, *images.shape)
             pixels = file.create_dataset(f"{name}/images", shape, np.uint8)
             for rows in row_slices(shape, np.uint8):
                 size = (rows.stop - rows.start, *shape[1:])
                 pixels[rows] = rng.integers(256, size=size, dtype=np.uint8)
             file[f"{name}/ids"] = np.arange(n)
-            file[f"{name}/labels"] = np.arange(n) % data.classes
+            file[f"{name}/labels"] = np.arange(n) % images.classes
 
 
-def _write_activations(path: Path, config: Mapping[str, Any], of: Sizes, place: int) -> None:
+def _write_activations(path: Path, study: Study, of: Sizes, place: int) -> None:
     """Activations of random numbers: what they are does not change what comparing them costs."""
-    images, rng = split(config), np.random.default_rng(place)
+    images, rng = study.images, np.random.default_rng(place)
     with Dataset(path.with_name("data.h5")) as data:
         digest = data.digest
     attributes = {"model": f"timed/seed{place}", "architecture": "timed", "layers": list(of.widths)}

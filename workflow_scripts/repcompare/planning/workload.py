@@ -1,20 +1,25 @@
-"""How much work the jobs of a study are: images, passes of networks, pairs. Counted from its config."""
+"""How much work the jobs of a study are: images, passes of networks, pairs. Counted from its config.
+
+Read while the workflow is parsed: neither torch nor numpy is imported.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from repcompare.data.loaders import counted
+from repcompare.data.catalogue import DataSet
 from repcompare.study.config import nonrobust_settings, seeds, training_settings
 from repcompare.study.epsilon import parse_epsilon
 
 # An inversion begins at noise and at another image.
 STARTS = 2
+# Images that an existing network is checked on.
+CHECKED = 2
 
 
 class Passes(NamedTuple):
     """Passes of one image through a network: training steps, gradients of the image, answers.
 
-    Also the unit of what they cost: seconds an image of each.
+    Also the unit of what they cost: seconds, or bytes, an image of each.
     """
 
     steps: float
@@ -44,22 +49,61 @@ class Numbers(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Images of the training, fit and test split, and the bytes of one, a byte a value."""
+    """Images of the training, fit and test split, side and channels of one, and their classes."""
 
     train: int
     fit: int
     test: int
-    pixels: int
+    size: int
+    channels: int
+    classes: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        return self.channels, self.size, self.size
+
+    @property
+    def pixels(self) -> int:
+        """The values of an image, a byte each as it is stored."""
+        return self.channels * self.size**2
 
 
-def split(config: Mapping[str, Any]) -> Split:
-    """The images of a validated config's study; `fit` are those that activations are stored of."""
-    data, stored = counted(config["data"]), config["activations"]["fit_samples"]
+class Sizes(NamedTuple):
+    """Of one architecture: bytes of its weights' file, width of each layer it stores, by name, and classes.
+
+    The last layer is the representation. `memory` are the bytes that a pass of one image holds.
+    """
+
+    weights: int
+    widths: Mapping[str, int]
+    classes: int
+    memory: Passes
+
+    @property
+    def width(self) -> int:
+        """Components of the representation."""
+        return list(self.widths.values())[-1]
+
+
+class Study(NamedTuple):
+    """A validated config, and the images that it is about."""
+
+    config: Mapping[str, Any]
+    images: Split
+
+
+def study_of(config: Mapping[str, Any], data: DataSet) -> Study:
+    """The study of a validated config, whose images are `data`.
+
+    `fit` are the images that activations are stored of.
+    """
+    stored = config["activations"]["fit_samples"]
     train = data.train - config["data"]["fit_samples"]
     train = min(train, config["data"]["train_samples"] or train)
     fit = config["data"]["fit_samples"] or train
-    pixels = data.size**2 * data.channels
-    return Split(train, min(fit, stored or fit), data.test, pixels)
+    fit = min(fit, stored or fit)
+    return Study(config, Split(train, fit, data.test, data.size, data.channels, data.classes))
 
 
 def pairs(config: Mapping[str, Any], a: str, b: str) -> int:
@@ -90,45 +134,50 @@ def conditions(config: Mapping[str, Any]) -> int:
     return len(balls) + sum(number for number, _ in searches(config))
 
 
-def training(config: Mapping[str, Any], architecture: str) -> Passes:
+def training(study: Study, architecture: str) -> Passes:
     """What one model is trained by, and its accuracy measured by."""
-    settings, images = training_settings(config, architecture), split(config)
+    settings, images = training_settings(study.config, architecture), study.images
     batch = min(settings["batch_size"], images.train)
     seen = settings["epochs"] * (images.train // batch) * batch
     gradients = seen * settings["adversarial"]["steps"] if settings["adversarial"] else 0
     return Passes(seen, gradients, images.train + images.test)
 
 
-def activations(config: Mapping[str, Any]) -> Passes:
+def importing(study: Study) -> Passes:
+    """What one existing network is checked by, and its accuracy measured by."""
+    return Passes(0, CHECKED, study.images.test + 4 * CHECKED)
+
+
+def activations(study: Study) -> Passes:
     """What one model's activations are, before and after its training."""
-    images = split(config)
+    images = study.images
     return Passes(0, 0, 2 * (images.fit + images.test))
 
 
-def attacks(config: Mapping[str, Any]) -> Passes:
+def attacks(study: Study) -> Passes:
     """What one model is attacked by, but for the larger balls that few images resist."""
-    n = config["attack"]["samples"]
-    gradients = sum(balls * steps for balls, steps in searches(config))
-    return Passes(0, n * gradients, n * (1 + conditions(config)))
+    n = study.config["attack"]["samples"]
+    gradients = sum(balls * steps for balls, steps in searches(study.config))
+    return Passes(0, n * gradients, n * (1 + conditions(study.config)))
 
 
-def features(config: Mapping[str, Any]) -> Passes:
+def features(study: Study) -> Passes:
     """What one model's gradients and inversions are."""
-    n, steps = config["features"]["samples"], config["features"]["steps"]
+    n, steps = study.config["features"]["samples"], study.config["features"]["steps"]
     return Passes(0, n * (1 + STARTS * steps), n * (1 + STARTS))
 
 
-def transfer(config: Mapping[str, Any]) -> Passes:
+def transfer(study: Study) -> Passes:
     """What one target is shown of one source."""
-    return Passes(0, 0, config["attack"]["samples"] * (1 + conditions(config)))
+    return Passes(0, 0, study.config["attack"]["samples"] * (1 + conditions(study.config)))
 
 
-def inversions(config: Mapping[str, Any]) -> Passes:
+def inversions(study: Study) -> Passes:
     """What one model is shown of another one's inversions."""
-    return Passes(0, 0, STARTS * config["features"]["samples"])
+    return Passes(0, 0, STARTS * study.config["features"]["samples"])
 
 
-def nonrobust(config: Mapping[str, Any]) -> Passes:
+def nonrobust(study: Study) -> Passes:
     """What the training images of one source's non-robust features are made by."""
-    images = split(config).train
-    return Passes(0, images * nonrobust_settings(config)["nonrobust"]["steps"], 2 * images)
+    images = study.images.train
+    return Passes(0, images * nonrobust_settings(study.config)["nonrobust"]["steps"], 2 * images)
