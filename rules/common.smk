@@ -118,14 +118,18 @@ def asked_of(rulename, wildcards):
 
 
 def network_there(architecture):
-    """What the first record of an architecture says of its networks, None if there is none yet."""
+    """What the first record of an architecture says of its networks, None if there is none yet.
+
+    One that is damaged or of another version says nothing: to refuse it is for the jobs that read it.
+    """
     if architecture not in NETWORKS:
         seed = study_config.seeds(STUDY, architecture)[0]
         record = Path(MODEL.format(architecture=architecture, seed=seed), "record.json")
-        if not record.exists():
+        try:
+            found = json.loads(record.read_text(encoding="utf-8"))
+            NETWORKS[architecture] = Network(found["representation_width"], found["parameters"])
+        except (OSError, ValueError, KeyError):
             return None
-        found = json.loads(record.read_text(encoding="utf-8"))
-        NETWORKS[architecture] = Network(found["representation_width"], found["parameters"])
     return NETWORKS[architecture]
 
 
