@@ -81,7 +81,10 @@ def trouble(cluster, workflow, tmp_path_factory):
         architectures={"stranded": vgg, "hungry": vgg, "refused": refused},
         geometry__layer_pairs=[],
     )
-    study.edit("rules/train.smk", lambda text: text.replace("4000", str(MEMORY)))
+    study.edit(
+        "workflow_scripts/repcompare/planning/resources.py",
+        lambda text: text.replace('"train": (4000,', f'"train": ({MEMORY},'),
+    )
     start = "    spec = Spec.of(settings, prepared_device(device, threads))\n"
     study.edit(
         "workflow_scripts/repcompare/stages/train.py",
