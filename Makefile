@@ -60,6 +60,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/permutations.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/imported.py
 	$(BIN)/python benchmarks/library.py
 

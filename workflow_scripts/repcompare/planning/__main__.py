@@ -22,7 +22,15 @@ from repcompare.data.loaders import counted
 from repcompare.networks.devices import resolve_device
 from repcompare.networks.imported import NetworkError
 from repcompare.planning import disk, memory, timing
-from repcompare.planning.estimate import Timed, by_stage, duration, estimate, needs_timing, table
+from repcompare.planning.estimate import (
+    Timed,
+    by_stage,
+    duration,
+    estimate,
+    in_bytes,
+    needs_timing,
+    table,
+)
 from repcompare.planning.jobs import Job, read_jobs, read_seconds
 from repcompare.planning.memory import FLOAT
 from repcompare.planning.resources import Network, asked, assumed_study, too_little
@@ -69,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     networks = {name: Network(of.width, of.weights // FLOAT) for name, of in sizes.items()}
     asking = assumed_study(config)
     asks = [asked(job, asking, networks, gpu=gpu) for job in due]
+    place = held.index(max(held))
+    most = f"{due[place].rule} holds {in_bytes(held[place])}"
+    print(f"Of all jobs {most} at most, and asks a cluster for {asks[place].memory / 1e3:.1f} GB.")
     for line in too_little(due, held, [one.seconds for one in estimates], asks):
         print(line)
 
