@@ -108,7 +108,7 @@ def test_a_family_of_maps_is_a_function_a_row_and_a_name(library):
 def test_a_norm_is_a_ball_its_row_a_name_and_a_key(library):
     library.edit(
         "attacks/balls.py",
-        "        return change.to(torch.int64).square().sum(dim=(1, 2, 3)) > self._bound(2)\n",
+        "        return change.square().sum(dim=(1, 2, 3), dtype=torch.float64) > self._bound(2)\n",
         '\n\nclass HalfBall(LinfBall):\n    norm: ClassVar[str] = "half"\n',
     )
     library.edit("attacks/balls.py", "for ball in (LinfBall, L2Ball", ", HalfBall")
