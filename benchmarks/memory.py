@@ -82,8 +82,9 @@ def called(folder: Path, study: Path, *arguments: str) -> str:
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--snakefile", ROOT / "Snakefile"]
     command += ["--directory", folder, "--configfile", study, *arguments]
     command += ["--workflow-profile", ROOT / "profiles" / "default"]
+    words = list(map(str, command))
     done = subprocess.run(
-        list(map(str, command)), env=environment, check=True, stdout=subprocess.PIPE, text=True
+        words, env=environment, check=True, stdout=subprocess.PIPE, encoding="utf-8"
     )
     return done.stdout
 
