@@ -15,10 +15,10 @@ include: "rules/train.smk"
 include: "rules/import.smk"
 include: "rules/activations.smk"
 include: "rules/describe.smk"
-include: "rules/compare.smk"
 include: "rules/attack.smk"
-include: "rules/transfer.smk"
 include: "rules/features.smk"
+include: "rules/evaluation.smk"
+include: "rules/compare.smk"
 include: "rules/nonrobust.smk"
 include: "rules/summary.smk"
 include: "rules/findings.smk"
@@ -40,7 +40,7 @@ rule all:
         every_model(rules.attack.output, ANSWERING_MODELS),
         every_model(rules.extract_features.output, ANSWERING_MODELS),
         every_block(rules.compare.output),
-        every_block(rules.evaluate_transfer.output, ANSWERING_BLOCKS),
+        every_block(rules.evaluate.output, ANSWERING_BLOCKS),
         every_block(rules.compare_features.output, ANSWERING_BLOCKS),
         nonrobust_records(),
         rules.summarise.output,

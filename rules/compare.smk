@@ -23,3 +23,30 @@ rule compare:
         "Comparing {wildcards.a} with {wildcards.b}"
     script:
         "../workflow_scripts/compare.py"
+
+
+rule compare_features:
+    input:
+        dataset=DATASET,
+        activations=block_models(rules.dump_activations.output.activations),
+        adversarial=block_models(rules.attack.output.adversarial),
+        features=block_models(rules.extract_features.output.features),
+        evaluation=rules.evaluate.output.evaluation,
+    output:
+        features=f"{BLOCK}/features.csv",
+    log:
+        f"{LOGS}/compare_features/{{a}}--{{b}}.log",
+    benchmark:
+        local(f"{BENCHMARKS}/compare_features/{{a}}--{{b}}.tsv")
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
+    params:
+        settings=stage_settings("compare_features.py"),
+    message:
+        "Input features of {wildcards.a} and {wildcards.b}"
+    script:
+        "../workflow_scripts/compare_features.py"

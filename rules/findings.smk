@@ -4,7 +4,7 @@ rule judge_findings:
             name: rules.summarise.output[name]
             for name in ("models", "controls", "maps", "geometry", "transfer")
         },
-        outcomes=every_block([rules.evaluate_transfer.output.transfer], ANSWERING_BLOCKS),
+        outcomes=every_block([rules.evaluate.output.evaluation], ANSWERING_BLOCKS),
     output:
         findings=f"{RESULTS}/tables/findings.csv",
     log:

@@ -29,7 +29,7 @@ rule summarise:
         class_accuracies=every_block([rules.compare.output.class_accuracies]),
         geometry=every_block([rules.compare.output.geometry]),
         convergence=every_block([rules.compare.output.convergence]),
-        transfer=every_block([rules.evaluate_transfer.output.transfer], ANSWERING_BLOCKS),
+        evaluations=every_block([rules.evaluate.output.evaluation], ANSWERING_BLOCKS),
         features=every_block([rules.compare_features.output.features], ANSWERING_BLOCKS),
         nonrobust=nonrobust_records(),
     output:

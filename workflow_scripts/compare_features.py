@@ -1,7 +1,5 @@
 """Compare the input features of one block's pairs."""
 
-import json
-
 from repcompare.stages.compare_features import compare_features
 from repcompare.storage.logs import logging_to
 
@@ -10,15 +8,11 @@ def main(snakemake) -> None:
     """Hand what the rule has to its stage."""
     compare_features(
         snakemake.output.features,
-        weights=snakemake.input.weights,
-        records=snakemake.input.records,
         activations=snakemake.input.activations,
         adversarial=snakemake.input.adversarial,
         inputs=snakemake.input.features,
+        evaluation=snakemake.input.evaluation,
         dataset=snakemake.input.dataset,
-        settings=json.loads(snakemake.params.settings),
-        device=snakemake.resources.device,
-        threads=snakemake.threads,
     )
 
 

@@ -20,6 +20,7 @@ from unit.support.small_study import (
     block_files,
     compared,
     described,
+    evaluated,
 )
 
 from repcompare.architectures import build
@@ -29,11 +30,10 @@ from repcompare.networks.training import accuracy, train
 from repcompare.stages.attack import attack_model
 from repcompare.stages.compare_features import feature_rows
 from repcompare.stages.dump_activations import store_activations
-from repcompare.stages.evaluate_transfer import store_answers
 from repcompare.stages.extract_features import store_features
 from repcompare.stages.prepare_data import prepare_data
-from repcompare.study.blocks import ordered_pairs
 from repcompare.tables.files import write_table
+from repcompare.transfer.evaluation_file import Evaluation
 
 torch.set_num_threads(1)
 
@@ -121,7 +121,7 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
 @pytest.fixture(scope="session")
 def files(study, dataset_path, tmp_path_factory):
     """The files of the three models and of both their blocks, by kind."""
-    made = {name: [] for name in (*JOINED, "transfer", "features")}
+    made = {name: [] for name in (*JOINED, "evaluations", "features")}
     for files in study.values():
         folder = tmp_path_factory.mktemp("model")
         paths = described(folder, files.activations, dataset_path, FAMILIES)
@@ -132,16 +132,14 @@ def files(study, dataset_path, tmp_path_factory):
         models = [study[name] for name in names]
         activations = [each.activations for each in models]
         outputs = compared(folder, activations, FAMILIES, MEASURES, [BLOCKS[0]])
-        pairs = ordered_pairs([name.split("/")[0] for name in names])
+        made["evaluations"].append(folder / "evaluation.h5")
         with Dataset(dataset_path) as dataset, block_files(models) as opened:
-            networks = [each.model for each in models]
-            adversarial = [each.adversarial for each in models]
-            store_answers(folder / "transfer.h5", networks, adversarial, dataset, pairs, 64)
-            rows = feature_rows(networks, opened, dataset, 64)
+            evaluated(made["evaluations"][-1], models, dataset)
+            with Evaluation(made["evaluations"][-1]) as evaluation:
+                rows = feature_rows(opened, evaluation, dataset)
         for kind, path in outputs._asdict().items():
             if kind != "maps":
                 made[kind].append(path)
-        made["transfer"].append(folder / "transfer.h5")
         write_table(folder / "features.csv", "blocks/features", rows)
         made["features"].append(folder / "features.csv")
     for key in ("record", "activations", "adversarial"):

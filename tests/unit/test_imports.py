@@ -11,9 +11,8 @@ import pytest
 SCRIPTS = Path(__file__).parents[2] / "workflow_scripts"
 OF_NETWORKS = {
     "attack",
-    "compare_features",
     "dump_activations",
-    "evaluate_transfer",
+    "evaluate",
     "extract_features",
     "import_model",
     "make_nonrobust",

@@ -21,7 +21,7 @@ READERS = {
     "features/features_file",
     "features/nonrobust_file",
     "representations/activations_file",
-    "transfer/transfer_file",
+    "transfer/evaluation_file",
 }
 SNAKEFILES = [SCRIPTS.parent / "Snakefile", *(SCRIPTS.parent / "rules").glob("*.smk")]
 RULES = {

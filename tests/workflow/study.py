@@ -22,7 +22,7 @@ BLOCKS = [("resnet", "resnet"), ("resnet", "vgg"), ("vgg", "vgg")]
 MODEL_RULES = ("train", "dump_activations", "describe", "attack", "extract_features")
 # The same of networks that exist already.
 IMPORTED_RULES = ("import_model", *MODEL_RULES[1:])
-BLOCK_RULES = ("compare", "evaluate_transfer", "compare_features")
+BLOCK_RULES = ("compare", "evaluate", "compare_features")
 REPORT = (
     "summarise",
     "judge_findings",
@@ -45,12 +45,12 @@ ONWARDS = {
         *REPORT,
     ),
     "describe": ("describe", *REPORT),
-    "attack": ("attack", "evaluate_transfer", "compare_features", *REPORT),
-    "extract_features": ("extract_features", "compare_features", *GALLERY, *REPORT),
+    "attack": ("attack", "evaluate", "compare_features", *REPORT),
+    "extract_features": ("extract_features", "evaluate", "compare_features", *GALLERY, *REPORT),
     "compare_features": ("compare_features", *REPORT),
     "draw_feature_gallery": ("draw_feature_gallery", "write_report"),
     "compare": ("compare", *REPORT),
-    "evaluate_transfer": ("evaluate_transfer", *REPORT),
+    "evaluate": ("evaluate", "compare_features", *REPORT),
     "summarise": REPORT,
     "judge_findings": ("judge_findings", "write_report"),
     "draw_figures": ("draw_figures", "write_report"),

@@ -39,7 +39,7 @@ def test_an_attack_that_failed_is_owed_and_the_others_are_not_run_again(study):
         outcome = study.call()
     assert outcome.failed == {"attack vgg 0"}
     assert outcome.jobs == jobs("attack") | {
-        "evaluate_transfer resnet resnet",
+        "evaluate resnet resnet",
         "compare_features resnet resnet",
     }
     assert study.due() == onwards("attack", models=[("vgg", 0)], blocks=of("vgg")["blocks"])

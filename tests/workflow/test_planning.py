@@ -64,7 +64,7 @@ def test_jobs_that_stand_are_not_planned_and_say_how_long_new_ones_take(study):
     text = plan(study)
     assert planned_jobs(study) == Counter(job.split()[0] for job in study.due())
     sources = {line.split()[0]: line for line in text.splitlines()[3:] if line}
-    for stage in ("train", "attack", "compare", "evaluate_transfer"):
+    for stage in ("train", "attack", "compare", "evaluate"):
         assert sources[stage].endswith("jobs of this study")
     assert sources["summarise"].endswith("its last run")
     assert "timed now" not in text

@@ -20,8 +20,7 @@ pytestmark = pytest.mark.skipif(
     slurm_cluster.why_not() is not None, reason=str(slurm_cluster.why_not())
 )
 
-GPU_RULES = ("train", "dump_activations", "attack", "extract_features")
-GPU_RULES += ("evaluate_transfer", "compare_features")
+GPU_RULES = ("train", "dump_activations", "attack", "extract_features", "evaluate")
 
 # What the trainings of the troubled study do besides. Memory is sampled once a second.
 TROUBLE = """

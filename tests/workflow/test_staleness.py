@@ -63,7 +63,7 @@ def test_a_new_seed_of_an_architecture_runs_its_model_and_the_blocks_of_the_arch
         ("geometry__measures", ["cka_debiased"], "compare"),
         ("attack__steps", 4, "attack"),
         ("attack__variants", {"far": {"target": "random"}}, "attack"),
-        ("transfer__batch_size", 100, "evaluate_transfer"),
+        ("evaluation__batch_size", 100, "evaluate"),
         ("features__steps", 4, "extract_features"),
         ("statistics__permutations", 499, "judge_findings"),
         ("report__title", "Another title", "write_report"),
@@ -199,8 +199,8 @@ def test_another_place_of_the_raw_data_reruns_nothing(new_study):
         ("models/vgg/seed0/controls.csv", onwards("describe", models=[("vgg", 0)])),
         ("blocks/resnet--vgg/geometry.csv", onwards("compare", blocks=[("resnet", "vgg")])),
         (
-            "blocks/resnet--vgg/transfer.h5",
-            onwards("evaluate_transfer", blocks=[("resnet", "vgg")]),
+            "blocks/resnet--vgg/evaluation.h5",
+            onwards("evaluate", blocks=[("resnet", "vgg")]),
         ),
         (
             "models/vgg/seed0/activations.h5",

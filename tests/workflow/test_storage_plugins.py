@@ -32,7 +32,7 @@ def test_results_and_logs_are_in_the_storage_and_not_in_the_working_directory(st
         "tables/pairs.csv",
         "figures/similarity.svg",
         "models/vgg/seed0/weights.safetensors",
-        "blocks/vgg--vgg/transfer.h5",
+        "blocks/vgg--vgg/evaluation.h5",
         "logs/train/vgg/seed0.log",
     ):
         assert (results / path).stat().st_size > 0

@@ -11,6 +11,9 @@ REPRESENTATION = "penultimate"
 # The attack that every study has, and its control of random noise.
 MAIN, CONTROL = "pgd", "noise"
 
+# What inversions are searched from: noise, or an image of another class.
+STARTS = ("noise", "image")
+
 
 def layer_order(layers: Iterable[str]) -> list[str]:
     """The distinct layers from input to output."""

@@ -150,10 +150,11 @@ def test_what_nothing_is_like_is_timed_or_not_known(study):
     assert trained == Estimate(pytest.approx(10 + images * 0.1 + 1797 * 0.001), PROBE)
     compared = estimate(COMPARE["resnext", "vgg"], study, {}, {}, TIMED)
     assert compared == Estimate(5 + 6 * 2.0, PROBE)
-    transfer = Job("evaluate_transfer", ("resnext", "vgg"))
-    shown = 6 * (1 + workload.conditions(study.config))
+    evaluation = Job("evaluate", ("resnext", "vgg"))
+    attacked, inverted = (study.config[name]["samples"] for name in ("attack", "features"))
+    shown = attacked * (1 + workload.conditions(study.config)) + 2 * inverted
     expected = Estimate(pytest.approx(10 + 6 * shown * (0.001 + 0.002)), PROBE)
-    assert estimate(transfer, study, {}, {}, TIMED) == expected
+    assert estimate(evaluation, study, {}, {}, TIMED) == expected
     assert estimate(TRAIN[0], study, {}, {}, None) == Estimate(None, UNKNOWN)
 
 

@@ -17,7 +17,7 @@ from repcompare.study.config import validate
 PHOTOGRAPHS = DataSet(size=224, channels=3, train=10_000, test=2_000, classes=10)
 NETWORK = Sizes(20_000_000, {"penultimate": 512}, 10, Passes(3e6, 2e6, 1e6))
 OF_MODEL = ("dump_activations", "attack", "extract_features", "describe")
-OF_BLOCK = ("compare", "evaluate_transfer", "compare_features")
+OF_BLOCK = ("compare", "evaluate", "compare_features")
 
 
 def needed(rule, changes="", data=DATA_SETS["digits"], network=NETWORK) -> int:

@@ -42,7 +42,7 @@ def own(size, name="parquet", changes=""):
 
 def test_small_studies_ask_for_the_least():
     of_digits = study("features: {nonrobust: {epsilon: 0.5}}")
-    pairs = ("compare", "evaluate_transfer", "compare_features", "train_nonrobust")
+    pairs = ("compare", "evaluate", "compare_features", "train_nonrobust")
     for rule, least in LEAST.items():
         names = () if rule in OF_STUDY else ("resnext", "vgg") if rule in pairs else ("vgg",)
         assert asked(Job(rule, names), of_digits, {}) == least, rule

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from unit.support.small_study import FEATURES, block_files
+from unit.support.small_study import FEATURES, block_files, evaluated
 
 from repcompare.data.dataset_file import Dataset
 from repcompare.features.gradients import margin_gradients
@@ -20,13 +20,15 @@ from repcompare.stages.dump_activations import store_activations
 from repcompare.stages.extract_features import store_features
 from repcompare.storage.files import MismatchError
 from repcompare.tables.files import read_table, write_table
+from repcompare.transfer.evaluation_file import Evaluation
 
 KEYS = ["model_a", "model_b", "measure", "condition"]
 
 
 def compared(models, dataset, path) -> pd.DataFrame:
-    with block_files(models) as files:
-        rows = feature_rows([each.model for each in models], files, dataset, 64)
+    evaluation = evaluated(path.with_name("evaluation.h5"), models, dataset)
+    with block_files(models) as files, Evaluation(evaluation) as seen:
+        rows = feature_rows(files, seen, dataset)
     write_table(path, "blocks/features", rows)
     return read_table(path).set_index(KEYS)
 

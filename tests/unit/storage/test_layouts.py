@@ -39,7 +39,7 @@ def paths(study, files, dataset_path, tmp_path_factory) -> dict[str, list]:
         "adversarial": files["adversarial"],
         "features": [model.features for model in study.values()],
         "maps": [path.with_name("maps.h5") for path in files["scores"]],
-        "transfer": files["transfer"],
+        "evaluation": files["evaluations"],
         "nonrobust": [nonrobust],
     }
 

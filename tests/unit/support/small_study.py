@@ -18,7 +18,9 @@ from repcompare.representations.activations_file import ModelActivations
 from repcompare.stages.compare import compare
 from repcompare.stages.compare_features import Files
 from repcompare.stages.describe import describe
+from repcompare.stages.evaluate import store_evaluation
 from repcompare.stages.extract_features import FeatureSettings
+from repcompare.study.blocks import ordered_pairs
 
 CPU = torch.device("cpu")
 NETWORKS = {
@@ -58,6 +60,8 @@ FAMILIES = ["least_squares", "ridge"]
 MEASURES = ["cka", "procrustes", "pwcca", "disagreement"]
 # What `conftest.files` holds beside the models' own, one a model or a block.
 JOINED = ("layers", "controls", "scores", "class_accuracies", "geometry", "convergence")
+# What networks are shown of each other.
+MADE = ("adversarial", "features")
 COMPUTATION = Computation(batch_size=50, precision="float32", seed=0)
 
 
@@ -87,11 +91,20 @@ def described(folder, activations, dataset_path, families) -> tuple[Path, Path]:
     return paths
 
 
+def evaluated(path, models, dataset) -> Path:
+    """The evaluation of a block of some models of the study."""
+    pairs = ordered_pairs([each.model.record["architecture"] for each in models])
+    adversarial, features = ([getattr(each, kind) for each in models] for kind in MADE)
+    networks = [each.model for each in models]
+    store_evaluation(path, networks, adversarial, features, dataset, pairs, 64)
+    return path
+
+
 @contextlib.contextmanager
 def block_files(models) -> Iterator[list[Files]]:
     """The open files of some models of the study."""
-    readers = ModelActivations, AdversarialImages, InputFeatures
-    kinds = "activations", "adversarial", "features"
+    readers = ModelActivations, InputFeatures, AdversarialImages
+    kinds = "activations", "features", "adversarial"
     with contextlib.ExitStack() as stack:
         yield [
             Files(

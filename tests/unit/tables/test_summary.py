@@ -1,7 +1,9 @@
 """The study's tables are joined from its files, and refuse files of another run."""
 
 import gc
+import shutil
 import weakref
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -15,6 +17,7 @@ from repcompare.tables import summary
 from repcompare.tables.attacks import attacks_table, growth_table, steps_table
 from repcompare.tables.files import read_table, write_table
 from repcompare.tables.geometry import retraining_means, with_ceilings
+from repcompare.tables.schema import TABLES
 from repcompare.tables.transfer import transfer_tables
 from repcompare.vocabulary import DENOMINATORS
 
@@ -31,14 +34,19 @@ def tables(files):
     means = retraining_means(blocks["geometry"])
     blocks["geometry"] = [with_ceilings(block, means) for block in blocks["geometry"]]
     blocks["class_accuracies"] = list(map(summary.class_table, blocks["class_accuracies"]))
-    blocks["transfer"] = list(transfer_tables(files["transfer"], files["adversarial"]))
+    blocks["transfer"] = list(transfer_tables(files["evaluations"], files["adversarial"]))
     blocks["features"] = list(map(read_table, files["features"]))
-    parts = (blocks[name] for name in ("scores", "geometry", "transfer", "features"))
+    names = {"maps": "scores", "geometry": "geometry"}
+    names |= {"transfer": "transfer", "features": "features"}
+    parts = [
+        {name: blocks[kind][place] for name, kind in names.items()}
+        for place in range(len(blocks["scores"]))
+    ]
     found = {kind: pd.concat(parts, ignore_index=True) for kind, parts in blocks.items()}
     return found | {
         "models": summary.models_table(files["record"], found["layers"]),
         "attacks": attacks_table(files["adversarial"]),
-        "pairs": summary.pairs_table(list(map(summary.pair_rows, *parts))),
+        "pairs": summary.pairs_table(list(map(summary.pair_rows, parts))),
     }
 
 
@@ -226,14 +234,17 @@ def test_tables_survive_being_written_and_read(tables, tmp_path):
 def summarised(files, folder, blocks) -> None:
     """The summary written to `folder`, the block of two architectures given so often."""
     names = {"records": "record", "maps": "scores"}
-    kinds = (*summarise.PAIRED, "class_accuracies", "convergence")
-    given = {name: files[names.get(name, name)] for name in kinds}
-    given = {name: [paths[0], *paths[1:] * blocks] for name, paths in given.items()}
+    kinds = (*summarise.PAIRED.values(), "class_accuracies", "convergence")
+    block = Path(files["scores"][1]).parent
+    copies = [shutil.copytree(block, folder / f"block{copy}") for copy in range(blocks)]
+    given = {}
+    for kind in kinds:
+        first, other = files[names.get(kind, kind)]
+        given[kind] = [first, *(copy / Path(other).name for copy in copies)]
     for name in ("records", "activations", "adversarial", "layers", "controls"):
         given[name] = files[names.get(name, name)]
-    tables = ("models", "layers", "controls", "attacks", "attack_steps", "attack_growth", "pairs")
-    tables = {name: folder / f"{name}.csv" for name in (*kinds, *tables)}
-    summarise.summarise(tables, files={**given, "nonrobust": []})
+    wanted = [name for name in TABLES if "/" not in name and name not in ("findings", "nonrobust")]
+    summarise.summarise({name: folder / f"{name}.csv" for name in wanted}, files=given)
 
 
 @pytest.mark.slow
@@ -284,10 +295,10 @@ def test_a_table_of_other_activations_is_refused(files, tmp_path, kind, digest):
         block_tables({**files, kind: [tmp_path / "table.csv"]}, kind)
 
 
-def test_a_block_of_other_weights_is_refused(files, tmp_path):
-    path = tmp_path / "transfer.h5"
-    path.write_bytes(files["transfer"][0].read_bytes())
+def test_a_block_of_other_adversarial_images_is_refused(files, tmp_path):
+    path = tmp_path / "evaluation.h5"
+    path.write_bytes(files["evaluations"][0].read_bytes())
     with h5py.File(path, "a") as file:
-        file.attrs["model_digests"] = ["other", "other"]
-    with pytest.raises(MismatchError, match="weights of resnet/seed0"):
+        file.attrs["adversarial_digests"] = ["other", "other"]
+    with pytest.raises(MismatchError, match="adversarial images of resnet/seed0"):
         next(transfer_tables([path], files["adversarial"]))

@@ -18,8 +18,8 @@ EIGHT = Strength("linf", 8 / 255, "8/255")
 
 def test_outcomes_add_up_to_the_rates_of_the_table(files):
     names = ["resnet/seed0", "resnet/seed1", "vgg/seed0"]
-    found = read_outcomes(files["transfer"], names, LINF)
-    table = pd.concat(transfer_tables(files["transfer"], files["adversarial"]))
+    found = read_outcomes(files["evaluations"], names, LINF)
+    table = pd.concat(transfer_tables(files["evaluations"], files["adversarial"]))
     rates = table[
         (table["attack"] == "pgd")
         & (table["epsilon_label"] == "32/255")
@@ -36,8 +36,8 @@ def test_outcomes_add_up_to_the_rates_of_the_table(files):
 
 def test_only_the_models_asked_for_are_read_in_their_order(files):
     names = ["vgg/seed0", "resnet/seed1"]
-    every = read_outcomes(files["transfer"], ["resnet/seed0", "resnet/seed1", "vgg/seed0"], LINF)
-    found = read_outcomes(files["transfer"], names, LINF)
+    every = read_outcomes(files["evaluations"], ["resnet/seed0", "resnet/seed1", "vgg/seed0"], LINF)
+    found = read_outcomes(files["evaluations"], names, LINF)
     assert sorted(zip(found.rows, found.columns, strict=True)) == [(0, 1), (1, 0)]
     there = np.flatnonzero((every.rows == 2) & (every.columns == 1))[0]
     mine = np.flatnonzero(found.rows == 0)[0]
@@ -45,12 +45,12 @@ def test_only_the_models_asked_for_are_read_in_their_order(files):
 
 
 def test_blocks_that_attack_other_images_are_refused(files, tmp_path):
-    other = tmp_path / "transfer.h5"
-    other.write_bytes(files["transfer"][0].read_bytes())
+    other = tmp_path / "evaluation.h5"
+    other.write_bytes(files["evaluations"][0].read_bytes())
     with h5py.File(other, "r+") as file:
         file["ids"][0] += 1
     with pytest.raises(MismatchError, match="hold different images"):
-        read_outcomes([files["transfer"][1], other], ["resnet/seed0"], LINF)
+        read_outcomes([files["evaluations"][1], other], ["resnet/seed0"], LINF)
 
 
 def test_every_image_once_gives_the_logits_of_the_table():

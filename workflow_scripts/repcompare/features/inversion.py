@@ -13,9 +13,6 @@ from repcompare.networks.imported import ImportedNetwork
 from repcompare.networks.inference import StoredImages, logits_of
 from repcompare.networks.models import folded
 
-# What images are searched from: noise, or an image of another class.
-STARTS = ("noise", "image")
-
 # Of directions, as in `Search`: it leaves three quarters of the distance that plain steps leave.
 MOMENTUM = 0.75
 

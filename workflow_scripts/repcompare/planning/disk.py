@@ -109,10 +109,14 @@ def _compare(study: Study, job: Job, sizes: list[Sizes]) -> int:
     return pairs * (maps + objects + rows) + crossed + 50 * ROWS["convergence"]
 
 
-def _transfer(study: Study, job: Job, sizes: list[Sizes]) -> int:
-    n, shown = study.config["attack"]["samples"], 1 + workload.conditions(study.config)
-    each = n * shown * (INTEGER + FLOAT) + 6 * HDF5_OBJECT
-    return 2 * workload.pairs(study.config, *job.architectures) * each
+def _evaluation(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    attacked, inverted = (study.config[name]["samples"] for name in ("attack", "features"))
+    answers = attacked * 2 * FLOAT
+    widths = (sizes[0].width + sizes[-1].width) / 2
+    each = answers * workload.conditions(study.config)
+    each += workload.STARTS * inverted * widths * FLOAT + 6 * HDF5_OBJECT
+    pairs = 2 * workload.pairs(study.config, *job.architectures) * each
+    return int(pairs) + len(sizes) * (answers + 3 * HDF5_OBJECT)
 
 
 def _compare_features(study: Study, job: Job, sizes: list[Sizes]) -> int:
@@ -166,7 +170,7 @@ BYTES: dict[str, Size] = {
     "attack": _attack,
     "extract_features": _features,
     "compare": _compare,
-    "evaluate_transfer": _transfer,
+    "evaluate": _evaluation,
     "compare_features": _compare_features,
     "make_nonrobust": _nonrobust_images,
     "train_nonrobust": _fixed(RECORD),

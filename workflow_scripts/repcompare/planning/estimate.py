@@ -16,8 +16,7 @@ OF_NETWORKS = (
     "dump_activations",
     "attack",
     "extract_features",
-    "evaluate_transfer",
-    "compare_features",
+    "evaluate",
     "make_nonrobust",
     "train_nonrobust",
 )
@@ -174,7 +173,7 @@ def _like(job: Job, measured: Mapping[Job, float]) -> dict[Job, float]:
 
 def _size(study: Study, job: Job) -> int:
     """What the jobs of a stage differ by: the pairs of a block."""
-    if job.rule in ("compare", "evaluate_transfer", "compare_features"):
+    if job.rule in ("compare", "evaluate", "compare_features"):
         return workload.pairs(study.config, *job.architectures)
     return 1
 
@@ -207,16 +206,14 @@ def _compare(job: Job, study: Study, timed: Timed) -> float:
     return workload.pairs(study.config, *job.architectures) * each
 
 
-def _evaluate_transfer(job: Job, study: Study, timed: Timed) -> float:
-    shown = workload.transfer(study)
+def _evaluate(job: Job, study: Study, timed: Timed) -> float:
+    shown = workload.evaluation(study)
     each = sum(shown.seconds(timed.passes[name]) for name in job.architectures)
     return workload.pairs(study.config, *job.architectures) * each
 
 
 def _compare_features(job: Job, study: Study, timed: Timed) -> float:
-    shown = workload.inversions(study)
-    each = sum(shown.seconds(timed.passes[name]) for name in job.architectures)
-    each += sum(timed.numbers[name].compare_features for name in job.architectures) / 2
+    each = sum(timed.numbers[name].compare_features for name in job.architectures) / 2
     return workload.pairs(study.config, *job.architectures) * each
 
 
@@ -231,7 +228,7 @@ SECONDS: dict[str, Seconds] = {
     "extract_features": _of_model(workload.features),
     "make_nonrobust": _of_model(workload.nonrobust),
     "compare": _compare,
-    "evaluate_transfer": _evaluate_transfer,
+    "evaluate": _evaluate,
     "compare_features": _compare_features,
 }
 

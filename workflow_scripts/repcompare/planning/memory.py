@@ -127,12 +127,13 @@ def _search(
     return _networks(study, job, sizes, FOLDED) + found + in_memory * samples * images.pixels
 
 
-def _evaluate_transfer(study: Study, job: Job, sizes: list[Sizes]) -> float:
+def _evaluate(study: Study, job: Job, sizes: list[Sizes]) -> float:
     config, samples = study.config, study.config["attack"]["samples"]
     largest = max(sizes, key=lambda one: one.memory.answers)
     folded = (FOLDED - LOADED) * max(one.weights for one in sizes)
     clean = samples * study.images.pixels
-    shown = _answers(study, config["transfer"]["batch_size"], largest, samples)
+    most = max(samples, config["features"]["samples"])
+    shown = _answers(study, config["evaluation"]["batch_size"], largest, most)
     return _networks(study, job, sizes, LOADED) + folded + clean + shown
 
 
@@ -141,15 +142,13 @@ def _compare_features(study: Study, job: Job, sizes: list[Sizes]) -> float:
     samples = max(config["attack"]["samples"], config["features"]["samples"])
     # Two arrays of vectors, as they are and at length 1, and what is made on the way.
     aligned = 8 * min(samples * images.pixels * DOUBLE, READ)
-    batch = config["features"]["batch_size"]
-    shown = max(_answers(study, batch, one, config["features"]["samples"]) for one in sizes)
     widest = max(one.width for one in sizes)
     matched = _held(study, job, sizes, parts=1) + _pair(_size(images.test, widest), of_pair=4)
     return (
-        _networks(study, job, sizes, FOLDED)
+        NUMBERS
         + config["attack"]["samples"] * images.pixels
         + matched
-        + max(aligned, shown, WORK * widest**2 * DOUBLE)
+        + max(aligned, WORK * widest**2 * DOUBLE)
     )
 
 
@@ -220,7 +219,7 @@ def _networks(study: Study, job: Job, sizes: list[Sizes], copies: float) -> floa
     """The base of a job that runs networks, all models of a block among them."""
     entries = [study.config["architectures"][name] for name in job.architectures]
     base = TORCH + (FOREIGN if any(map(imported, entries)) else 0)
-    if job.rule in ("evaluate_transfer", "compare_features"):
+    if job.rule == "evaluate":
         weights = sum(number * one.weights for number, one in _numbers(study, job, sizes))
     else:
         weights = sizes[0].weights
@@ -300,7 +299,7 @@ BYTES: dict[str, Bytes] = {
     "attack": _attack,
     "extract_features": _extract_features,
     "compare": _compare,
-    "evaluate_transfer": _evaluate_transfer,
+    "evaluate": _evaluate,
     "compare_features": _compare_features,
     "make_nonrobust": _make_nonrobust,
     "train_nonrobust": _train,

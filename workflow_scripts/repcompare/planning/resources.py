@@ -30,7 +30,7 @@ LEAST = {
     "attack": (4000, 240),
     "extract_features": (4000, 240),
     "compare": (4000, 60),
-    "evaluate_transfer": (4000, 60),
+    "evaluate": (4000, 60),
     "compare_features": (4000, 60),
     "make_nonrobust": (8000, 240),
     "train_nonrobust": (4000, 720),

@@ -167,14 +167,10 @@ def features(study: Study) -> Passes:
     return Passes(0, n * (1 + STARTS * steps), n * (1 + STARTS))
 
 
-def transfer(study: Study) -> Passes:
-    """What one target is shown of one source."""
-    return Passes(0, 0, study.config["attack"]["samples"] * (1 + conditions(study.config)))
-
-
-def inversions(study: Study) -> Passes:
-    """What one model is shown of another one's inversions."""
-    return Passes(0, 0, STARTS * study.config["features"]["samples"])
+def evaluation(study: Study) -> Passes:
+    """What one target is shown of one source: adversarial images and inversions."""
+    attacked, inverted = (study.config[name]["samples"] for name in ("attack", "features"))
+    return Passes(0, 0, attacked * (1 + conditions(study.config)) + STARTS * inverted)
 
 
 def nonrobust(study: Study) -> Passes:

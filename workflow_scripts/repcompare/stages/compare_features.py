@@ -2,19 +2,15 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from repcompare.attacks.adversarial_file import AdversarialImages, StoredAttack
 from repcompare.data.clean_images import clean_images
 from repcompare.data.dataset_file import Dataset
 from repcompare.features.features_file import InputFeatures
-from repcompare.features.inversion import STARTS, represented, representing
 from repcompare.features.measures import (
     FeatureRow,
     alignment,
@@ -23,132 +19,111 @@ from repcompare.features.measures import (
     similarity,
     unit_matching,
 )
-from repcompare.names import MAIN
-from repcompare.networks.devices import prepared_device
-from repcompare.networks.models import TrainedModel, load_model
+from repcompare.names import MAIN, STARTS
 from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import between_units, cross_covariance
 from repcompare.representations.pair import Pair
-from repcompare.storage.hdf5 import require_same_data, require_same_images, row_slices
+from repcompare.storage.files import require_equal
+from repcompare.storage.hdf5 import (
+    ModelFile,
+    require_same_data,
+    require_same_images,
+    row_slices,
+)
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
 from repcompare.tables.files import write_table
+from repcompare.transfer.evaluation_file import Evaluation
 
 
 class Files(NamedTuple):
-    """The files of one model."""
+    """The files of one model; `adversarial` is None where the study attacks none."""
 
     activations: ModelActivations
-    adversarial: AdversarialImages
     features: InputFeatures
-
-
-@dataclass(frozen=True, eq=False)
-class Network:
-    """One model of a block: its files, and the network to show the others' inversions to."""
-
-    model: TrainedModel
-    files: Files
-    batch_size: int
+    adversarial: AdversarialImages | None
 
     @property
     def name(self) -> str:
         """`{architecture}/seed{seed}`."""
-        return self.model.name
+        return self.activations.name
 
     @property
     def architecture(self) -> str:
         """Its architecture."""
-        return self.model.record["architecture"]
-
-    @cached_property
-    def network(self) -> torch.nn.Module:
-        """From images to representations."""
-        return representing(self.model.network)
-
-    def of_inversions(self, other: "Network", start: str) -> np.ndarray:
-        """What it makes of the other's inverted images, (n, d)."""
-        images = other.files.features.inversions(start).images
-        return represented(self.network, images, self.batch_size).numpy()
+        return self.activations.architecture
 
 
 def compare_features(
     features: str | Path,
     *,
-    weights: Sequence[str | Path],
-    records: Sequence[str | Path],
     activations: Sequence[str | Path],
     adversarial: Sequence[str | Path],
     inputs: Sequence[str | Path],
+    evaluation: str | Path,
     dataset: str | Path,
-    settings: Mapping[str, Any],
-    device: str,
-    threads: int,
 ) -> None:
     """Write the measures of every pair of a block as a table: see `feature_rows`.
 
     Args:
         features: the table to write.
-        weights: of the block's models.
-        records: of the models; this and the files that follow in the same order.
-        activations: of the models.
-        adversarial: the models' adversarial images.
+        activations: of the block's models; this and the files that follow in the same order.
+        adversarial: the models' adversarial images; none where the study attacks none.
         inputs: the models' gradients and inversions, what `stages.extract_features` wrote.
+        evaluation: of the block, what `stages.evaluate` wrote.
         dataset: the study's data file.
-        settings: `batch_size`.
-        device: where the networks run, see `networks.devices.resolve_device`.
-        threads: of the CPU.
     """
-    where = prepared_device(device, threads)
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(Dataset(dataset))
-        models = [load_model(*files, data, where) for files in zip(weights, records, strict=True)]
-        readers = ModelActivations, AdversarialImages, InputFeatures
+        seen = stack.enter_context(Evaluation(evaluation))
+        attacked = [stack.enter_context(AdversarialImages(path)) for path in adversarial]
         files = [
-            Files(*(stack.enter_context(read(p)) for read, p in zip(readers, paths, strict=True)))
-            for paths in zip(activations, adversarial, inputs, strict=True)
+            Files(
+                stack.enter_context(ModelActivations(of_model)),
+                stack.enter_context(InputFeatures(found)),
+                attacked[place] if attacked else None,
+            )
+            for place, (of_model, found) in enumerate(zip(activations, inputs, strict=True))
         ]
-        rows = feature_rows(models, files, data, settings["batch_size"])
+        rows = feature_rows(files, seen, data)
     write_table(features, "blocks/features", rows)
 
 
-def feature_rows(
-    models: Sequence[TrainedModel], files: Sequence[Files], data: Dataset, batch_size: int
-) -> list[dict]:
+def feature_rows(files: Sequence[Files], evaluation: Evaluation, data: Dataset) -> list[dict]:
     """The measures of every pair of a block.
 
     One row a pair, measure and `condition`: the ball of the attack, or the start of the inversions.
     Of a directed measure, model_a is the model whose inversions model_b is shown.
 
     Args:
-        models: of the block.
-        files: of each, in the same order.
+        files: of each model of the block.
+        evaluation: what each makes of the others' inversions.
         data: with the clean images.
-        batch_size: see `data.batches.images_at_once`.
 
     Raises:
         MismatchError: the files are not of these models, or of different images.
     """
-    check(models, files)
-    networks = [Network(*each, batch_size) for each in zip(models, files, strict=True)]
-    architectures = [network.architecture for network in networks]
-    clean = clean_images(files[0].adversarial, data)
+    check(files, evaluation)
+    architectures = [of_model.architecture for of_model in files]
+    attacked = files[0].adversarial
+    clean = clean_images(attacked, data) if attacked else None
     rows = []
     for first, second in unordered_pairs(architectures):
-        a, b = networks[first], networks[second]
+        a, b = files[first], files[second]
         rows += [table_row(a, b, *found) for found in symmetric_rows(a, b, clean)]
     for first, second in ordered_pairs(architectures):
-        a, b = networks[first], networks[second]
-        rows += [table_row(a, b, *found) for found in directed_rows(a, b)]
+        a, b = files[first], files[second]
+        rows += [table_row(a, b, *found) for found in directed_rows(a, b, evaluation)]
     return rows
 
 
 def symmetric_rows(
-    a: Network, b: Network, clean: np.ndarray
+    a: Files, b: Files, clean: np.ndarray | None
 ) -> Iterator[tuple[str, str, FeatureRow]]:
     """Measure, condition and row of what has no direction. `clean` as in `perturbation_rows`."""
-    yield "gradient_alignment", "", alignment(gradients(a.files.features, b.files.features))
-    yield "unit_matching", "", matched_units(a.files.activations, b.files.activations)
-    yield from perturbation_rows(a.files.adversarial, b.files.adversarial, clean)
+    yield "gradient_alignment", "", alignment(gradients(a.features, b.features))
+    yield "unit_matching", "", matched_units(a.activations, b.activations)
+    if a.adversarial and b.adversarial and clean is not None:
+        yield from perturbation_rows(a.adversarial, b.adversarial, clean)
 
 
 def gradients(a: InputFeatures, b: InputFeatures) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -204,22 +179,25 @@ def changes(
         yield one, other
 
 
-def directed_rows(a: Network, b: Network) -> Iterator[tuple[str, str, FeatureRow]]:
+def directed_rows(
+    a: Files, b: Files, evaluation: Evaluation
+) -> Iterator[tuple[str, str, FeatureRow]]:
     """What b makes of images that a cannot tell from the clean ones."""
-    features, others = a.files.features, b.files.features
+    features, others = a.features, b.features
+    shown = evaluation.pair(a.name, b.name)
     both = features.correct & others.correct
     for start in STARTS:
         inversions = features.inversions(start)
         chosen = both & (inversions.residual <= features.tolerance)
         dropped = int(both.sum() - chosen.sum())
         labels = features.labels[chosen]
-        seen = b.of_inversions(a, start)[chosen]
+        seen = shown.representation(start)[chosen]
         own = inversions.representation[chosen]
         yield "stir", start, similarity(others.representation[chosen], seen, labels, dropped)
         yield "inverted_cka", start, similarity(own, seen, labels, dropped)
 
 
-def table_row(a: Network, b: Network, measure: str, condition: str, row: FeatureRow) -> dict:
+def table_row(a: Files, b: Files, measure: str, condition: str, row: FeatureRow) -> dict:
     """A row of features.csv."""
     return {
         "model_a": a.name,
@@ -232,12 +210,20 @@ def table_row(a: Network, b: Network, measure: str, condition: str, row: Feature
     }
 
 
-def check(models: Sequence[TrainedModel], files: Sequence[Files]) -> None:
-    """Raise MismatchError unless every file is of its model and all hold the same images."""
-    for model, of_model in zip(models, files, strict=True):
-        for file in of_model:
-            file.require_weights(model.name, model.record["model_digest"])
-    require_same_data([file for of_model in files for file in of_model])
-    check_same_images([of_model.activations for of_model in files])
-    require_same_images([of_model.adversarial for of_model in files])
-    require_same_images([of_model.features for of_model in files])
+def check(files: Sequence[Files], evaluation: Evaluation) -> None:
+    """Raise MismatchError unless all files are of the block's models, and of the same images."""
+    features = [of_model.features for of_model in files]
+    adversarial = [of_model.adversarial for of_model in files if of_model.adversarial]
+    digests: Mapping[str, str] = evaluation.model_digests
+    for of_model in files:
+        kinds: list[ModelFile | None] = [*of_model]
+        for file in filter(None, kinds):
+            file.require_weights(of_model.name, digests.get(of_model.name, ""))
+        shown = evaluation.path, evaluation.features_digests[of_model.name]
+        made = of_model.features.path, of_model.features.digest
+        require_equal(f"inversions of {of_model.name}", [made, shown])
+    kept = [of_model.activations for of_model in files]
+    require_same_data([*kept, *features, *adversarial, evaluation])
+    check_same_images(kept)
+    require_same_images(features)
+    require_same_images(adversarial)

@@ -23,7 +23,7 @@ def judge_findings(
     Args:
         findings: the table to write.
         tables: `models`, `controls`, `maps`, `geometry` and `transfer` of the study.
-        transfer: what `stages.evaluate_transfer` wrote of each block.
+        transfer: what `stages.evaluate` wrote of each block.
         settings: `statistics`, the keys of `findings.rows.Resampling`.
     """
     read = {name: read_table(path) for name, path in tables.items()}

@@ -21,8 +21,18 @@ from repcompare.tables.summary import (
 )
 from repcompare.tables.transfer import transfer_tables
 
-# The tables of pairs of models, whose rows of a block are joined.
-PAIRED = ("maps", "geometry", "transfer", "features")
+# The tables of pairs of models, whose rows of a block are joined, and the files that they are made of.
+PAIRED = {
+    "maps": "maps",
+    "geometry": "geometry",
+    "transfer": "evaluations",
+    "features": "features",
+}
+OF_ATTACKS = {
+    "attacks": attacks_table,
+    "attack_steps": steps_table,
+    "attack_growth": growth_table,
+}
 
 
 def summarise(
@@ -31,11 +41,11 @@ def summarise(
     """Write the study's tables, block by block.
 
     Args:
-        tables: where each table is to be written, by its name.
-        files: what models and blocks stored: `records`, `activations`, `layers`, `controls`,
-            one a model; `maps`, `class_accuracies`, `geometry`, `convergence`,
-            one a block; `transfer` and `features`, one a block of networks with answers, which have
-            `adversarial` alone; `nonrobust`, where the study has them.
+        tables: where each table is to be written, by its name: those that the study asks for.
+        files: what models and blocks stored, as far as it is asked for: `records`, `activations`,
+            `layers`, `controls`, one a model; `adversarial`, one a model that is attacked; `maps`,
+            `class_accuracies`, `geometry`, `convergence`, `evaluations` and `features`, one a block;
+            `nonrobust`.
 
     Raises:
         MismatchError: a file was made from others than those that are given.
@@ -44,38 +54,63 @@ def summarise(
     layers = pd.concat(checked_tables(files["layers"], current), ignore_index=True)
     write_table(tables["models"], "models", models_table(files["records"], layers))
     write_table(tables["layers"], "layers", layers)
-    write_table(tables["attacks"], "attacks", attacks_table(files["adversarial"]))
-    write_table(tables["attack_steps"], "attack_steps", steps_table(files["adversarial"]))
-    write_table(tables["attack_growth"], "attack_growth", growth_table(files["adversarial"]))
-    if files["nonrobust"]:
+    for name, made in OF_ATTACKS.items():
+        if name in tables:
+            write_table(tables[name], name, made(files["adversarial"]))
+    if "nonrobust" in tables:
         write_table(tables["nonrobust"], "nonrobust", nonrobust_table(files["nonrobust"]))
     for name in ("controls", "convergence"):
-        write_parts(tables[name], name, checked_tables(files[name], current))
-    classes = checked_tables(files["class_accuracies"], current)
-    write_parts(tables["class_accuracies"], "class_accuracies", map(class_table, classes))
-    means = retraining_means(map(read_table, files["geometry"]))
-    with contextlib.ExitStack() as stack:
-        append = {name: stack.enter_context(new_table(tables[name], name)) for name in PAIRED}
+        if name in tables:
+            write_parts(tables[name], name, checked_tables(files[name], current))
+    if "class_accuracies" in tables:
+        classes = checked_tables(files["class_accuracies"], current)
+        write_parts(tables["class_accuracies"], "class_accuracies", map(class_table, classes))
+    if "pairs" in tables:
         pairs = []
-        for maps, geometry, transfer, features in zip(
-            checked_tables(files["maps"], current),
-            checked_tables(files["geometry"], current),
-            at_blocks("transfer", files, transfer_tables(files["transfer"], files["adversarial"])),
-            at_blocks("features", files, map(read_table, files["features"])),
-            strict=True,
-        ):
-            parts = maps, with_ceilings(geometry, means), transfer, features
-            for name, part in zip(PAIRED, parts, strict=True):
-                append[name](part)
-            pairs.append(pair_rows(*parts))
-    write_table(tables["pairs"], "pairs", pairs_table(pairs))
+        with contextlib.ExitStack() as stack:
+            append = {
+                name: stack.enter_context(new_table(tables[name], name))
+                for name in PAIRED
+                if name in tables
+            }
+            for parts in blocks(list(append), files, current):
+                for name, part in parts.items():
+                    append[name](part)
+                pairs.append(pair_rows(parts))
+        write_table(tables["pairs"], "pairs", pairs_table(pairs))
 
 
-def at_blocks(
-    name: str, files: Mapping[str, Sequence[str | Path]], tables: Iterator[pd.DataFrame]
+def blocks(
+    names: Sequence[str],
+    files: Mapping[str, Sequence[str | Path]],
+    current: Mapping[str, tuple[str | Path, str]],
+) -> Iterator[dict[str, pd.DataFrame]]:
+    """The tables of each block by name, one block at a time; empty ones where it has no file."""
+    there = {name: {Path(path).parent for path in files[PAIRED[name]]} for name in names}
+    streams = {name: stream(name, files, current) for name in names}
+    folders = dict.fromkeys(Path(path).parent for name in names for path in files[PAIRED[name]])
+    for folder in folders:
+        yield {
+            name: next(streams[name])
+            if folder in there[name]
+            else pd.DataFrame(columns=TABLES[name].names)
+            for name in names
+        }
+
+
+def stream(
+    name: str,
+    files: Mapping[str, Sequence[str | Path]],
+    current: Mapping[str, tuple[str | Path, str]],
 ) -> Iterator[pd.DataFrame]:
-    """The table of every block of `maps`, in that order; an empty one where a block has no file."""
-    there = {Path(path).parent for path in files[name]}
-    for path in files["maps"]:
-        empty = pd.DataFrame(columns=TABLES[name].names)
-        yield next(tables) if Path(path).parent in there else empty
+    """The table of every block that has one, read when asked."""
+    paths = files[PAIRED[name]]
+    if name == "transfer":
+        return transfer_tables(paths, files["adversarial"])
+    if name == "features":
+        return map(read_table, paths)
+    tables = checked_tables(paths, current)
+    if name == "maps":
+        return tables
+    means = retraining_means(map(read_table, paths))
+    return (with_ceilings(table, means) for table in tables)

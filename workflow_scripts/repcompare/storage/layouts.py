@@ -5,7 +5,7 @@ made from it, and the tests check the files against it.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from repcompare.storage.patterns import is_of_pattern
 from repcompare.vocabulary import MAP_FAMILIES, NORMS
@@ -351,31 +351,41 @@ LAYOUTS: dict[str, Layout] = {
             ),
         ),
         Layout(
-            "transfer",
-            "blocks/{a}--{b}/transfer.h5",
-            meaning="What every target of a block answers to every source's images.",
+            "evaluation",
+            "blocks/{a}--{b}/evaluation.h5",
+            meaning="What every target of a block makes of every source's images.",
             datasets=(
-                IDS,
-                LABELS,
+                replace(IDS, optional=True, meaning="The attacked images' ids in the data file."),
+                replace(LABELS, optional=True),
                 dataset(
-                    PAIR + "/clean_prediction",
-                    "int64 (n)",
-                    meaning="The target's answers to the clean images.",
+                    "clean/{model}/prediction",
+                    "int32 (n)",
+                    meaning="A target's answers to the clean images.",
+                    optional=True,
                 ),
                 dataset(
-                    PAIR + "/clean_margin",
+                    "clean/{model}/margin",
                     "float32 (n)",
-                    meaning="The target's margin of the label on them, logits.",
+                    meaning="Its margin of the label on them, logits.",
+                    optional=True,
                 ),
                 dataset(
                     PAIR + "/prediction",
-                    "int64 (conditions, n)",
-                    meaning="Its answers to the perturbed images, attack by attack.",
+                    "int32 (conditions, n)",
+                    meaning="The target's answers to the source's perturbed images, attack by attack.",
+                    optional=True,
                 ),
                 dataset(
                     PAIR + "/margin",
                     "float32 (conditions, n)",
                     meaning="Its margin of the label on them.",
+                    optional=True,
+                ),
+                dataset(
+                    PAIR + "/{start}",
+                    "float32 (m, d)",
+                    meaning="The target's representation of the source's inversions.",
+                    optional=True,
                 ),
             ),
             attributes=(
@@ -383,11 +393,24 @@ LAYOUTS: dict[str, Layout] = {
                 OF_DATA,
                 attribute("models", "text (m)", meaning="The models of the block."),
                 attribute("model_digests", "text (m)", meaning="The digests of their weights."),
+                attribute(
+                    "adversarial_digests",
+                    "text (m)",
+                    meaning="Those of their adversarial images.",
+                    optional=True,
+                ),
+                attribute(
+                    "features_digests",
+                    "text (m)",
+                    meaning="Those of their inversions.",
+                    optional=True,
+                ),
                 attribute("device", "text", meaning="Where it was computed."),
                 attribute(
                     "conditions",
                     "text (conditions)",
                     group=PAIR,
+                    optional=True,
                     meaning="The attacks and balls, in the order of the rows.",
                 ),
             ),

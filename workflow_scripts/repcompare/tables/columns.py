@@ -108,6 +108,11 @@ class Table:
             raise ValueError(f"columns {left} that the schema does not have")
         return found
 
+    def in_order(self, names: Iterable[str]) -> list[str]:
+        """Those names that are columns of the table, in its order."""
+        given = list(names)
+        return [name for column in self.columns for name in given if column.is_named(name)]
+
     def stored(self, name: str, *columns: Column, after: str, without: str = "") -> "Table":
         """The table as a block or a model stores it: with the digests it is checked by."""
         kept = [column for column in self.columns if column.name != without]

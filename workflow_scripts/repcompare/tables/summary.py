@@ -19,6 +19,10 @@ from repcompare.tables.geometry import at_representation
 from repcompare.tables.schema import TABLES
 from repcompare.vocabulary import PRIMARY
 
+# What a row of pairs.csv is of: an ordered pair of models, and their architectures.
+KEYS = ["source", "target"]
+PAIR = [*KEYS, "source_architecture", "target_architecture"]
+
 # What a row of pairs.csv says of a map.
 MAP_COLUMNS = ["r2_test", "stitched_accuracy", "recovered_accuracy", "agreement"]
 
@@ -59,38 +63,57 @@ def _origin(record: Mapping[str, Any]) -> dict[str, Any]:
     return found | {"input": shown, "classifier": used["classifier"]}
 
 
-def pair_rows(
-    maps: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFrame, features: pd.DataFrame
-) -> pd.DataFrame:
-    """One row an ordered pair of a block, joined from its tables.
+def pair_rows(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row an ordered pair of a block, joined from those of its tables that there are, by name.
 
     Symmetric measures stand in both rows.
     """
-    keys = ["source", "target"]
-    by_family = maps.pivot(index=keys, columns="family", values=MAP_COLUMNS)
-    by_family.columns = [f"{column}_{family}" for column, family in by_family.columns]
-    by_measure = ordered(at_representation(geometry)).pivot(
-        index=keys, columns="measure", values="value"
-    )
+    found = [COLUMNS[name](table) for name, table in tables.items() if len(table)]
+    ends = [each[PAIR] for each, _ in found]
+    table = pd.concat(ends).drop_duplicates(ignore_index=True)
+    table["same_architecture"] = table["source_architecture"] == table["target_architecture"]
+    for _, values in found:
+        table = table.merge(values.reset_index(), on=KEYS, how="left", validate="one_to_one")
+    return table
+
+
+def _of_maps(maps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    values = maps.pivot(index=KEYS, columns="family", values=MAP_COLUMNS)
+    values.columns = [f"{column}_{family}" for column, family in values.columns]
+    return maps, values
+
+
+def _of_geometry(geometry: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    pairs = ordered(at_representation(geometry))
+    return pairs, pairs.pivot(index=KEYS, columns="measure", values="value")
+
+
+def _of_transfer(transfer: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     pgd = transfer[(transfer["attack"] == "pgd") & (transfer["denominator"] == PRIMARY)]
     condition = "transfer_" + pgd["norm"] + "_" + pgd["epsilon_label"].str.replace("/", "_")
-    by_condition = pgd.assign(condition=condition).pivot(
-        index=keys, columns="condition", values="fooled"
-    )
-    architectures = maps[[*keys, "source_architecture", "target_architecture"]].drop_duplicates()
-    table = architectures.assign(
-        same_architecture=architectures["source_architecture"]
-        == architectures["target_architecture"]
-    )
-    for part in (by_family, by_measure, by_condition, pair_columns(features)):
-        table = table.merge(part.reset_index(), on=keys, how="left", validate="one_to_one")
-    return table
+    named = pgd.assign(condition=condition)
+    return pgd, named.pivot(index=KEYS, columns="condition", values="fooled")
+
+
+def _of_features(features: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return ordered(features), pair_columns(features)
+
+
+# The ordered pairs of a block's table, and the columns of pairs.csv that it gives.
+COLUMNS = {
+    "maps": _of_maps,
+    "geometry": _of_geometry,
+    "transfer": _of_transfer,
+    "features": _of_features,
+}
 
 
 def pairs_table(blocks: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The `pair_rows` of every block, by source and target; a note names what is undefined."""
     table = pd.concat(blocks, ignore_index=True)
     table = table.sort_values(["source", "target"], ignore_index=True)
+    # A block may lack what another has.
+    table = table[TABLES["pairs"].in_order(table.columns)]
     undefined = table.isna()
     table["note"] = [
         "undefined: " + ", ".join(table.columns[row]) if row.any() else ""

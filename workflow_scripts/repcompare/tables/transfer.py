@@ -9,18 +9,18 @@ import pandas as pd
 
 from repcompare.attacks.adversarial_file import AdversarialImages, Condition
 from repcompare.storage.files import MismatchError, require_equal
+from repcompare.transfer.evaluation_file import Evaluation, TargetAnswers
 from repcompare.transfer.rates import PairAnswers, rates
-from repcompare.transfer.transfer_file import TargetAnswers, TransferAnswers
 from repcompare.vocabulary import DENOMINATORS, architecture_of
 
 
 def transfer_tables(
-    transfer: Iterable[str | Path], adversarial: Sequence[str | Path]
+    evaluations: Iterable[str | Path], adversarial: Sequence[str | Path]
 ) -> Iterator[pd.DataFrame]:
     """One table a block, one row an ordered pair, condition and denominator; read when asked.
 
     Raises:
-        MismatchError: a block was made from other weights or images than the models of the study.
+        MismatchError: a block was made from other images than the models of the study have.
     """
     sources = {}
     for path in adversarial:
@@ -32,12 +32,12 @@ def transfer_tables(
             raise MismatchError(f"{source.path} and {first.path} hold different images")
     labels = first.labels
     all_correct = np.all([source.clean == labels for source in sources.values()], axis=0)
-    for path in transfer:
+    for path in evaluations:
         rows = []
-        with TransferAnswers(path) as file:
-            for name, digest in file.model_digests.items():
-                made_from = sources[name].path, sources[name].model_digest
-                require_equal(f"weights of {name}", [made_from, (path, digest)])
+        with Evaluation(path) as file:
+            for name, digest in file.adversarial_digests.items():
+                made_from = sources[name].path, sources[name].digest
+                require_equal(f"adversarial images of {name}", [made_from, (path, digest)])
             for answers in file.pairs():
                 rows += pair_rows(answers, sources[answers.source], labels, all_correct)
         yield pd.DataFrame(rows)
@@ -47,7 +47,7 @@ class SourceAnswers(NamedTuple):
     """What an attacked model answers to its own images, clean and `perturbed` by condition."""
 
     path: Path
-    model_digest: str
+    digest: str
     ids: np.ndarray
     labels: np.ndarray
     clean: np.ndarray
@@ -60,7 +60,7 @@ class SourceAnswers(NamedTuple):
         attacks = file.attacks
         return cls(
             file.path,
-            file.model_digest,
+            file.digest,
             file.ids,
             file.labels,
             file.clean_prediction,

@@ -1,4 +1,4 @@
-"""What happened to every attacked image for every pair of models, from the blocks' transfer files."""
+"""What happened to every attacked image for every pair of models, from the blocks' evaluations."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from repcompare.storage.files import MismatchError
+from repcompare.transfer.evaluation_file import Evaluation
 from repcompare.transfer.rates import empirical_logit
 from repcompare.transfer.reference import Strength
-from repcompare.transfer.transfer_file import TransferAnswers
 
 
 class ImageOutcomes(NamedTuple):
@@ -50,7 +50,7 @@ def read_outcomes(
     pairs, counted, fooled = [], [], []
     first = None
     for path in paths:
-        with TransferAnswers(path) as file:
+        with Evaluation(path) as file:
             ids, labels = file.ids, file.labels
             if first is None:
                 first = path, ids

@@ -1,15 +1,16 @@
-rule evaluate_transfer:
+rule evaluate:
     input:
         dataset=DATASET,
         weights=block_models(rules.train.output.weights),
         records=block_models(rules.train.output.record),
         adversarial=block_models(rules.attack.output.adversarial),
+        features=block_models(rules.extract_features.output.features),
     output:
-        transfer=f"{BLOCK}/transfer.h5",
+        evaluation=f"{BLOCK}/evaluation.h5",
     log:
-        f"{LOGS}/evaluate_transfer/{{a}}--{{b}}.log",
+        f"{LOGS}/evaluate/{{a}}--{{b}}.log",
     benchmark:
-        local(f"{BENCHMARKS}/evaluate_transfer/{{a}}--{{b}}.tsv")
+        local(f"{BENCHMARKS}/evaluate/{{a}}--{{b}}.tsv")
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -19,8 +20,8 @@ rule evaluate_transfer:
         gpu=gpus,
         device=STUDY["device"],
     params:
-        settings=stage_settings("evaluate_transfer.py", **STUDY["transfer"]),
+        settings=stage_settings("evaluate.py", **STUDY["evaluation"]),
     message:
-        "Adversarial transfer between {wildcards.a} and {wildcards.b}"
+        "What {wildcards.a} and {wildcards.b} make of each other's images"
     script:
-        "../workflow_scripts/evaluate_transfer.py"
+        "../workflow_scripts/evaluate.py"

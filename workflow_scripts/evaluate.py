@@ -1,18 +1,19 @@
-"""Evaluate one block: every target on every source's adversarial images."""
+"""Evaluate one block: every network on the images that the others made."""
 
 import json
 
-from repcompare.stages.evaluate_transfer import evaluate_transfer
+from repcompare.stages.evaluate import evaluate
 from repcompare.storage.logs import logging_to
 
 
 def main(snakemake) -> None:
     """Hand what the rule has to its stage."""
-    evaluate_transfer(
-        snakemake.output.transfer,
+    evaluate(
+        snakemake.output.evaluation,
         weights=snakemake.input.weights,
         records=snakemake.input.records,
         adversarial=snakemake.input.adversarial,
+        features=snakemake.input.features,
         dataset=snakemake.input.dataset,
         settings=json.loads(snakemake.params.settings),
         device=snakemake.resources.device,

@@ -1,4 +1,4 @@
-"""Transfer is every target's own answer to every source's stored images."""
+"""What a target makes of a source's stored images is what its network says of them."""
 
 import h5py
 import numpy as np
@@ -6,18 +6,22 @@ import pytest
 import torch
 
 from repcompare.networks.inference import margins, to_float
-from repcompare.stages.evaluate_transfer import store_answers
+from repcompare.stages.evaluate import store_evaluation
 from repcompare.storage.files import MismatchError
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
 from repcompare.transfer.rates import PairAnswers, rates
 from repcompare.vocabulary import DENOMINATORS
 
 
-def evaluate(path, study, dataset, names, adversarial=None):
+def evaluate(path, study, dataset, names, adversarial=(), features=()):
     models = [study[name].model for name in names]
-    files = [study[name].adversarial for name in adversarial or names]
+    attacked = [study[name].adversarial for name in adversarial]
+    inverted = [study[name].features for name in features]
     pairs = ordered_pairs([name.split("/")[0] for name in names])
-    store_answers(path, models, files, dataset, pairs, 32)
+    store_evaluation(path, models, attacked, inverted, dataset, pairs, 32)
+
+
+NAMES = ["resnet/seed0", "resnet/seed1", "vgg/seed0"]
 
 
 def test_a_block_holds_its_ordered_pairs():
@@ -27,17 +31,19 @@ def test_a_block_holds_its_ordered_pairs():
 
 
 def test_answers_are_the_targets_to_the_sources_images(study, dataset, tmp_path):
-    path = tmp_path / "transfer.h5"
-    evaluate(path, study, dataset, ["resnet/seed0", "resnet/seed1", "vgg/seed0"])
+    path = tmp_path / "evaluation.h5"
+    evaluate(path, study, dataset, NAMES, adversarial=NAMES)
     with h5py.File(path) as file, h5py.File(study["vgg/seed0"].adversarial) as source:
         assert "resnet/seed1" not in file["resnet/seed0"]
         group = file["vgg/seed0/resnet/seed1"]
         labels = source["labels"][:]
         clean = to_float(torch.from_numpy(dataset.h5["test/images"][: len(labels)]))
         answers = study["resnet/seed1"].model.network(clean)
-        np.testing.assert_array_equal(group["clean_prediction"], answers.argmax(1))
+        on_clean = file["clean/resnet/seed1"]
+        np.testing.assert_array_equal(on_clean["prediction"], answers.argmax(1))
         own = margins(answers, torch.from_numpy(labels))
-        np.testing.assert_allclose(group["clean_margin"], own, atol=1e-3)
+        np.testing.assert_allclose(on_clean["margin"], own, atol=1e-3)
+        assert list(group) == ["margin", "prediction"]
         for row, condition in enumerate(group.attrs["conditions"]):
             images = to_float(torch.from_numpy(source["attacks"][condition]["images"][:]))
             logits = study["resnet/seed1"].model.network(images).numpy()
@@ -54,11 +60,25 @@ def test_a_margin_is_negative_where_the_prediction_is_wrong():
     assert margins(logits, torch.tensor([0, 2])).tolist() == [1.0, -0.5]
 
 
-def test_images_of_other_weights_are_refused(study, dataset, tmp_path):
-    path = tmp_path / "transfer.h5"
+def test_representations_are_the_targets_of_the_sources_inversions(study, dataset, tmp_path):
+    path = tmp_path / "evaluation.h5"
+    evaluate(path, study, dataset, NAMES, features=NAMES)
+    with h5py.File(path) as file, h5py.File(study["vgg/seed0"].features) as source:
+        assert "clean" not in file
+        group = file["vgg/seed0/resnet/seed1"]
+        assert list(group) == ["image", "noise"]
+        for start in group:
+            images = to_float(torch.from_numpy(source[f"inversion/{start}/images"][:]))
+            seen = study["resnet/seed1"].model.network.represent(images)
+            np.testing.assert_allclose(group[start], seen, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["adversarial", "features"])
+def test_images_of_other_weights_are_refused(study, dataset, tmp_path, kind):
+    path = tmp_path / "evaluation.h5"
     names = ["resnet/seed0", "resnet/seed1"]
     with pytest.raises(MismatchError, match=r"made from other weights of resnet/seed1"):
-        evaluate(path, study, dataset, names, adversarial=names[::-1])
+        evaluate(path, study, dataset, names, **{kind: names[::-1]})
     assert not path.exists()
 
 
