@@ -10,7 +10,7 @@ import torch
 from workflow.study import BLOCK_RULES, GALLERY, IMPORTED_RULES, MODELS, REPORT, Study, copy, jobs
 
 # Columns that say where a network comes from, what its training was and how long a job took.
-OF_ORIGIN = {"origin", "train_accuracy", "epochs", "train_seconds", "precision", "note"}
+OF_ORIGIN = {"origin", "weights", "train_accuracy", "epochs", "train_seconds", "precision", "note"}
 
 
 def as_safetensors(weights, path) -> None:
