@@ -18,7 +18,7 @@ rule attack:
         gpu=gpus,
         device=STUDY["device"],
     params:
-        settings=stage_settings("attack.py", **STUDY["attack"]),
+        settings=stage_settings("attack.py", **section("attack")),
     message:
         "Attacking {wildcards.architecture}/seed{wildcards.seed}"
     script:

@@ -67,29 +67,49 @@ def stage_settings(script, *modules, **settings):
     return json.dumps({**settings, "code": code}, sort_keys=True, separators=(",", ":"))
 
 
-def every_model(patterns, models=study_config.models(STUDY)):
-    """The files of `patterns` for each model, of the study or of those given."""
+def asks_for(section):
+    """Whether the study asks for a section of the config: `maps`, `geometry`, `attack`, `features`."""
+    return study_config.asked(STUDY, section)
+
+
+def section(name):
+    """A section of the config; empty where the study does not ask for it, nor for the rule that reads it."""
+    return STUDY[name] or {}
+
+
+def of_sections(**files):
+    """The outputs of a rule, a dict a section, of the sections that the study asks for.
+
+    All of them where it asks for none: then it does not ask for the rule, which needs some.
+    """
+    found = [name for name in files if asks_for(name)] or list(files)
+    return {key: path for name in found for key, path in files[name].items()}
+
+
+def every_model(patterns, *sections):
+    """The files of `patterns` for each model, or for those that take part in one of the sections."""
     return [
         pattern.apply_wildcards({"architecture": architecture, "seed": seed})
-        for architecture, seed in models
+        for architecture, seed in study_config.models(STUDY, *sections)
         for pattern in patterns
     ]
 
 
-def every_block(patterns, blocks=study_config.blocks(STUDY)):
-    """The files of `patterns` for each block, of the study or of those given."""
-    return [pattern.apply_wildcards({"a": a, "b": b}) for a, b in blocks for pattern in patterns]
+def every_block(patterns, *sections):
+    """The files of `patterns` for each block, or for those that take part in one of the sections."""
+    return [
+        pattern.apply_wildcards({"a": a, "b": b})
+        for a, b in study_config.blocks(STUDY, *sections)
+        for pattern in patterns
+    ]
 
 
-# What tells classes apart can be attacked and fooled.
-ANSWERING_MODELS = study_config.answering_models(STUDY)
-ANSWERING_BLOCKS = study_config.answering_blocks(STUDY)
-
-
-def block_models(pattern):
-    """An input function: the file of `pattern` for each model of a block."""
+def block_models(pattern, section=None):
+    """An input function: the file of `pattern` for each model of a block; none if not asked for."""
 
     def files(wildcards):
+        if section is not None and not asks_for(section):
+            return []
         return [
             pattern.apply_wildcards({"architecture": architecture, "seed": seed})
             for architecture in dict.fromkeys((wildcards.a, wildcards.b))
@@ -194,9 +214,9 @@ def import_settings(wildcards):
 
 def nonrobust_records():
     """The accuracy of each architecture on the features of each; none unless they are asked for."""
-    if not STUDY["features"]["nonrobust"]:
+    if not asks_for("nonrobust"):
         return []
-    sources = dict.fromkeys(architecture for architecture, _ in ANSWERING_MODELS)
+    sources = dict.fromkeys(name for name, _ in study_config.models(STUDY, "features"))
     targets = sorted(set(STUDY["architectures"]) - set(study_config.imported_architectures(STUDY)))
     return [f"{NONROBUST}/{source}--{target}.json" for source in sources for target in targets]
 
@@ -219,9 +239,12 @@ def nonrobust_training(wildcards):
 
 def comparison_settings(wildcards):
     """The settings of a block's comparison; of the pairs of layers only its own."""
-    pairs = study_config.layer_pairs(STUDY, wildcards.a, wildcards.b)
-    geometry = STUDY["geometry"] | {"layer_pairs": pairs}
-    return stage_settings("compare.py", **STUDY["maps"], **geometry)
+    return stage_settings(
+        "compare.py",
+        families=study_config.families(STUDY),
+        measures=study_config.measures(STUDY),
+        layer_pairs=study_config.layer_pairs(STUDY, wildcards.a, wildcards.b),
+    )
 
 
 def in_report(name, section):
@@ -234,12 +257,12 @@ def in_report(name, section):
     )
 
 
-def first_models(count):
-    """The first model of each of the first `count` architectures that tell classes apart."""
+def first_models(pattern, section, count=5):
+    """The file of `pattern` for the first model of each of the first architectures of a section."""
     first = {}
-    for architecture, seed in ANSWERING_MODELS:
-        first.setdefault(architecture, seed)
-    return list(first.items())[:count]
+    for architecture, seed in study_config.models(STUDY, section):
+        first.setdefault(architecture, {"architecture": architecture, "seed": seed})
+    return [pattern.apply_wildcards(model) for model in list(first.values())[:count]]
 
 
 def reproducible_config():

@@ -2,11 +2,17 @@ rule compare:
     input:
         activations=block_models(rules.dump_activations.output.activations),
     output:
-        maps=f"{BLOCK}/maps.h5",
-        scores=f"{BLOCK}/maps.csv",
-        class_accuracies=f"{BLOCK}/class_accuracies.csv",
-        geometry=f"{BLOCK}/geometry.csv",
-        convergence=f"{BLOCK}/convergence.csv",
+        **of_sections(
+            maps={
+                "maps": f"{BLOCK}/maps.h5",
+                "scores": f"{BLOCK}/maps.csv",
+                "class_accuracies": f"{BLOCK}/class_accuracies.csv",
+            },
+            geometry={
+                "geometry": f"{BLOCK}/geometry.csv",
+                "convergence": f"{BLOCK}/convergence.csv",
+            },
+        ),
     log:
         f"{LOGS}/compare/{{a}}--{{b}}.log",
     benchmark:
@@ -29,7 +35,7 @@ rule compare_features:
     input:
         dataset=DATASET,
         activations=block_models(rules.dump_activations.output.activations),
-        adversarial=block_models(rules.attack.output.adversarial),
+        adversarial=block_models(rules.attack.output.adversarial, "attack"),
         features=block_models(rules.extract_features.output.features),
         evaluation=rules.evaluate.output.evaluation,
     output:

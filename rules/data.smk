@@ -14,8 +14,8 @@ rule prepare_data:
         mem_mb=memory,
         runtime=minutes,
         data_root=STUDY["data"]["root"] or "",
-        attack_samples=STUDY["attack"]["samples"],
-        features_samples=STUDY["features"]["samples"],
+        attack_samples=study_config.samples(STUDY, "attack"),
+        features_samples=study_config.samples(STUDY, "features"),
     params:
         settings=stage_settings("prepare_data.py", **data_settings(STUDY["data"])),
     message:

@@ -3,8 +3,8 @@ rule describe:
         dataset=DATASET,
         activations=rules.dump_activations.output.activations,
     output:
+        **({"controls": f"{MODEL}/controls.csv"} if asks_for("maps") else {}),
         layers=f"{MODEL}/layers.csv",
-        controls=f"{MODEL}/controls.csv",
     log:
         f"{LOGS}/describe/{{architecture}}/seed{{seed}}.log",
     benchmark:
@@ -16,7 +16,7 @@ rule describe:
         mem_mb=memory,
         runtime=minutes,
     params:
-        settings=stage_settings("describe.py", **STUDY["maps"]),
+        settings=stage_settings("describe.py", families=study_config.families(STUDY)),
     message:
         "Describing {wildcards.architecture}/seed{wildcards.seed}"
     script:

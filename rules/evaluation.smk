@@ -3,8 +3,8 @@ rule evaluate:
         dataset=DATASET,
         weights=block_models(rules.train.output.weights),
         records=block_models(rules.train.output.record),
-        adversarial=block_models(rules.attack.output.adversarial),
-        features=block_models(rules.extract_features.output.features),
+        adversarial=block_models(rules.attack.output.adversarial, "attack"),
+        features=block_models(rules.extract_features.output.features, "features"),
     output:
         evaluation=f"{BLOCK}/evaluation.h5",
     log:

@@ -3,8 +3,9 @@ rule judge_findings:
         **{
             name: rules.summarise.output[name]
             for name in ("models", "controls", "maps", "geometry", "transfer")
+            if name in TABLES
         },
-        outcomes=every_block([rules.evaluate.output.evaluation], ANSWERING_BLOCKS),
+        outcomes=every_block(rules.evaluate.output, "attack"),
     output:
         findings=f"{RESULTS}/tables/findings.csv",
     log:

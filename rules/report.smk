@@ -9,9 +9,13 @@ STARTED = time.monotonic()
 # A study that lacks what a figure is about does not draw it.
 ABSENT = {
     "similarity_by_layer": not set(STUDY["activations"]["layers"]) - {"penultimate"},
-    "layer_similarity": not STUDY["geometry"]["layer_pairs"],
+    "layer_similarity": not section("geometry").get("layer_pairs"),
 }
-DRAWN = {name: row for name, row in FIGURES.items() if not ABSENT.get(name)}
+DRAWN = {
+    name: row
+    for name, row in FIGURES.items()
+    if row.needs.issubset(TABLES) and not ABSENT.get(name)
+}
 EXAMPLES = "adversarial_examples"
 GALLERY = "feature_gallery"
 
@@ -46,13 +50,8 @@ rule draw_figures:
 rule draw_adversarial_examples:
     input:
         dataset=DATASET,
-        transfer=rules.summarise.output.transfer,
-        adversarial=[
-            rules.attack.output.adversarial.apply_wildcards(
-                {"architecture": architecture, "seed": seed}
-            )
-            for architecture, seed in first_models(5)
-        ],
+        transfer=rules.summarise.output.get("transfer", []),
+        adversarial=first_models(rules.attack.output.adversarial, "attack"),
     output:
         svg=in_report(EXAMPLES, "Adversarial transfer"),
         png=f"{RESULTS}/figures/{EXAMPLES}.png",
@@ -79,12 +78,7 @@ rule draw_adversarial_examples:
 rule draw_feature_gallery:
     input:
         dataset=DATASET,
-        features=[
-            rules.extract_features.output.features.apply_wildcards(
-                {"architecture": architecture, "seed": seed}
-            )
-            for architecture, seed in first_models(5)
-        ],
+        features=first_models(rules.extract_features.output.features, "features"),
     output:
         svg=in_report(GALLERY, "Input features"),
         png=f"{RESULTS}/figures/{GALLERY}.png",
@@ -113,8 +107,8 @@ rule write_report:
         dataset=DATASET,
         figures=[
             rules.draw_figures.output.svg,
-            rules.draw_adversarial_examples.output.svg,
-            rules.draw_feature_gallery.output.svg,
+            rules.draw_adversarial_examples.output.svg if asks_for("attack") else [],
+            rules.draw_feature_gallery.output.svg if asks_for("features") else [],
         ],
     output:
         page=f"{RESULTS}/report.html",

@@ -1,36 +1,21 @@
-TABLES = (
-    "models",
-    "layers",
-    "controls",
-    "maps",
-    "class_accuracies",
-    "geometry",
-    "convergence",
-    "attacks",
-    "attack_steps",
-    "attack_growth",
-    "transfer",
-    "features",
-    "pairs",
-)
+from repcompare.tables.schema import summary_tables
 
-if STUDY["features"]["nonrobust"]:
-    TABLES = (*TABLES, "nonrobust")
+TABLES = summary_tables(asks_for)
 
 
 rule summarise:
     input:
         records=every_model([rules.train.output.record]),
         activations=every_model([rules.dump_activations.output.activations]),
-        adversarial=every_model([rules.attack.output.adversarial], ANSWERING_MODELS),
+        adversarial=every_model([rules.attack.output.adversarial], "attack"),
         layers=every_model([rules.describe.output.layers]),
-        controls=every_model([rules.describe.output.controls]),
-        maps=every_block([rules.compare.output.scores]),
-        class_accuracies=every_block([rules.compare.output.class_accuracies]),
-        geometry=every_block([rules.compare.output.geometry]),
-        convergence=every_block([rules.compare.output.convergence]),
-        evaluations=every_block([rules.evaluate.output.evaluation], ANSWERING_BLOCKS),
-        features=every_block([rules.compare_features.output.features], ANSWERING_BLOCKS),
+        controls=every_model([rules.describe.output.get("controls")], "maps"),
+        maps=every_block([rules.compare.output.get("scores")], "maps"),
+        class_accuracies=every_block([rules.compare.output.get("class_accuracies")], "maps"),
+        geometry=every_block([rules.compare.output.get("geometry")], "geometry"),
+        convergence=every_block([rules.compare.output.get("convergence")], "geometry"),
+        evaluations=every_block([rules.evaluate.output.evaluation], "attack"),
+        features=every_block([rules.compare_features.output.features], "features"),
         nonrobust=nonrobust_records(),
     output:
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},

@@ -9,8 +9,7 @@ from repcompare.storage.logs import logging_to
 def main(snakemake) -> None:
     """Hand what the rule has to its stage."""
     describe(
-        snakemake.output.layers,
-        snakemake.output.controls,
+        **dict(snakemake.output.items()),
         activations=snakemake.input.activations,
         dataset=snakemake.input.dataset,
         settings=json.loads(snakemake.params.settings),

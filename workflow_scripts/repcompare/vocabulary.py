@@ -85,17 +85,18 @@ DENOMINATORS = {
 }
 
 FINDINGS = ("linear", "retraining", "exception", "transfer")
-VERDICTS = ("supported", "contradicted", "inconclusive")
+VERDICTS = ("supported", "contradicted", "inconclusive", "not asked")
 
 
 class Need(StrEnum):
-    """What a row of findings.csv needs to answer: enough of the first three, or a number."""
+    """What a row of findings.csv needs to answer: enough of the first three, a number, or a section."""
 
     ARCHITECTURES = "architectures"
     SEEDS = "seeds"
     PERMUTATIONS = "permutations"
     VALUE = "value"
     INTERVAL = "interval"
+    SECTION = "section"
 
 
 LABELS = {

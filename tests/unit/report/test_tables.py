@@ -155,8 +155,8 @@ def test_accuracy_by_class_is_that_of_one_family_across_architectures(study):
 
 def test_validity_is_samples_and_rank_for_each_dimension(study):
     study["models"].loc[0, "representation_width"] = 30
-    first, second, *_ = shown(adequacy(study["models"], study["maps"], study["geometry"]))
-    assert (first["n_over_d"], first["fit_over_d"]) == ("19.9", "40.0")
+    first, second, *_ = shown(adequacy(study["models"], study["maps"]))
+    assert (first["n_over_d"], first["fit_over_d"]) == ("15.6", "40.0")
     assert (first["rank_share"], first["dead_units"]) == ("2.00", "1")
     assert second["rank_share"] == "0.94"
 

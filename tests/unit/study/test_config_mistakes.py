@@ -32,8 +32,10 @@ REFUSED = {
     # nothing where a section or a value belongs
     "data: null": "data: got null, allowed: a section of its own with keys out of "
     "name, root, size, crop, test_samples, train_samples, fit_samples",
-    "maps: null": "maps: got null, allowed: a section of its own with keys out of "
-    "families, or no such key at all",
+    "statistics: null": "statistics: got null, allowed: a section of its own with keys out of "
+    "permutations, bootstraps, seed, or no such key at all",
+    "maps: least_squares": 'maps: got "least_squares", allowed: a section of its own with keys out of '
+    "families, no such key at all, or null",
     "architectures: null": "architectures: got null, allowed: a section of its own",
     "architectures: {vgg: null}": "architectures.vgg: got null, allowed: a section of its own "
     "with keys out of factory, kwargs, weights, input, layers, classifier, tokens, classes, seeds, "

@@ -5,9 +5,9 @@ import yaml
 
 from repcompare.study.config import (
     ConfigError,
-    answering_blocks,
-    answering_models,
+    blocks,
     imported_architectures,
+    models,
     source_file,
     validate,
 )
@@ -66,13 +66,21 @@ ENCODER = "{factory: 'networks.py:encoder', weights: random, classes: null, seed
 
 def test_a_network_without_classes_has_no_answers():
     config = validate(study(ENCODER))
-    assert answering_models(config) == [("resnet", 0), ("resnet", 1)]
-    assert answering_blocks(config) == [("resnet", "resnet")]
+    for section in ("attack", "features"):
+        assert models(config, section) == [("resnet", 0), ("resnet", 1)]
+        assert blocks(config, section) == [("resnet", "resnet")]
 
 
 def test_two_networks_at_least_must_have_answers():
-    with pytest.raises(ConfigError, match="fewer than two networks tell the classes apart"):
-        validate(study(ENCODER) | {"architectures": {"a": yaml.safe_load(ENCODER)}})
+    alone = study(ENCODER) | {"architectures": {"a": yaml.safe_load(ENCODER) | {"seeds": [0, 1]}}}
+    alone["architectures"]["a"]["weights"] = "runs/{seed}.pt"
+    for section in ("attack", "features"):
+        with pytest.raises(
+            ConfigError, match=f"{section}: needs two networks that tell the classes"
+        ):
+            validate(alone)
+        alone[section] = None
+    assert blocks(validate(alone)) == [("a", "a")]
 
 
 REFUSED = {

@@ -79,7 +79,7 @@ def compared(folder, activations, families, measures, layer_pairs=()) -> Compare
     """The files of a block of some models, made in `folder`."""
     paths = Compared(folder / "maps.h5", *(folder / f"{n}.csv" for n in Compared._fields[1:]))
     settings = {"families": families, "measures": measures, "layer_pairs": layer_pairs}
-    compare(*paths, activations=activations, settings=settings)
+    compare(**paths._asdict(), activations=activations, settings=settings)
     return paths
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from repcompare.figures import registry
 from repcompare.findings.rows import Resampling
 from repcompare.findings.table import findings_table
-from repcompare.stages.draw_figures import drawn
+from repcompare.stages.draw_figures import drawn, with_derived
 from repcompare.tables.schema import TABLES
 from repcompare.transfer.outcomes import ImageOutcomes
 from repcompare.transfer.reference import rates_at
@@ -110,6 +110,7 @@ def models_table(models, architecture, random):
             "train_seconds": round(4 + random.random(), 2),
             "device": "cpu",
             "precision": "float32",
+            "n_over_d": 1000 / 64,
             "effective_rank": 60,
             "dead_units": 1,
             "note": "",
@@ -337,7 +338,7 @@ def pairs_table(maps, geometry, transfer):
 
 def drawn_from(name):
     """A function that draws a figure of the registry from `tables`."""
-    return lambda study: drawn(name, {**study, "similarities": study["geometry"]})
+    return lambda study: drawn(name, with_derived(study))
 
 
 FIGURES = {name: drawn_from(name) for name in registry.FIGURES}

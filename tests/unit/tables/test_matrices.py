@@ -9,6 +9,7 @@ from unit.support.synthetic_tables import tables
 
 from repcompare.report.cells import heatmap_cells
 from repcompare.tables import matrices
+from repcompare.transfer.reference import reference_attack
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_other_intervals_are_those_of_the_tables(study):
 
 
 def test_a_matrix_of_features_is_directed_where_the_measure_is(study):
-    found = matrices.feature_similarity(study["features"], study["transfer"])
+    found = matrices.feature_similarity(study["features"], reference_attack(study["transfer"]))
     symmetric = {
         matrix.title: np.array_equal(matrix.value, matrix.value.T, equal_nan=True)
         for matrix in found
@@ -55,7 +56,8 @@ def test_a_matrix_of_features_is_directed_where_the_measure_is(study):
 
 
 def test_the_page_gets_every_cell_in_its_unit_and_none_for_undefined_ones(study):
-    cells = json.loads(json.dumps(heatmap_cells(study), allow_nan=False))
+    shown = heatmap_cells(study, reference_attack(study["transfer"]))
+    cells = json.loads(json.dumps(shown, allow_nan=False))
     assert {name for name, found in cells.items() if found} == {
         "stitched_accuracy", "held_out_r2", "similarity", "adversarial_transfer",
         "feature_similarity",

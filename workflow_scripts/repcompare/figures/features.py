@@ -29,20 +29,19 @@ from repcompare.figures.style import (
 )
 from repcompare.tables.directions import undirected
 from repcompare.tables.features import at_reference
-from repcompare.transfer.reference import reference_attack
+from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import FEATURE_MEASURES, label_of, preferred
 
 PANELS_PER_ROW = 3
 
 
 @styled
-def features_by_kind(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
+def features_by_kind(features: pd.DataFrame, strength: Strength | None) -> Figure:
     """Each measure of pairs of one architecture, architecture by architecture, and of all others.
 
-    `features` is features.csv and `transfer` transfer.csv; conditions as in
-    `matrices.feature_similarity`; the grey line is the mean null.
+    Arguments and conditions as in `matrices.feature_similarity`; the grey line is the mean null.
     """
-    table = undirected(at_reference(features, reference_attack(transfer))).dropna(subset="value")
+    table = undirected(at_reference(features, strength)).dropna(subset="value")
     measures = [name for name in FEATURE_MEASURES if (table["measure"] == name).any()]
     if not measures:
         return explanation("no pair of models has input features in common")
@@ -75,14 +74,14 @@ def features_by_kind(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
 
 @styled
 def features_against_geometry(
-    features: pd.DataFrame, geometry: pd.DataFrame, transfer: pd.DataFrame
+    features: pd.DataFrame, geometry: pd.DataFrame, strength: Strength | None
 ) -> Figure:
     """Each measure of input features against the similarity of geometry, the kind of pair marked.
 
     `geometry` as `tables.geometry.similarities` reads it: within classes where that was measured,
     for the class means alone make all networks alike.
     """
-    table = undirected(at_reference(features, reference_attack(transfer)))
+    table = undirected(at_reference(features, strength))
     measure = preferred(geometry["measure"], "cka_within_class")
     of_geometry = geometry.loc[geometry["measure"] == measure, ["model_a", "model_b", "value"]]
     joined = table.merge(of_geometry, on=["model_a", "model_b"], suffixes=("", "_geometry"))

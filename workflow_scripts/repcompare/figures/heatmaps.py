@@ -13,6 +13,7 @@ from repcompare.figures.panels import panel_grid, title_figure
 from repcompare.figures.style import SEQUENTIAL, UNDEFINED, explanation, styled
 from repcompare.tables import matrices
 from repcompare.tables.matrices import Matrix, cells_id
+from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import LAYER_MEASURE, architecture_of, label_of
 
 PANELS_PER_ROW = 3
@@ -48,9 +49,9 @@ def adversarial_transfer(transfer: pd.DataFrame) -> Figure:
 
 
 @styled
-def feature_similarity(features: pd.DataFrame, transfer: pd.DataFrame) -> Figure:
+def feature_similarity(features: pd.DataFrame, strength: Strength | None) -> Figure:
     """`matrices.feature_similarity`, a panel a measure."""
-    found = matrices.feature_similarity(features, transfer)
+    found = matrices.feature_similarity(features, strength)
     if not found:
         return explanation("no pair of models has input features in common")
     count = max(len(matrix.value) for matrix in found)

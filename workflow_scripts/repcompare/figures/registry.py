@@ -12,12 +12,22 @@ class Drawn(NamedTuple):
     """The section of the report that a figure stands in, the module that draws it, and its tables.
 
     `tables` are in the order of the function's arguments; `similarities` is geometry.csv as
-    `tables.geometry.similarities` reads it.
+    `tables.geometry.similarities` reads it, and `strength` that at which transfer is read, None in
+    a study without attacks.
     """
 
     section: str
     module: str
     tables: tuple[str, ...]
+
+    @property
+    def needs(self) -> set[str]:
+        """The tables without which a study does not draw it."""
+        return {DERIVED.get(name, name) for name in self.tables} - {""}
+
+
+# What is not a table of its own, and the table that it needs.
+DERIVED = {"similarities": "geometry", "strength": ""}
 
 
 FIGURES = {
@@ -38,9 +48,9 @@ FIGURES = {
     "geometry_against_transfer": Drawn(
         "Adversarial transfer", "geometry_against_transfer", ("similarities", "transfer")
     ),
-    "feature_similarity": Drawn("Input features", "heatmaps", ("features", "transfer")),
-    "features_by_kind": Drawn("Input features", "features", ("features", "transfer")),
+    "feature_similarity": Drawn("Input features", "heatmaps", ("features", "strength")),
+    "features_by_kind": Drawn("Input features", "features", ("features", "strength")),
     "features_against_geometry": Drawn(
-        "Input features", "features", ("features", "similarities", "transfer")
+        "Input features", "features", ("features", "similarities", "strength")
     ),
 }

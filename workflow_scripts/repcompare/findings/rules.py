@@ -5,7 +5,7 @@ from typing import NamedTuple
 from repcompare.statistics.permutations import FEWEST_DISTINCT, LEVEL
 from repcompare.vocabulary import VERDICTS
 
-SUPPORTED, CONTRADICTED, INCONCLUSIVE = VERDICTS
+SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_ASKED = VERDICTS
 
 # Two representations count as linearly related if a map explains more than this of the variance.
 MOST_OF_THE_VARIANCE = 0.5
@@ -22,11 +22,15 @@ NEGLIGIBLE = 0.5
 
 
 class Rule(NamedTuple):
-    """A finding's claim, the rule of its verdict in words, and the figure that shows it."""
+    """A finding's claim, the rule of its verdict in words, and the figure that shows it.
+
+    `needs` are the sections of the config without which it is not asked.
+    """
 
     claim: str
     rule: str
     figure: str
+    needs: tuple[str, ...]
 
 
 RULES = {
@@ -40,6 +44,7 @@ RULES = {
         "below. Intervals resample architectures, with Student's t, and add the error over the "
         "images; p is the largest of all these comparisons. Needs three architectures.",
         "maps_by_family",
+        ("maps",),
     ),
     "retraining": Rule(
         "Retraining an architecture from another initialisation does not generally give a more "
@@ -54,6 +59,7 @@ RULES = {
         f"architectures with {FEWEST_SEEDS} seeds and {FEWEST_DISTINCT} ways to label the models. "
         "The effect shown is the mean Δ over all architectures.",
         "same_and_cross_architecture",
+        ("geometry",),
     ),
     "exception": Rule(
         "Some architecture learns a consistently similar geometry from every initialisation.",
@@ -66,6 +72,7 @@ RULES = {
         "architectures. The effect shown is the largest Δ of an architecture that qualifies, else "
         "of any.",
         "same_and_cross_architecture",
+        ("geometry",),
     ),
     "transfer": Rule(
         "Pairs with more similar geometry show higher adversarial transfer.",
@@ -78,5 +85,6 @@ RULES = {
         "architectures. The other rows permute seeds within architectures, take pairs of "
         "different architectures alone, and adjust for accuracy and width.",
         "geometry_against_transfer",
+        ("geometry", "attack"),
     ),
 }

@@ -8,10 +8,20 @@ from repcompare.findings.linear import linear_rows
 from repcompare.findings.model_matrices import Models, by_measure
 from repcompare.findings.retraining import geometry_rows, spread_of_pairs
 from repcompare.findings.rows import Resampling, as_table
+from repcompare.findings.rules import RULES
 from repcompare.findings.transfer import transfer_rows
-from repcompare.findings.verdicts import geometry_verdicts, linear_verdict, transfer_verdict
+from repcompare.findings.verdicts import (
+    geometry_verdicts,
+    linear_verdict,
+    not_asked,
+    transfer_verdict,
+)
 from repcompare.transfer.outcomes import ImageOutcomes
 from repcompare.transfer.reference import Strength, reference_attack
+from repcompare.vocabulary import FINDINGS
+
+# The sections of the config that findings need, and the table by which it is seen that one was asked.
+TABLES = {"maps": "maps", "geometry": "geometry", "attack": "transfer"}
 
 
 def findings_table(
@@ -23,27 +33,31 @@ def findings_table(
 
     Args:
         tables: `models`, `maps`, `controls`, `transfer` as in the CSV files, `geometry` as
-            `tables.geometry.similarities` reads it.
+            `tables.geometry.similarities` reads it; those that the study asks for.
         outcomes: reads the images' outcomes at one strength for models by name.
     """
     models = Models.of(tables["models"])
-    geometry, transfer = tables["geometry"], tables["transfer"]
-    attack = reference_attack(transfer)
-    linear = linear_rows(models, tables["maps"], tables["controls"], resampling)
-    retraining, exception = geometry_rows(models, geometry, resampling)
-    matrices = by_measure(models, geometry)
-    deviations = {name: spread_of_pairs(models, x) for name, x in matrices.items()}
-    transferred = []
-    if attack is not None and len(geometry):
-        transferred = transfer_rows(
-            models,
-            geometry,
-            transfer,
-            attack,
-            outcomes(attack, models.names),
-            resampling,
-        )
-    retraining, exception = geometry_verdicts(retraining, exception, deviations)
-    return as_table(
-        [*linear_verdict(linear), *retraining, *exception, *transfer_verdict(transferred)]
-    )
+    asked = {section for section, table in TABLES.items() if table in tables}
+    rows = {
+        finding: [not_asked(finding, sorted({*rule.needs} - asked))]
+        for finding, rule in RULES.items()
+        if not asked.issuperset(rule.needs)
+    }
+    if "linear" not in rows:
+        found = linear_rows(models, tables["maps"], tables["controls"], resampling)
+        rows["linear"] = linear_verdict(found)
+    if "retraining" not in rows:
+        geometry = tables["geometry"]
+        retraining, exception = geometry_rows(models, geometry, resampling)
+        matrices = by_measure(models, geometry)
+        deviations = {name: spread_of_pairs(models, x) for name, x in matrices.items()}
+        verdicts = geometry_verdicts(retraining, exception, deviations)
+        rows["retraining"], rows["exception"] = verdicts
+    if "transfer" not in rows:
+        geometry, transfer = tables["geometry"], tables["transfer"]
+        attack, found = reference_attack(transfer), []
+        if attack is not None and len(geometry):
+            images = outcomes(attack, models.names)
+            found = transfer_rows(models, geometry, transfer, attack, images, resampling)
+        rows["transfer"] = transfer_verdict(found)
+    return as_table([row for finding in FINDINGS for row in rows[finding]])

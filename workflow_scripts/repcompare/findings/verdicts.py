@@ -15,6 +15,7 @@ from repcompare.findings.rules import (
     INCONCLUSIVE,
     MOST_OF_THE_VARIANCE,
     NEGLIGIBLE,
+    NOT_ASKED,
     SUPPORTED,
 )
 from repcompare.findings.transfer import PERMUTED, RESAMPLED
@@ -189,3 +190,10 @@ def marked(
 def nothing(finding: str, reason: str) -> Row:
     """The row of a finding on which the study has no pair."""
     return Row(finding, "", "", verdict=INCONCLUSIVE, lacks=Need.VALUE, note=reason)
+
+
+def not_asked(finding: str, sections: list[str]) -> Row:
+    """The row of a finding that needs sections of the config that are null."""
+    is_null = "is null" if len(sections) == 1 else "are null"
+    note = f"{' and '.join(sections)} {is_null} in the config"
+    return Row(finding, "", "", verdict=NOT_ASKED, lacks=Need.SECTION, note=note)

@@ -29,6 +29,9 @@ RECORDS = 25_000
 RECORD, EPOCH = 2_000, 150
 FIGURES, REPORT, FINDINGS = 10_000_000, 8_000_000, 25_000
 
+# What networks are shown of each other.
+SHOWN = ("attack", "features")
+
 Size = Callable[[Study, Job, list[Sizes]], int]
 
 
@@ -77,7 +80,7 @@ def _stored(n: int) -> int:
 
 
 def _describe(study: Study, job: Job, sizes: list[Sizes]) -> int:
-    return ROWS["maps"] * (len(sizes[0].widths) + 2 * len(study.config["maps"]["families"]))
+    return ROWS["maps"] * (len(sizes[0].widths) + 2 * len(study_config.families(study.config)))
 
 
 def _attack(study: Study, job: Job, sizes: list[Sizes]) -> int:
@@ -99,7 +102,7 @@ def _features(study: Study, job: Job, sizes: list[Sizes]) -> int:
 def _compare(study: Study, job: Job, sizes: list[Sizes]) -> int:
     a, b = sizes[0], sizes[-1]
     pairs = workload.pairs(study.config, *job.architectures)
-    families = len(study.config["maps"]["families"])
+    families = len(study_config.families(study.config))
     maps = families * (2 * a.width * b.width + a.width + b.width) * FLOAT
     objects = 2 * (3 * families + 1) * HDF5_OBJECT
     rows = 2 * families * (ROWS["maps"] + ROWS["classes"] * a.classes)
@@ -110,13 +113,13 @@ def _compare(study: Study, job: Job, sizes: list[Sizes]) -> int:
 
 
 def _evaluation(study: Study, job: Job, sizes: list[Sizes]) -> int:
-    attacked, inverted = (study.config[name]["samples"] for name in ("attack", "features"))
+    attacked, inverted = (study_config.samples(study.config, name) for name in SHOWN)
     answers = attacked * 2 * FLOAT
     widths = (sizes[0].width + sizes[-1].width) / 2
-    each = answers * workload.conditions(study.config)
-    each += workload.STARTS * inverted * widths * FLOAT + 6 * HDF5_OBJECT
-    pairs = 2 * workload.pairs(study.config, *job.architectures) * each
-    return int(pairs) + len(sizes) * (answers + 3 * HDF5_OBJECT)
+    each = answers * workload.conditions(study.config) + 6 * HDF5_OBJECT
+    each += int(workload.STARTS * inverted * widths * HALF)
+    pairs = 2 * workload.pairs(study.config, *job.architectures)
+    return pairs * each + len(sizes) * (answers + 3 * HDF5_OBJECT)
 
 
 def _compare_features(study: Study, job: Job, sizes: list[Sizes]) -> int:
@@ -132,8 +135,9 @@ def _nonrobust_images(study: Study, job: Job, sizes: list[Sizes]) -> int:
 def _tables(study: Study, job: Job, sizes: list[Sizes]) -> int:
     config, blocks = study.config, study_config.blocks(study.config)
     compared = sum(workload.pairs(config, a, b) for a, b in blocks)
-    attacked = sum(workload.pairs(config, a, b) for a, b in study_config.answering_blocks(config))
-    families, layers = len(config["maps"]["families"]), len(config["activations"]["layers"])
+    shown = study_config.blocks(config, *SHOWN)
+    attacked = sum(workload.pairs(config, a, b) for a, b in shown)
+    families, layers = len(study_config.families(config)), len(config["activations"]["layers"])
     rows = 2 * (families * TABLE_ROWS["maps"] + PAIR_ROW)
     rows += layers * _measures(config) * TABLE_ROWS["geometry"]
     transfer = 2 * len(DENOMINATORS) * workload.conditions(config) * TABLE_ROWS["transfer"]
@@ -148,7 +152,7 @@ def _fixed(size: int) -> Size:
 
 def _measures(config: Mapping[str, Any]) -> int:
     """Rows of geometry of a pair and layer: a directed measure has two."""
-    return sum(1 + MEASURES[name].directed for name in config["geometry"]["measures"])
+    return sum(1 + MEASURES[name].directed for name in study_config.measures(config))
 
 
 def _geometry_rows(config: Mapping[str, Any], a: Sizes, b: Sizes) -> int:
@@ -157,7 +161,9 @@ def _geometry_rows(config: Mapping[str, Any], a: Sizes, b: Sizes) -> int:
 
 def _feature_rows(config: Mapping[str, Any]) -> int:
     """Rows of a pair: two measures, two a ball, and two each way for every start."""
-    balls, _ = workload.searches(config)[0]
+    if config["features"] is None:
+        return 0
+    balls = workload.searches(config)[0][0] if config["attack"] else 0
     return 2 + 2 * balls + 4 * workload.STARTS
 
 

@@ -128,28 +128,25 @@ def _search(
 
 
 def _evaluate(study: Study, job: Job, sizes: list[Sizes]) -> float:
-    config, samples = study.config, study.config["attack"]["samples"]
+    config = study.config
+    samples, inverted = (study_config.samples(config, name) for name in ("attack", "features"))
     largest = max(sizes, key=lambda one: one.memory.answers)
     folded = (FOLDED - LOADED) * max(one.weights for one in sizes)
     clean = samples * study.images.pixels
-    most = max(samples, config["features"]["samples"])
-    shown = _answers(study, config["evaluation"]["batch_size"], largest, most)
+    batch_size = config["evaluation"]["batch_size"]
+    shown = _answers(study, batch_size, largest, max(samples, inverted))
     return _networks(study, job, sizes, LOADED) + folded + clean + shown
 
 
 def _compare_features(study: Study, job: Job, sizes: list[Sizes]) -> float:
     config, images = study.config, study.images
-    samples = max(config["attack"]["samples"], config["features"]["samples"])
+    attacked, inverted = (study_config.samples(config, name) for name in ("attack", "features"))
+    samples = max(attacked, inverted)
     # Two arrays of vectors, as they are and at length 1, and what is made on the way.
     aligned = 8 * min(samples * images.pixels * DOUBLE, READ)
     widest = max(one.width for one in sizes)
     matched = _held(study, job, sizes, parts=1) + _pair(_size(images.test, widest), of_pair=4)
-    return (
-        NUMBERS
-        + config["attack"]["samples"] * images.pixels
-        + matched
-        + max(aligned, WORK * widest**2 * DOUBLE)
-    )
+    return NUMBERS + attacked * images.pixels + matched + max(aligned, WORK * widest**2 * DOUBLE)
 
 
 def _describe(study: Study, job: Job, sizes: list[Sizes]) -> float:
@@ -163,7 +160,7 @@ def _describe(study: Study, job: Job, sizes: list[Sizes]) -> float:
 
 def _control(study: Study, source: int, target: int) -> float:
     """A representation mapped from what has learnt nothing, of the width `source`."""
-    images, families = study.images, len(study.config["maps"]["families"])
+    images, families = study.images, len(study_config.families(study.config))
     size = _size(images.test, source)
     between = (GROUPS + 2) * size * _size(images.test, target) + families * source * target
     held = _layer(images.test, source, images.classes, parts=1) + _fit(images.fit, source)
@@ -173,10 +170,10 @@ def _control(study: Study, source: int, target: int) -> float:
 
 def _compare(study: Study, job: Job, sizes: list[Sizes]) -> float:
     config, images = study.config, study.images
-    parts = PARTS if {"svcca", "pwcca"} & set(config["geometry"]["measures"]) else 1
+    parts = PARTS if {"svcca", "pwcca"} & set(study_config.measures(config)) else 1
     held = _held(study, job, sizes, parts)
     widest = max(one.width for one in sizes)
-    maps = 2 * len(config["maps"]["families"]) * sizes[0].width * sizes[-1].width * DOUBLE
+    maps = 2 * len(study_config.families(config)) * sizes[0].width * sizes[-1].width * DOUBLE
     matrix = _size(images.fit, widest) ** 2 * DOUBLE
     fit = OF_FIT * matrix + max(_chunk(study, widest, widest), WORK * matrix)
     distances = DISTANCES * min(images.test, SUBSAMPLE) ** 2 * DOUBLE
@@ -206,7 +203,10 @@ def _draw_figures(study: Study, job: Job, sizes: list[Sizes]) -> float:
 
 
 def _draw_gallery(study: Study, job: Job, sizes: list[Sizes]) -> float:
-    samples = max(study.config["attack"]["samples"], study.config["features"]["samples"])
+    attacked, inverted = (
+        study_config.samples(study.config, name) for name in ("attack", "features")
+    )
+    samples = max(attacked, inverted)
     shown = study.config["report"]["examples"] * 5
     return 200 * MB + (samples + 10 * shown * FLOAT) * study.images.pixels
 

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -31,13 +32,14 @@ from repcompare.stages.compare import compare
 from repcompare.stages.compare_features import matched_units
 from repcompare.stages.describe import describe
 from repcompare.storage.hdf5 import new_hdf5, row_slices
+from repcompare.study import config as study_config
 from repcompare.study.config import import_settings, training_settings
 from repcompare.study.networks import imported
 
 # A pass is repeated until it has taken so long; a CPU needs no larger batch to be busy.
 SECONDS, CPU_BATCH = 0.5, 64
 # Of a pair's inversions: two measures, both ways, from every start.
-COMPARED = ("maps.h5", "scores", "class_accuracies", "geometry", "convergence")
+OF_MAPS, OF_GEOMETRY = ("maps", "scores", "class_accuracies"), ("geometry", "convergence")
 
 SIMILARITIES = 4 * STARTS
 
@@ -99,7 +101,7 @@ def held(study: Study, architecture: str, made: Network) -> Passes:
         precision = training_settings(study.config, architecture)["precision"]
         steps = _held(made.train(), study, resolve_precision(precision, cpu))
     frozen(made, cpu)
-    precision = resolve_precision(study.config["attack"]["precision"], cpu)
+    precision = resolve_precision(_searched(study)["precision"], cpu)
     gradients = _held(representing(made), study, precision, of_images=True)
     largest = max(_kept(representing(made), study, "float32", of_images=True))
     return Passes(steps, gradients, ANSWERING * largest)
@@ -149,7 +151,7 @@ def passes(study: Study, architecture: str, device: torch.device) -> Passes:
     if not imported(study.config["architectures"][architecture]):
         steps = _step_seconds(study, architecture, made, device)
     frozen(made, device)
-    most = study.config["attack"]["batch_size"] if device.type == "cuda" else CPU_BATCH
+    most = _searched(study)["batch_size"] if device.type == "cuda" else CPU_BATCH
     number = images_at_once(most, images.shape)
     shape = (number, *images.shape)
     batch = torch.randint(256, shape, dtype=torch.uint8, generator=rng).to(device)
@@ -159,6 +161,13 @@ def passes(study: Study, architecture: str, device: torch.device) -> Passes:
         _gradient_seconds(study, made, batch),
         _seconds(lambda: logits_of(answering, batch, number), device) / number,
     )
+
+
+def _searched(study: Study) -> Mapping[str, Any]:
+    """The section that gradients of images are for; where none is asked for no job has any."""
+    config = study.config
+    nothing = {"precision": "auto", "batch_size": CPU_BATCH}
+    return config["attack"] or config["features"] or nothing
 
 
 def _step_seconds(study: Study, architecture: str, made: Network, device: torch.device) -> float:
@@ -193,11 +202,16 @@ def numbers(study: Study, of: Sizes) -> Numbers:
         _write_images(data, study)
         for place, path in enumerate(files):
             _write_activations(path, study, of, place)
-        settings = {**study.config["maps"], **study.config["geometry"], "layer_pairs": ()}
-        outputs = [folder / name for name in COMPARED]
-        tables = folder / "layers.csv", folder / "controls.csv"
+        families, measures = (
+            study_config.families(study.config),
+            study_config.measures(study.config),
+        )
+        settings = {"families": families, "measures": measures, "layer_pairs": ()}
+        names = (OF_MAPS if families else ()) + (OF_GEOMETRY if measures else ())
+        compared = {name: folder / name for name in names}
+        tables = folder / "layers.csv", folder / "controls.csv" if families else None
         return Numbers(
-            _timed(lambda: compare(*outputs, activations=files, settings=settings)),
+            _timed(lambda: compare(**compared, activations=files, settings=settings)),
             _timed(
                 lambda: describe(*tables, activations=files[0], dataset=data, settings=settings)
             ),
@@ -219,7 +233,7 @@ def start_seconds(*modules: str) -> float:
 
 
 def _gradient_seconds(study: Study, made: Network, batch: torch.Tensor) -> float:
-    precision = resolve_precision(study.config["attack"]["precision"], batch.device)
+    precision = resolve_precision(_searched(study)["precision"], batch.device)
     attacked, leaf = representing(made), to_float(batch).requires_grad_()
 
     def gradient() -> None:
@@ -259,7 +273,9 @@ def _timed(work: Callable[[], object]) -> float:
 
 def _compare_features(study: Study, *files: Path) -> None:
     """What the features stage does with a pair, but for what the networks answer."""
-    n = study.config["features"]["samples"]
+    n = study_config.samples(study.config, "features")
+    if not n:
+        return
     with ModelActivations(files[0]) as one, ModelActivations(files[1]) as other:
         matched_units(one, other)
         rows, labels = one.test.rows[:n], one.labels[:n]

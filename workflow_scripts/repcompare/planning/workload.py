@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from repcompare.data.catalogue import DataSet
-from repcompare.study.config import nonrobust_settings, seeds, training_settings
+from repcompare.study.config import nonrobust_settings, samples, seeds, training_settings
 from repcompare.study.epsilon import parse_epsilon
 
 # An inversion begins at noise and at another image.
@@ -114,20 +114,26 @@ def pairs(config: Mapping[str, Any], a: str, b: str) -> int:
 
 def searches(config: Mapping[str, Any]) -> list[tuple[int, int]]:
     """Balls and gradient steps of every attack of the config."""
-    attack = config["attack"]
-    settings = [{**attack, **changes} for changes in ({}, *attack["variants"].values())]
+    settings = _attacks(config)
     return [
         (sum(map(len, each["epsilons"].values())), each["steps"] * each["restarts"])
         for each in settings
     ]
 
 
+def _attacks(config: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The settings of every attack of the config, PGD first; none where no attack is asked for."""
+    attack = config["attack"]
+    if attack is None:
+        return []
+    return [{**attack, **changes} for changes in ({}, *attack["variants"].values())]
+
+
 def conditions(config: Mapping[str, Any]) -> int:
     """Attacks and balls, the noise in every ball that is attacked among them."""
-    attack = config["attack"]
     balls = {
         (norm, parse_epsilon(value)[1])
-        for each in (attack, *({**attack, **one} for one in attack["variants"].values()))
+        for each in _attacks(config)
         for norm, values in each["epsilons"].items()
         for value in values
     }
@@ -169,7 +175,7 @@ def features(study: Study) -> Passes:
 
 def evaluation(study: Study) -> Passes:
     """What one target is shown of one source: adversarial images and inversions."""
-    attacked, inverted = (study.config[name]["samples"] for name in ("attack", "features"))
+    attacked, inverted = (samples(study.config, name) for name in ("attack", "features"))
     return Passes(0, 0, attacked * (1 + conditions(study.config)) + STARTS * inverted)
 
 

@@ -8,31 +8,38 @@ import pandas as pd
 
 from repcompare.tables import matrices
 from repcompare.tables.matrices import Matrix, cells_id
+from repcompare.transfer.reference import Strength
 
 # Digits of a share or a similarity: more than a heatmap's colours or an interval can tell.
 DIGITS = 4
 
 
-def heatmap_cells(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[dict[str, Any]]]:
+def heatmap_cells(
+    tables: Mapping[str, pd.DataFrame], strength: Strength | None
+) -> dict[str, list[dict[str, Any]]]:
     """The matrices of each heatmap by the figure's name, ready for JSON.
 
     Args:
-        tables: `maps`, `geometry` (of the representation), `layers_geometry` (of every layer),
-            `features` and `transfer`.
+        tables: those of `maps`, `geometry` (of the representation), `layers_geometry` (of every
+            layer), `features` and `transfer` that the study has.
+        strength: that at which transfer is read.
 
     Returns:
         Of each matrix `id` (that of its rectangle in the SVG), `label`, `rows` and `columns`
         (names), `between` (what joins a row's name to a column's), `unit`, and `value`, `low` and
         `high`: lists of rows, None where undefined.
     """
-    shown: dict[str, Sequence[Matrix | None]] = {
-        "stitched_accuracy": [matrices.stitched_accuracy(tables["maps"])],
-        "held_out_r2": [matrices.held_out_r2(tables["maps"])],
-        "similarity": [matrices.similarity(tables["geometry"])],
-        "adversarial_transfer": [matrices.adversarial_transfer(tables["transfer"])],
-        "feature_similarity": matrices.feature_similarity(tables["features"], tables["transfer"]),
-        "layer_similarity": matrices.layer_similarity(tables["layers_geometry"]),
-    }
+    shown: dict[str, Sequence[Matrix | None]] = {}
+    if "maps" in tables:
+        shown["stitched_accuracy"] = [matrices.stitched_accuracy(tables["maps"])]
+        shown["held_out_r2"] = [matrices.held_out_r2(tables["maps"])]
+    if "geometry" in tables:
+        shown["similarity"] = [matrices.similarity(tables["geometry"])]
+        shown["layer_similarity"] = matrices.layer_similarity(tables["layers_geometry"])
+    if "transfer" in tables:
+        shown["adversarial_transfer"] = [matrices.adversarial_transfer(tables["transfer"])]
+    if "features" in tables:
+        shown["feature_similarity"] = matrices.feature_similarity(tables["features"], strength)
     return {
         name: [described(matrix, name, place) for place, matrix in enumerate(found) if matrix]
         for name, found in shown.items()

@@ -18,6 +18,7 @@ from repcompare.report.cells import heatmap_cells
 from repcompare.report.columns import MISSING
 from repcompare.report.tables import complete_tables, section_tables
 from repcompare.report.verdicts import verdicts
+from repcompare.study.config import samples
 from repcompare.transfer.reference import Strength, reference_attack
 from repcompare.vocabulary import label_of
 
@@ -45,10 +46,11 @@ def render_report(
 
     Args:
         template: the Jinja2 template.
-        tables: `models`, `controls`, `maps`, `class_accuracies`, `transfer`, `pairs`, `attacks`,
-            `features`, `attack_steps`, `attack_growth` and `findings` as in the CSV files
-            (`epsilon_label` read as text), `layers_geometry` as geometry.csv, `geometry` as
-            `tables.geometry.similarities` reads that, and `costs` as `costs.read_costs` gives it.
+        tables: `models` and `findings`, and what the study asks for of `controls`, `maps`,
+            `class_accuracies`, `transfer`, `pairs`, `attacks`, `features`, `attack_steps`,
+            `attack_growth` and `nonrobust`, as in the CSV files; `layers_geometry` as geometry.csv,
+            `geometry` as `tables.geometry.similarities` reads that; and `costs` as
+            `costs.read_costs` gives it.
         figures: by name; the template places those it knows and leaves out those that are absent.
         study: `config` (the validated config) and `dataset`: `class_names`, `image_shape`
             (C, H, W) and `samples`, the number of images by split.
@@ -66,17 +68,13 @@ def render_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    attack = reference_attack(tables["transfer"])
+    attack = reference_attack(tables["transfer"]) if "transfer" in tables else None
     return environment.get_template(template.name).render(
         title=title(study["config"]),
         summary=summary(tables["models"], study),
+        asked=set(tables),
         verdicts=verdicts(tables["findings"]),
-        findings=[
-            findings.linear(tables["maps"], tables["controls"]),
-            findings.retraining(tables["geometry"]),
-            findings.exception(tables["geometry"]),
-            findings.transfer(tables["geometry"], tables["transfer"], attack, strength(attack)),
-        ],
+        findings=told(tables, attack),
         figures={
             name: {
                 "svg": inline_svg(figure, name),
@@ -88,13 +86,29 @@ def render_report(
         tables=section_tables(tables, attack, study["dataset"]["class_names"]),
         complete=complete_tables(tables),
         unplaced=unplaced(template.read_text(encoding="utf-8")),
-        cells={name: found for name, found in heatmap_cells(tables).items() if name in figures},
+        cells={
+            name: found for name, found in heatmap_cells(tables, attack).items() if name in figures
+        },
         strength=strength(attack),
-        probe=int(study["config"]["features"]["samples"]),
+        probe=samples(study["config"], "features"),
         isotropic=f"{1 / math.sqrt(math.prod(study['dataset']['image_shape'])):.3f}",
         total_seconds=float(tables["costs"]["seconds"].sum()),
         provenance=provenance,
     )
+
+
+def told(tables: Mapping[str, pd.DataFrame], attack: Strength | None) -> list[findings.Finding]:
+    """The findings that the study asks for, with the numbers that bear on them."""
+    found = []
+    if "maps" in tables:
+        found.append(findings.linear(tables["maps"], tables["controls"]))
+    if "geometry" in tables:
+        geometry = tables["geometry"]
+        found += [findings.retraining(geometry), findings.exception(geometry)]
+        if "transfer" in tables:
+            rates = tables["transfer"]
+            found.append(findings.transfer(geometry, rates, attack, strength(attack)))
+    return found
 
 
 def unplaced(template: str) -> dict[str, str]:

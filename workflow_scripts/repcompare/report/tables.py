@@ -80,6 +80,9 @@ NONROBUST = (
 # The architectures of an ordered pair, the first columns of a table of their means.
 ENDS = (Column("source_architecture", "source"), Column("target_architecture", "target"))
 
+# The tables of pairs, whose notes the page counts.
+PAIRED = ("maps", "geometry", "transfer", "features")
+
 # A table longer than this is named and not shown: the browser would spend seconds laying it out.
 LONGEST_TABLE = 2000
 
@@ -90,33 +93,32 @@ def section_tables(
     class_names: Sequence[str],
 ) -> dict[str, Table]:
     """The tables of the page's sections, by name."""
-    maps, geometry, transfer = tables["maps"], tables["geometry"], tables["transfer"]
     models = tables["models"]
     shown = {
         "models": table(models, MODELS),
         "imported": table(models[models["origin"] == "imported"], IMPORTED),
-        "adequacy": adequacy(tables["models"], maps, geometry),
-        "attack_checks": checks_by_strength(tables["attacks"], tables["attack_steps"]),
-        "attack_growth": growth_by_norm(tables["attack_growth"]),
-        "notes": notes(
-            {name: tables[name] for name in ("maps", "geometry", "transfer", "features")}
-        ),
+        "adequacy": adequacy(models, tables.get("maps")),
+        "notes": notes({name: tables[name] for name in PAIRED if name in tables}),
         "costs": table(tables["costs"], COSTS),
     }
-    # A study of one model has no pair, and these no row.
-    if len(maps):
+    # What is not asked for has no table, and a study of one model has no pair.
+    if len(maps := tables.get("maps", ())):
         family = preferred(maps["family"], "least_squares")
         shown["map_blocks"] = map_blocks(maps, family)
         shown["controls"] = control_means(tables["controls"], maps)
         shown["classes"] = class_means(tables["class_accuracies"], family, class_names)
-    if len(geometry):
+    if len(geometry := tables.get("geometry", ())):
         shown["measures"] = measure_summary(geometry)
         shown["geometry_blocks"] = geometry_blocks(geometry)
-    if len(tables["features"]):
-        shown["features"] = feature_means(tables["features"], attack)
+    if len(features := tables.get("features", ())):
+        shown["features"] = feature_means(features, attack)
     if "nonrobust" in tables:
         shown["nonrobust"] = table(tables["nonrobust"], NONROBUST)
+    if "attacks" in tables:
+        shown["attack_checks"] = checks_by_strength(tables["attacks"], tables["attack_steps"])
+        shown["attack_growth"] = growth_by_norm(tables["attack_growth"])
     if attack is not None:
+        transfer = tables["transfer"]
         shown["transfer_blocks"] = transfer_blocks(transfer)
         shown["denominators"] = denominators(transfer, attack)
         shown["transfer_attacks"] = transfer_attacks(transfer)
@@ -125,28 +127,28 @@ def section_tables(
 
 def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int]:
     """Each large table in full, or its number of rows if it is too long for a page."""
-    names = ("findings", "maps", "geometry", "pairs", "transfer")
-    files = {name: tables["layers_geometry" if name == "geometry" else name] for name in names}
+    names = {name: name for name in ("findings", "maps", "pairs", "transfer")}
+    names["geometry"] = "layers_geometry"
+    files = {name: tables[read] for name, read in names.items() if read in tables}
     return {
         name: whole(file) if len(file) <= LONGEST_TABLE else len(file)
         for name, file in files.items()
     }
 
 
-def adequacy(models: pd.DataFrame, maps: pd.DataFrame, geometry: pd.DataFrame) -> Table:
+def adequacy(models: pd.DataFrame, maps: pd.DataFrame | None) -> Table:
     """What each model's representation allows to be estimated: n/d, ranks and dead units."""
-    n = geometry["n"].max() if len(geometry) else np.nan
-    fitted = maps.groupby("source")["n_fit"].max()
-    frame = models.assign(
-        n_over_d=n / models["representation_width"],
-        fit_over_d=models["model"].map(fitted) / models["representation_width"],
-        rank_share=models["effective_rank"] / models["representation_width"],
-    )
+    frame = models.assign(rank_share=models["effective_rank"] / models["representation_width"])
+    fits = []
+    if maps is not None:
+        fitted = frame["model"].map(maps.groupby("source")["n_fit"].max())
+        frame["fit_over_d"] = fitted / frame["representation_width"]
+        fits = [Column("fit_over_d", "fit images / d", "number", 1)]
     columns = [
         Column("model", "model"),
         Column("representation_width", "width d", "count"),
         Column("n_over_d", "test images / d", "number", 1),
-        Column("fit_over_d", "fit images / d", "number", 1),
+        *fits,
         Column("effective_rank", "effective rank", "number", 0),
         Column("rank_share", "rank / d", "number", 2),
         Column("dead_units", "dead units", "count"),

@@ -17,19 +17,19 @@ from repcompare.names import REPRESENTATION
 from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
-from repcompare.storage.hdf5 import new_hdf5
+from repcompare.storage.hdf5 import COMPRESSED, new_hdf5
 from repcompare.study.blocks import unordered_pairs
 from repcompare.tables.files import write_table
 from repcompare.vocabulary import LAYER_MEASURE
 
 
 def compare(
-    maps: str | Path,
-    scores: str | Path,
-    class_accuracies: str | Path,
-    geometry: str | Path,
-    convergence: str | Path,
     *,
+    maps: str | Path | None = None,
+    scores: str | Path | None = None,
+    class_accuracies: str | Path | None = None,
+    geometry: str | Path | None = None,
+    convergence: str | Path | None = None,
     activations: Sequence[str | Path],
     settings: Mapping[str, Any],
 ) -> None:
@@ -38,7 +38,7 @@ def compare(
     Maps are of the representation, fit on the fit split and scored on the test split, in both
     directions; geometry is of the test split, of each layer that both models store, and of every
     layer with every other for the `layer_pairs` of models. Convergence is that of the block's
-    first pair.
+    first pair. Maps are fitted and written if there are families, geometry if there are measures.
 
     Args:
         maps: the HDF5 file of maps to write: `{source}/{target}/{family}` with float32 `weight`
@@ -53,7 +53,7 @@ def compare(
     Raises:
         MismatchError: the files are not of the same data or the same images.
     """
-    measures = settings["measures"]
+    families, measures = settings["families"], settings["measures"]
     with contextlib.ExitStack() as stack:
         models = [stack.enter_context(ModelActivations(path)) for path in activations]
         check_same_images(models)
@@ -68,25 +68,31 @@ def compare(
         ]
         scored, classes, similar = [], [], []
         converging: list[dict] = []
-        with new_hdf5(maps, attributes) as out:
-            for a, b in pairs:
-                pair = Pair.of(a.test, b.test)
+        out = stack.enter_context(new_hdf5(maps, attributes)) if maps else None
+        for a, b in pairs:
+            pair = Pair.of(a.test, b.test)
+            if measures:
                 rows = compare_geometry(pair, measures)
                 similar += geometry_rows(a, b, REPRESENTATION, REPRESENTATION, rows)
-                for source, target, mapping, found in scored_maps(a, b, pair, settings["families"]):
+                converging = converging or convergence_rows(a, b, converged(pair, measures))
+            if out is not None:
+                for source, target, mapping, found in scored_maps(a, b, pair, families):
                     group = out.create_group(f"{source.name}/{target.name}/{mapping.family}")
                     store(group, mapping)
                     scored.append(score_row(source, target, mapping, found))
                     classes += class_rows(source, target, mapping, found)
-                if not converging:
-                    converging = convergence_rows(a, b, converged(pair, measures))
-        asked = {frozenset(names) for names in settings["layer_pairs"]}
-        similar += same_layer_rows(pairs, measures)
-        similar += crossed_layer_rows([p for p in pairs if {p[0].name, p[1].name} in asked])
-    write_table(scores, "blocks/maps", scored)
-    write_table(class_accuracies, "blocks/class_accuracies", classes)
-    write_table(geometry, "blocks/geometry", similar)
-    write_table(convergence, "blocks/convergence", converging)
+        if measures:
+            asked = {frozenset(names) for names in settings["layer_pairs"]}
+            similar += same_layer_rows(pairs, measures)
+            similar += crossed_layer_rows([p for p in pairs if {p[0].name, p[1].name} in asked])
+    for path, name, table in (
+        (scores, "maps", scored),
+        (class_accuracies, "class_accuracies", classes),
+        (geometry, "geometry", similar),
+        (convergence, "convergence", converging),
+    ):
+        if path is not None:
+            write_table(path, f"blocks/{name}", table)
 
 
 def scored_maps(
@@ -216,7 +222,9 @@ def class_rows(
 
 
 def store(group: h5py.Group, mapping: AffineMap) -> None:
-    """Write a map."""
-    group["weight"] = mapping.weight.astype(np.float32)
+    """Write a map; a permutation is nearly all zeros."""
+    sparse = np.count_nonzero(mapping.weight) < mapping.weight.size / 4
+    storage = COMPRESSED if sparse else {}
+    group.create_dataset("weight", data=mapping.weight.astype(np.float32), **storage)
     group["bias"] = mapping.bias.astype(np.float32)
     group.attrs["lambda"] = mapping.penalty

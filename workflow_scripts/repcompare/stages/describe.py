@@ -25,7 +25,7 @@ from repcompare.tables.files import write_table
 
 def describe(
     layers: str | Path,
-    controls: str | Path,
+    controls: str | Path | None = None,
     *,
     activations: str | Path,
     dataset: str | Path,
@@ -35,7 +35,7 @@ def describe(
 
     Args:
         layers: the table of layers to write.
-        controls: the table of controls to write.
+        controls: the table of controls to write; None where no maps are asked for.
         activations: of the model.
         dataset: the study's data file.
         settings: `families` of maps.
@@ -46,9 +46,9 @@ def describe(
     with ModelActivations(activations) as model, Dataset(dataset) as data:
         require_same_data([model, data])
         write_table(layers, "models/layers", list(layer_rows(model)))
-        write_table(
-            controls, "models/controls", list(control_rows(model, data, settings["families"]))
-        )
+        if controls is not None:
+            rows = control_rows(model, data, settings["families"])
+            write_table(controls, "models/controls", list(rows))
 
 
 def layer_rows(model: ModelActivations) -> Iterator[dict]:

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,6 +12,7 @@ from repcompare.figures.registry import FIGURES
 from repcompare.figures.style import save
 from repcompare.tables.files import read_table
 from repcompare.tables.geometry import similarities
+from repcompare.transfer.reference import reference_attack
 
 
 def draw_figures(
@@ -21,16 +23,24 @@ def draw_figures(
     Args:
         svg: the files to write; the name of each is that of a row of `figures.registry.FIGURES`.
         png: the same figures as PNG, in the same order.
-        tables: the study's tables by name.
+        tables: the study's tables by name, those that the figures take.
     """
-    read = {name: read_table(path) for name, path in tables.items()}
-    read["similarities"] = similarities(read["geometry"])
+    read = with_derived({name: read_table(path) for name, path in tables.items()})
     for vectors, pixels in zip(svg, png, strict=True):
         save(drawn(Path(vectors).stem, read), vectors, pixels)
 
 
-def drawn(name: str, tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """A figure of the registry from the tables that it takes, by their names there."""
+def with_derived(tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """The tables, and beside them what figures take that is derived from one: see `registry.Drawn`."""
+    found: dict[str, Any] = {**tables}
+    if "geometry" in tables:
+        found["similarities"] = similarities(tables["geometry"])
+    found["strength"] = reference_attack(tables["transfer"]) if "transfer" in tables else None
+    return found
+
+
+def drawn(name: str, tables: Mapping[str, Any]) -> Figure:
+    """A figure of the registry from what it takes, by the names there."""
     row = FIGURES[name]
     # The rule finds these modules in the registry too, so that its code's digest holds them.
     draw = getattr(importlib.import_module(f"repcompare.figures.{row.module}"), name)

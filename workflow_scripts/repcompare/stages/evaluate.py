@@ -18,7 +18,13 @@ from repcompare.names import STARTS
 from repcompare.networks.devices import prepared_device
 from repcompare.networks.inference import StoredImages, logits_of, margins
 from repcompare.networks.models import TrainedModel, folded, load_model
-from repcompare.storage.hdf5 import ModelFile, new_hdf5, require_same_data, require_same_images
+from repcompare.storage.hdf5 import (
+    COMPRESSED,
+    ModelFile,
+    new_hdf5,
+    require_same_data,
+    require_same_images,
+)
 from repcompare.study.blocks import ordered_pairs
 
 
@@ -69,7 +75,8 @@ def store_evaluation(
     Of adversarial images `{source}/{target}` has `prediction` int32 and `margin` float32, both
     (conditions, n), the conditions in the order of its attribute `conditions`; `clean/{target}` has
     the target's `prediction` and `margin` (n,) on the clean images. Of inversions
-    `{source}/{target}/{start}` is the target's representation of them, float32 (n, d).
+    `{source}/{target}/{start}` is the target's representation of them, float16 (n, d), up to a shift
+    and a scale.
 
     Args:
         models: every model of the block.
@@ -132,8 +139,10 @@ def store_answers(
             on_attacks = [answers(network, a.images, labels, batch_size) for a in attacks.values()]
             group = out.require_group(f"{models[source].name}/{name}")
             group.attrs["conditions"] = list(attacks)
-            group["prediction"] = np.stack([prediction for prediction, _ in on_attacks])
-            group["margin"] = np.stack([margin for _, margin in on_attacks])
+            for kind, values in zip(
+                ("prediction", "margin"), zip(*on_attacks, strict=True), strict=True
+            ):
+                group.create_dataset(kind, data=np.stack(values), **COMPRESSED)
 
 
 def answers(
@@ -158,4 +167,15 @@ def store_representations(
             group = out.require_group(f"{models[source].name}/{models[target].name}")
             for start in STARTS:
                 images = files[source].inversions(start).images
-                group[start] = represented(network, images, batch_size).numpy()
+                seen = represented(network, images, batch_size).numpy()
+                group.create_dataset(start, data=compact(seen), **COMPRESSED)
+
+
+def compact(representation: np.ndarray) -> np.ndarray:
+    """A representation (n, d), its mean taken off and its largest value 1, in half precision.
+
+    Similarity is not changed by a shift nor by a scale. Without its mean, for the rounding of a unit
+    that is large and hardly varies would be of the size of what varies.
+    """
+    centred = representation - representation.mean(axis=0, dtype=np.float64)
+    return (centred / (np.abs(centred).max(initial=0.0) or 1.0)).astype(np.float16)

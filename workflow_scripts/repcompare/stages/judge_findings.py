@@ -22,12 +22,13 @@ def judge_findings(
 
     Args:
         findings: the table to write.
-        tables: `models`, `controls`, `maps`, `geometry` and `transfer` of the study.
+        tables: `models`, and `controls`, `maps`, `geometry` and `transfer` as far as the study has them.
         transfer: what `stages.evaluate` wrote of each block.
         settings: `statistics`, the keys of `findings.rows.Resampling`.
     """
     read = {name: read_table(path) for name, path in tables.items()}
-    read["geometry"] = similarities(read["geometry"])
+    if "geometry" in read:
+        read["geometry"] = similarities(read["geometry"])
     found = findings_table(
         read,
         lambda attack, names: read_outcomes(transfer, names, attack),

@@ -26,14 +26,15 @@ def write_report(
 
     Args:
         page: the HTML file to write.
-        tables: the study's tables by name.
+        tables: the study's tables by name, those that it asks for.
         figures: the SVG files of the study's figures.
         dataset: the study's data file.
         settings: `config`, that of the study, and `benchmarks`, the folder with the jobs' costs.
     """
     read = {name: read_table(path) for name, path in tables.items()}
-    read["layers_geometry"] = read["geometry"]
-    read["geometry"] = similarities(read["geometry"])
+    if "geometry" in read:
+        read["layers_geometry"] = read["geometry"]
+        read["geometry"] = similarities(read["geometry"])
     read["costs"] = read_costs(sorted(Path(settings["benchmarks"]).rglob("*.tsv")))
     drawn = read_figures(figures, (PAGE / "captions").glob("*.rst"))
     with Dataset(dataset) as data:

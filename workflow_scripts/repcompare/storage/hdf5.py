@@ -25,6 +25,8 @@ ROWS_PER_READ, BYTES_PER_READ = 4096, 64 * 2**20
 # Images of CIFAR's size and smaller share chunks of rows, larger ones chunks of so many bytes:
 # whoever reads one image must decompress its whole chunk.
 SMALL_IMAGE, CHUNK_BYTES = 3 * 32 * 32, 64 * 2**10
+# How numbers are compressed that repeat themselves; others gain too little for what it costs.
+COMPRESSED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
 @contextlib.contextmanager

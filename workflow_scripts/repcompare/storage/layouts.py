@@ -383,8 +383,9 @@ LAYOUTS: dict[str, Layout] = {
                 ),
                 dataset(
                     PAIR + "/{start}",
-                    "float32 (m, d)",
-                    meaning="The target's representation of the source's inversions.",
+                    "float16 (m, d)",
+                    meaning="The target's representation of the source's inversions, "
+                    "its mean taken off and its largest value 1.",
                     optional=True,
                 ),
             ),

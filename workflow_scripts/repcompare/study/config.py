@@ -5,7 +5,7 @@ neither torch nor numpy nor pandas.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repcompare.study.consistency import study_problems
@@ -49,15 +49,25 @@ def validate(raw: Mapping[str, Any]) -> dict[str, Any]:
     if problems:
         raise ConfigError("\n".join(map(str, sorted(problems, key=lambda problem: problem.rank))))
     config = canonical(schema, config)
-    for attack in (config["attack"], *config["attack"]["variants"].values()):
-        for norm, epsilons in attack.get("epsilons", {}).items():
+    attack = config["attack"] or {"variants": {}}
+    for each in (attack, *attack["variants"].values()):
+        for norm, epsilons in each.get("epsilons", {}).items():
             ascending = sorted(map(parse_epsilon, epsilons), key=lambda pair: pair[1])
-            attack["epsilons"][norm] = [label for label, _ in ascending]
-    pairs = config["geometry"]["layer_pairs"]
-    config["geometry"]["layer_pairs"] = [
-        list(pair) for pair in sorted({tuple(sorted(pair)) for pair in pairs})
-    ]
+            each["epsilons"][norm] = [label for label, _ in ascending]
+    if config["geometry"]:
+        pairs = {tuple(sorted(pair)) for pair in config["geometry"]["layer_pairs"]}
+        config["geometry"]["layer_pairs"] = [list(pair) for pair in sorted(pairs)]
     return config
+
+
+def asked(config: Mapping[str, Any], section: str) -> bool:
+    """Whether a section of a validated config is asked for: `maps`, `geometry`, `attack` or `features`.
+
+    Or `nonrobust`, a part of `features`. One that is null is not done.
+    """
+    if section == "nonrobust":
+        return bool(config["features"] and config["features"]["nonrobust"])
+    return config[section] is not None
 
 
 def seeds(config: Mapping[str, Any], architecture: str) -> list[int]:
@@ -65,11 +75,28 @@ def seeds(config: Mapping[str, Any], architecture: str) -> list[int]:
     return list(config["architectures"][architecture].get("seeds", config["seeds"]))
 
 
-def models(config: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Every (architecture, seed) of a validated config, in alphabetical order."""
+def models(config: Mapping[str, Any], *sections: str) -> list[tuple[str, int]]:
+    """Every (architecture, seed) of a validated config, in alphabetical order.
+
+    With `sections`, those that take part in one of them: see `takes_part`.
+    """
     return [
-        (name, seed) for name in sorted(config["architectures"]) for seed in seeds(config, name)
+        (name, seed)
+        for name in sorted(config["architectures"])
+        if takes_part(config, name, sections)
+        for seed in seeds(config, name)
     ]
+
+
+def takes_part(config: Mapping[str, Any], architecture: str, sections: Sequence[str]) -> bool:
+    """Whether an architecture takes part in one of the sections that are asked for; in none given, yes.
+
+    What is attacked, fooled or inverted tells the study's classes apart.
+    """
+    found = [section for section in sections if asked(config, section)]
+    if not answers(config["architectures"][architecture]):
+        found = [section for section in found if section in ("maps", "geometry")]
+    return bool(found) or not sections
 
 
 def imported_architectures(config: Mapping[str, Any]) -> list[str]:
@@ -89,32 +116,22 @@ def import_settings(config: Mapping[str, Any], architecture: str) -> dict[str, A
     return settings_of(config["architectures"][architecture], training["minimum_accuracy"])
 
 
-def blocks(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+def blocks(config: Mapping[str, Any], *sections: str) -> list[tuple[str, str]]:
     """The unordered pairs of architectures that hold pairs of models, each in alphabetical order.
 
-    An architecture is paired with itself only if it has two seeds or more.
+    An architecture is paired with itself only if it has two seeds or more. With `sections`, the
+    pairs of which both take part in one of them: see `takes_part`.
     """
-    pairs = itertools.combinations_with_replacement(sorted(config["architectures"]), 2)
+    names = [name for name in sorted(config["architectures"]) if takes_part(config, name, sections)]
+    pairs = itertools.combinations_with_replacement(names, 2)
     return [(a, b) for a, b in pairs if a != b or len(seeds(config, a)) > 1]
-
-
-def answering_models(config: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """The models that tell the study's classes apart."""
-    entries = config["architectures"]
-    return [(name, seed) for name, seed in models(config) if answers(entries[name])]
-
-
-def answering_blocks(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The blocks of two architectures that tell the study's classes apart."""
-    entries = config["architectures"]
-    return [(a, b) for a, b in blocks(config) if answers(entries[a]) and answers(entries[b])]
 
 
 def layer_pairs(config: Mapping[str, Any], a: str, b: str) -> list[list[str]]:
     """The pairs of models, of two architectures, whose layers a validated config compares."""
     return [
         list(pair)
-        for pair in config["geometry"]["layer_pairs"]
+        for pair in (config["geometry"] or {"layer_pairs": ()})["layer_pairs"]
         if sorted(name.split("/")[0] for name in pair) == sorted((a, b))
     ]
 
@@ -133,14 +150,30 @@ def training_settings(config: Mapping[str, Any], architecture: str) -> dict[str,
     return settings
 
 
+def families(config: Mapping[str, Any]) -> list[str]:
+    """The families of maps of a validated config; none where no maps are asked for."""
+    return list(config["maps"]["families"]) if config["maps"] else []
+
+
+def measures(config: Mapping[str, Any]) -> list[str]:
+    """The measures of geometry of a validated config; none where no geometry is asked for."""
+    return list(config["geometry"]["measures"]) if config["geometry"] else []
+
+
+def samples(config: Mapping[str, Any], section: str) -> int:
+    """The test images of `attack` or `features`; 0 where that is not asked for."""
+    return config[section]["samples"] if config[section] else 0
+
+
 def feature_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """The `features` of a validated config that gradients and inversions depend on."""
-    return {key: value for key, value in config["features"].items() if key != "nonrobust"}
+    section = config["features"] or {}
+    return {key: value for key, value in section.items() if key != "nonrobust"}
 
 
 def nonrobust_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """What the images of non-robust features depend on: `nonrobust`, `seed` and `precision`."""
-    section = config["features"]
+    section = config["features"] or dict.fromkeys(("nonrobust", "seed", "precision"))
     nonrobust = section["nonrobust"] and _whole(section["nonrobust"])
     return {"nonrobust": nonrobust, "seed": section["seed"], "precision": section["precision"]}
 

@@ -69,15 +69,16 @@ def _architecture_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
 
 
 def _answer_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
-    """Attacks and transfer need two networks that tell the classes apart."""
+    """Transfer and the input features of a pair need two networks that tell the classes apart."""
     entries = {name: get("architectures", name) for name in names}
     answering = [name for name, entry in entries.items() if entry is not None and answers(entry)]
     numbers = [len(get("architectures", name, "seeds") or get("seeds") or ()) for name in answering]
     if len(answering) < len(names) and None not in entries.values() and sum(numbers) < 2:
-        text = (
-            "fewer than two networks tell the classes apart, allowed: classes: null for the others"
-        )
-        yield Problem(3, ("architectures",), text)
+        for section in ("attack", "features"):
+            if get(section) is not None:
+                text = "needs two networks that tell the classes apart, "
+                text += f"{sum(numbers) or 'none'} of this study does, allowed: null"
+                yield Problem(3, (section,), text)
 
 
 def _data_problems(get: Any, unsound: list[KeyPath]) -> Iterator[Problem]:

@@ -223,7 +223,9 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     if "properties" in schema:
         text += f" with keys out of {', '.join(schema['properties'])}"
     if "object" in types and "default" in schema:
-        text += ", or no such key at all"
+        return (
+            f"{text}, {'' if types[1:] else 'or '}no such key at all{', or null' * len(types[1:])}"
+        )
     return " or ".join([text, *(TYPE_WORDS[name] for name in types[1:])])
 
 

@@ -27,7 +27,8 @@ class Column:
 
     `kind` is "text", "int", "float" or "bool". A number lies between `low` and `high`, where there
     are such, and text is one of `values`, where there are such. Where a number may be `empty`, the
-    reason stands in the row's `note`. A text that may be empty says so by that.
+    reason stands in the row's `note`. A text that may be empty says so by that. A column that is
+    `optional` is not there in a study that does not ask for what it is of.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Column:
     high: float | None = None
     values: tuple[str, ...] = ()
     empty: bool = False
+    optional: bool = False
 
     def is_named(self, name: str) -> bool:
         """Whether a column of this name is this one, or one of its pattern."""
@@ -64,7 +66,8 @@ class Column:
 class Table:
     """One table: what a row is, the columns that tell rows apart, and all columns in their order.
 
-    `name` is that of the file in `tables/`, or `blocks/…` and `models/…` of what is joined to it. One
+    `name` is that of the file in `tables/`, or `blocks/…` and `models/…` of what is joined to it. A
+    study has it that asks for one of the `sections` of the config, or any study if there are none. One
     that `may_be_empty` has a header alone where a study has nothing of the kind.
     """
 
@@ -72,6 +75,7 @@ class Table:
     meaning: str
     keys: tuple[str, ...]
     columns: tuple[Column, ...]
+    sections: tuple[str, ...] = ()
     may_be_empty: bool = False
 
     @property
@@ -100,6 +104,8 @@ class Table:
             elif left and left[0] == column.name:
                 found.append(column)
                 del left[0]
+            elif column.optional and column.name not in left:
+                continue
             elif column.name in left:
                 raise ValueError(f"column {left[0]!r} where the schema has {column.name!r}")
             else:
@@ -140,9 +146,10 @@ def number(
     low: float | None = None,
     high: float | None = None,
     empty: bool = False,
+    optional: bool = False,
 ) -> Column:
     """A column of numbers."""
-    return Column(name, "float", meaning, unit, low, high, empty=empty)
+    return Column(name, "float", meaning, unit, low, high, empty=empty, optional=optional)
 
 
 def share(name: str, *, meaning: str, empty: bool = False) -> Column:

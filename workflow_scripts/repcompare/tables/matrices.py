@@ -10,7 +10,7 @@ from repcompare.names import layer_order
 from repcompare.statistics.jackknife import CONFIDENCE
 from repcompare.tables.directions import mirrored, ordered
 from repcompare.tables.features import at_reference
-from repcompare.transfer.reference import rates_at, reference_attack
+from repcompare.transfer.reference import Strength, rates_at, reference_attack
 from repcompare.vocabulary import (
     FEATURE_MEASURES,
     LAYER_MEASURE,
@@ -106,13 +106,13 @@ def adversarial_transfer(transfer: pd.DataFrame) -> Matrix | None:
     )
 
 
-def feature_similarity(features: pd.DataFrame, transfer: pd.DataFrame) -> list[Matrix]:
+def feature_similarity(features: pd.DataFrame, strength: Strength | None) -> list[Matrix]:
     """One matrix a measure of input features that is defined for any pair.
 
-    `features` is features.csv and `transfer` transfer.csv. Perturbations are those of
-    `reference_attack`, inversions those from noise.
+    `features` is features.csv. Perturbations are those of one strength, if anything was attacked,
+    inversions those from noise.
     """
-    table = ordered(at_reference(features, reference_attack(transfer)))
+    table = ordered(at_reference(features, strength))
     of_measure = {name: table[table["measure"] == name] for name in FEATURE_MEASURES}
     return [
         Matrix(label_of(name), "", *by_model(rows))

@@ -4,6 +4,7 @@ Writers check what they write against it, readers take from it which columns are
 docs/tables.md is made from it. Read by jobs that import neither numpy nor pandas, so it does not.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from repcompare.tables.columns import Column, Table, count, digest, number, share, text
@@ -200,6 +201,7 @@ CONTROL_MAPS = Table(
     "controls",
     meaning="One map to a model's representation from what was not learnt.",
     keys=("control", "model", "family"),
+    sections=("maps",),
     columns=(
         text(
             "control",
@@ -216,12 +218,14 @@ MAPS = Table(
     "maps",
     meaning="One map from the representation of a source to that of a target.",
     keys=("source", "target", "family"),
+    sections=("maps",),
     columns=(*ENDS, *SCORES),
 )
 CLASS_ACCURACIES = Table(
     "class_accuracies",
     meaning="One class, for maps of one family between two architectures; the mean over their pairs.",
     keys=("source_architecture", "target_architecture", "family", "label"),
+    sections=("maps",),
     columns=(*ENDS[2:], *OF_CLASS),
     may_be_empty=True,
 )
@@ -229,6 +233,7 @@ GEOMETRY = Table(
     "geometry",
     meaning="One measure of one pair of models and layers; a directed measure has a row each way.",
     keys=("model_a", "model_b", "layer_a", "layer_b", "measure"),
+    sections=("geometry",),
     columns=(
         *PAIR,
         text("layer_a", meaning="The layer of the first model."),
@@ -252,6 +257,7 @@ CONVERGENCE = Table(
     "convergence",
     meaning="One measure of the first pair of a block, on a part of the test images.",
     keys=("model_a", "model_b", "measure", "n"),
+    sections=("geometry",),
     columns=(
         *PAIR[:2],
         replace(MEASURE, empty=True),
@@ -265,6 +271,7 @@ ATTACKS = Table(
     "attacks",
     meaning="One attack in one ball, on the model that it is crafted on.",
     keys=("model", "attack", "norm", "epsilon_label"),
+    sections=("attack",),
     columns=(
         *MODEL,
         *ATTACK,
@@ -287,6 +294,7 @@ ATTACK_STEPS = Table(
     "attack_steps",
     meaning="One step of one attack on one model.",
     keys=("model", "attack", "norm", "epsilon_label", "step"),
+    sections=("attack",),
     columns=(
         *MODEL,
         *ATTACK,
@@ -303,6 +311,7 @@ ATTACK_GROWTH = Table(
     "attack_growth",
     meaning="One model and one of the balls that grow until they hold every image.",
     keys=("model", "norm", "epsilon"),
+    sections=("attack",),
     columns=(
         *MODEL,
         *ATTACK[1:3],
@@ -316,6 +325,7 @@ TRANSFER = Table(
     "transfer",
     meaning="What one target makes of one source's images, under one attack and denominator.",
     keys=("source", "target", "attack", "norm", "epsilon_label", "denominator"),
+    sections=("attack",),
     columns=(
         *ENDS,
         *ATTACK,
@@ -337,6 +347,7 @@ FEATURES = Table(
     "features",
     meaning="One measure of what two models use in the images; a directed one has a row each way.",
     keys=("model_a", "model_b", "measure", "condition"),
+    sections=("features",),
     columns=(
         *PAIR,
         text("measure", values=FEATURE_MEASURES, meaning="The measure; see docs/measures.md."),
@@ -356,6 +367,7 @@ PAIRS = Table(
     "pairs",
     meaning="One ordered pair of models, joined from the other tables.",
     keys=("source", "target"),
+    sections=("maps", "geometry", "attack", "features"),
     columns=(
         *ENDS,
         Column("same_architecture", "bool", meaning="Whether they are of one architecture."),
@@ -376,7 +388,7 @@ PAIRS = Table(
             meaning="The share fooled by pgd, of images that both classify correctly.",
         ),
         *(
-            number(name, low=-1, high=1, empty=True, meaning="As in features.csv.")
+            number(name, low=-1, high=1, empty=True, optional=True, meaning="As in features.csv.")
             for name in (
                 "gradient_alignment",
                 "inverted_cka_{start}",
@@ -434,6 +446,7 @@ NONROBUST = Table(
     "nonrobust",
     meaning="One target architecture trained on what one source uses in the images.",
     keys=("source_architecture", "target_architecture"),
+    sections=("nonrobust",),
     columns=(
         *ENDS[2:],
         text("source", meaning="The model that the images were made on."),
@@ -486,3 +499,18 @@ TABLES: dict[str, Table] = {
         replace(FEATURES, name="blocks/features"),
     )
 }
+
+
+def summary_tables(asked: Callable[[str], bool]) -> list[str]:
+    """The names of the tables of a study that are joined from its models and blocks.
+
+    Args:
+        asked: whether the study asks for a section of the config.
+    """
+    return [
+        name
+        for name, table in TABLES.items()
+        if "/" not in name
+        and name != FINDINGS_TABLE.name
+        and (not table.sections or any(map(asked, table.sections)))
+    ]

@@ -49,8 +49,11 @@ class TargetAnswers:
         return self.group["margin"][self.conditions.index(condition)]
 
     def representation(self, start: str) -> np.ndarray:
-        """How it represents the inversions from one kind of start, float32 (n, d)."""
-        return self.group[start][:]
+        """How it represents the inversions from one kind of start, float32 (n, d).
+
+        Up to a shift and a scale, and with the precision of float16.
+        """
+        return self.group[start][:].astype(np.float32)
 
 
 class Evaluation(StoredFile):
