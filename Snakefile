@@ -12,8 +12,8 @@ if not workflow.overwrite_configfiles:
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
-include: "rules/import.smk"
 include: "rules/activations.smk"
+include: "rules/import.smk"
 include: "rules/describe.smk"
 include: "rules/attack.smk"
 include: "rules/features.smk"
@@ -34,7 +34,8 @@ rule all:
     default_target: True
     input:
         rules.prepare_data.output,
-        every_model(rules.train.output),
+        every_network([rules.train.output.weights]),
+        every_model([rules.train.output.record]),
         every_model(rules.dump_activations.output),
         every_model(rules.describe.output),
         every_model(rules.attack.output, "attack"),

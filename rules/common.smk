@@ -95,6 +95,15 @@ def every_model(patterns, *sections):
     ]
 
 
+def every_network(patterns):
+    """The files of `patterns` for each model that is a network, and not activations alone."""
+    return [
+        pattern.apply_wildcards({"architecture": architecture, "seed": seed})
+        for architecture, seed in study_config.networks(STUDY)
+        for pattern in patterns
+    ]
+
+
 def every_block(patterns, *sections):
     """The files of `patterns` for each block, or for those that take part in one of the sections."""
     return [
@@ -147,7 +156,8 @@ def network_there(architecture):
         record = Path(MODEL.format(architecture=architecture, seed=seed), "record.json")
         try:
             found = json.loads(record.read_text(encoding="utf-8"))
-            NETWORKS[architecture] = Network(found["representation_width"], found["parameters"])
+            parameters = found["parameters"] or 0
+            NETWORKS[architecture] = Network(found["representation_width"], parameters)
         except (OSError, ValueError, KeyError):
             return None
     return NETWORKS[architecture]
@@ -212,12 +222,24 @@ def import_settings(wildcards):
     return stage_settings("import_model.py", *modules, **settings)
 
 
+def activations_settings(wildcards):
+    """What is stored of the activations of a network that is not here."""
+    settings = study_config.activations_settings(STUDY, wildcards.architecture)
+    return stage_settings("import_activations.py", **settings)
+
+
+def only(architectures):
+    """A constraint of a rule to some architectures; nothing matches it where there are none."""
+    return "|".join(map(re.escape, architectures)) or "(?!)"
+
+
 def nonrobust_records():
     """The accuracy of each architecture on the features of each; none unless they are asked for."""
     if not asks_for("nonrobust"):
         return []
     sources = dict.fromkeys(name for name, _ in study_config.models(STUDY, "features"))
-    targets = sorted(set(STUDY["architectures"]) - set(study_config.imported_architectures(STUDY)))
+    elsewhere = (study_config.imported_architectures, study_config.activations_architectures)
+    targets = sorted(set(STUDY["architectures"]).difference(*(of(STUDY) for of in elsewhere)))
     return [f"{NONROBUST}/{source}--{target}.json" for source in sources for target in targets]
 
 

@@ -1,5 +1,7 @@
-# A network that exists already comes from its file, and not from a training.
-ruleorder: import_model > train
+# A network that exists already comes from its file, and not from a training; one that is not here
+# from what it computed.
+ruleorder: import_activations > import_model > train
+ruleorder: import_activations > dump_activations
 
 
 rule import_model:
@@ -14,8 +16,7 @@ rule import_model:
     benchmark:
         local(f"{BENCHMARKS}/import_model/{{architecture}}/seed{{seed}}.tsv")
     wildcard_constraints:
-        # Nothing matches where the study trains all of its networks.
-        architecture="|".join(map(re.escape, study_config.imported_architectures(STUDY))) or "(?!)",
+        architecture=only(study_config.imported_architectures(STUDY)),
     conda:
         "../envs/environment.yaml"
     threads: 1
@@ -30,3 +31,30 @@ rule import_model:
         "Importing {wildcards.architecture}/seed{wildcards.seed}"
     script:
         "../workflow_scripts/import_model.py"
+
+
+rule import_activations:
+    input:
+        unpack(source_of_model),
+        dataset=DATASET,
+    output:
+        activations=rules.dump_activations.output.activations,
+        record=rules.train.output.record,
+    log:
+        f"{LOGS}/import_activations/{{architecture}}/seed{{seed}}.log",
+    benchmark:
+        local(f"{BENCHMARKS}/import_activations/{{architecture}}/seed{{seed}}.tsv")
+    wildcard_constraints:
+        architecture=only(study_config.activations_architectures(STUDY)),
+    conda:
+        "../envs/environment.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory,
+        runtime=minutes,
+    params:
+        settings=activations_settings,
+    message:
+        "Importing activations of {wildcards.architecture}/seed{wildcards.seed}"
+    script:
+        "../workflow_scripts/import_activations.py"

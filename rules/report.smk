@@ -7,7 +7,10 @@ from repcompare.study.conclusion import conclusion
 STARTED = time.monotonic()
 
 # A study that lacks what a figure is about does not draw it.
+ANSWERS = study_config.answering(STUDY)
 ABSENT = {
+    "accuracies": not ANSWERS,
+    "stitched_accuracy": not ANSWERS,
     "similarity_by_layer": not set(STUDY["activations"]["layers"]) - {"penultimate"},
     "layer_similarity": not section("geometry").get("layer_pairs"),
 }

@@ -21,6 +21,7 @@ READERS = {
     "features/features_file",
     "features/nonrobust_file",
     "representations/activations_file",
+    "representations/own_activations",
     "transfer/evaluation_file",
 }
 SNAKEFILES = [SCRIPTS.parent / "Snakefile", *(SCRIPTS.parent / "rules").glob("*.smk")]

@@ -366,11 +366,10 @@ def _representations(
     labels: ArrayLike | None,
     predictions: Mapping[str, ArrayLike] | None,
 ) -> dict[str, Representation]:
-    """The representations by name; classes that are not given are all the same."""
+    """The representations by name."""
     n = same_samples(rows)
-    nothing = np.zeros(n, np.int64)
-    classes = nothing if labels is None else classes_of("labels", labels, n)
-    answers = [nothing] * len(rows)
+    classes = None if labels is None else classes_of("labels", labels, n)
+    answers: Sequence[np.ndarray | None] = [None] * len(rows)
     if predictions is not None:
         given = [classes_of(f"predictions of {name}", predictions[name], n) for name in rows]
         answers = codes_of(given)

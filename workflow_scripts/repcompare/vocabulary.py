@@ -53,8 +53,8 @@ MAP_FAMILIES = {
 }
 
 # What maps between trained networks are set against: maps to the same target.
-# Where a network comes from: it was trained in the study, or existed already.
-ORIGINS = ("trained", "imported")
+# Where a network comes from: it was trained in the study, existed already, or is not here at all.
+ORIGINS = ("trained", "imported", "activations")
 
 CONTROLS = {"untrained": "the same network, untrained", "pixels": "the pixels"}
 

@@ -203,7 +203,7 @@ def test_an_architecture_whose_excess_its_accuracy_explains_is_no_exception():
     geometry["value"] += 2 * sums
     row = decided(findings(study, **MANY)).loc["exception"]
     assert row["verdict"] == "inconclusive"
-    assert "resnext29 is not more similar to itself " in row["note"]
+    assert "resnext29 is not shown to be more similar to itself " in row["note"]
     assert "given the accuracies" in row["note"]
 
 

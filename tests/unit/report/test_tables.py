@@ -132,7 +132,7 @@ def test_controls_stand_beside_maps_from_other_architectures_alone(study):
     crossed = study["maps"].query(
         "family == 'ridge' and source_architecture != target_architecture"
     )
-    row = the_row(made, family="ridge", control="another architecture, trained")
+    row = the_row(made, family="ridge", control="another network of the study")
     assert row["r2_test"] == f"{crossed['r2_test'].mean():.3f}"
     assert the_row(made, family="ridge", control="the pixels")["r2_test"] == "0.400"
     assert (

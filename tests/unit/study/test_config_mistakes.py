@@ -38,7 +38,7 @@ REFUSED = {
     "families, no such key at all, or null",
     "architectures: null": "architectures: got null, allowed: a section of its own",
     "architectures: {vgg: null}": "architectures.vgg: got null, allowed: a section of its own "
-    "with keys out of factory, kwargs, weights, input, layers, classifier, tokens, classes, seeds, "
+    "with keys out of factory, activations, kwargs, weights, input, layers, classifier, tokens, classes, seeds, "
     "training",
     "architectures: {vgg: {kwargs: null}}": "architectures.vgg.kwargs: got null, "
     "allowed: a section of its own, or no such key at all",
@@ -50,7 +50,7 @@ REFUSED = {
     "training: {schedule: onecycle}": 'training.schedule: got "onecycle", '
     "allowed: one of one_cycle, linear; did you mean one_cycle?",
     "data: {name: CIFAR10}": 'data.name: got "CIFAR10", '
-    "allowed: one of digits, fashion_mnist, cifar10, cifar100, folder, arrays, parquet; "
+    "allowed: one of digits, fashion_mnist, cifar10, cifar100, folder, arrays, parquet, ids; "
     "did you mean cifar10?",
     "maps: {families: [rigde]}": 'maps.families[0]: got "rigde", '
     "allowed: one of least_squares, ridge, reduced_rank, orthogonal, permutation; "
@@ -225,7 +225,9 @@ def test_a_study_needs_an_architecture_and_an_architecture_its_factory():
     raw["architectures"] = {}
     assert problems(raw) == [f"architectures: {EMPTY}"]
     raw["architectures"] = {"vgg": {}, "resnet": {"factory": "resnet"}}
-    assert problems(raw) == ["architectures.vgg.factory: missing, allowed: some text"]
+    (line,) = problems(raw)
+    assert line.startswith("architectures.vgg.factory: missing, allowed: one of densenet, ")
+    assert line.endswith("timm, torchvision, or path.py:function; or activations")
 
 
 def test_a_single_model_is_refused_for_there_is_nothing_to_compare_it_with():

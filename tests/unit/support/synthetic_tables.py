@@ -51,7 +51,7 @@ def tables(
         "controls": controls_table(models, architecture),
         "maps": maps,
         "class_accuracies": classes_table(maps),
-        "geometry": geometry,
+        "geometry": geometry if len(geometry) else pd.DataFrame(columns=TABLES["geometry"].names),
         "convergence": convergence_table(models, architecture),
         "transfer": transfer,
         "features": features_table(models, architecture, similarity),

@@ -77,5 +77,5 @@ def test_the_page_gets_every_cell_in_its_unit_and_none_for_undefined_ones(study)
 
 def test_a_study_of_one_model_has_no_cell_to_point_at():
     content = tables(1, 1)
-    cells = heatmap_cells(content | {"layers_geometry": content["geometry"]})
+    cells = heatmap_cells(content | {"layers_geometry": content["geometry"]}, None)
     assert cells["adversarial_transfer"] == cells["layer_similarity"] == []

@@ -39,10 +39,13 @@ DATA_SETS = {
 }
 
 # Images of one's own: the kinds of file they come in, and the keys that decide what is read of them.
+# `ids` is a list of images of which only activations are there.
+IDS = "ids"
 OWN = {
     "folder": ("size", "crop", "test_samples"),
     "arrays": ("test_samples",),
     "parquet": ("size", "crop", "test_samples"),
+    IDS: ("test_samples",),
 }
 NAMES = (*DATA_SETS, *OWN)
 

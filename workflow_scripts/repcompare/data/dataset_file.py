@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -20,6 +21,17 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+
+class Listed(NamedTuple):
+    """Images by name: those of one's own by theirs, others by their ids.
+
+    `ids` int64 (n,), and `labels` int64 (n,), None where there are none.
+    """
+
+    names: list[str]
+    ids: np.ndarray
+    labels: np.ndarray | None
 
 
 class Dataset(StoredFile):
@@ -46,9 +58,24 @@ class Dataset(StoredFile):
         return self.attribute("std")
 
     @property
+    def has_images(self) -> bool:
+        """Whether it holds images, and not only the ids that activations are known by."""
+        return "images" in self.h5["train"]
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
+        """(C, H, W). Raises KeyError if it holds no images."""
         return self.h5["train/images"].shape[1:]
+
+    def listed(self, name: str, most: int | None = None) -> Listed:
+        """What is known of the images of a split, or of its first `most`, without the images."""
+        group = self.h5[name]
+        ids = group["ids"][:most]
+        labels = group["labels"][:most] if "labels" in group else None
+        if "names" not in group:
+            return Listed(list(map(str, ids)), ids, labels)
+        names = [name.decode("utf-8", "surrogateescape") for name in group["names"][:most]]
+        return Listed(names, ids, labels)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -61,6 +88,6 @@ class Dataset(StoredFile):
         return "fit" if "fit" in self.h5 else "train"
 
     def split(self, name: str, most: int | None = None) -> Split:
-        """A split, or its first `most` images."""
+        """A split, or its first `most` images. Raises KeyError if it holds no images, or no labels."""
         group = self.h5[name]
         return Split(group["images"], group["labels"][:most], group["ids"][:most])

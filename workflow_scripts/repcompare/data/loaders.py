@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from repcompare.data.arrays_file import load_arrays, require_labels
-from repcompare.data.catalogue import DATA_SETS, OWN, DataError, DataSet
+from repcompare.data.catalogue import DATA_SETS, IDS, OWN, DataError, DataSet
+from repcompare.data.id_list import load_ids
 from repcompare.data.image_folder import load_folder
 from repcompare.data.parquet import load_parquet
 from repcompare.data.raw_files import require_test_images
@@ -70,7 +71,7 @@ def load(
 @functools.lru_cache
 def _counted(name: str, root: str | None, size: int | None, test_samples: int | None) -> DataSet:
     raw = load(name, root, size=size, crop=1.0, test_samples=test_samples)
-    channels, side, _ = raw.train.shape
+    channels, side, _ = raw.train.shape or (0, 0, 0)
     return DataSet(side, channels, len(raw.train), len(raw.tested), len(raw.class_names))
 
 
@@ -202,4 +203,5 @@ LOADERS: dict[str, Callable[..., RawDataset]] = {
     "folder": load_folder,
     "arrays": load_arrays,
     "parquet": load_parquet,
+    IDS: load_ids,
 }

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from repcompare.data.catalogue import DATA_SETS, DataError, Facts
+from repcompare.data.catalogue import DATA_SETS, IDS, DataError, Facts
 from repcompare.data.npz import Header, headers
 
 # What the split of test images may be called; of several it is the first one.
@@ -49,6 +49,11 @@ def _splits_and_files(name: str, root: Path) -> tuple[Collection[str] | None, li
     if name == "parquet":
         files = parquet_files(root)
         return files, [path for paths in files.values() for path in paths]
+    if name == IDS:
+        if not root.is_file():
+            raise DataError(f"data.root: {root}: no such file")
+        # Its splits are known when it is read.
+        return None, [root]
     path = arrays_file(root)
     return (array_splits(headers(path)) if path.suffix == ".npz" else None), [path]
 

@@ -60,7 +60,7 @@ class Images:
         """
         ids = ids_of(names)
         source = np.argsort(ids)
-        kept = np.array([name.encode("utf-8", "surrogateescape") for name in names])
+        kept = np.array([name.encode("utf-8", "surrogateescape") for name in names], "S")
         order = np.arange(len(ids))
         return cls(shape, labels[source], ids[source], order, source, read, kept[source])
 
@@ -113,7 +113,8 @@ def split_training(train: Images, fit_samples: int, train_samples: int | None) -
         DataError: there are fewer images.
     """
     total = f"there are {len(train)} training images"
-    if fit_samples >= len(train):
+    # A list of ids may have no training images, and nothing to hold out of them.
+    if fit_samples and fit_samples >= len(train):
         text = f"got {fit_samples}, but {total}, and some must be left"
         raise DataError(f"data.fit_samples: {text}")
     splits = {}

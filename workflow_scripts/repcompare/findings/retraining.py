@@ -177,6 +177,8 @@ def undefined(models: Models, version: str, place: int | None = None) -> tuple[s
             Need.ARCHITECTURES,
             f"no other architecture within a factor {WIDTH_RATIO:g} of its width",
         )
+    if version == "accuracy_adjusted" and np.isfinite(models.accuracy).sum() < 2:
+        return Need.VALUE, "no two networks have an accuracy"
     if version == "model_effects_removed":
         return Need.VALUE, "too few architectures or seeds to tell a model's own effect apart"
     return Need.VALUE, "no pair with a value"

@@ -43,7 +43,8 @@ def linear_verdict(rows: list[Row]) -> list[Row]:
     )
     conditions = [level, *(row for row in own if "_above_" in row.version)]
     if silent := next((row for row in conditions if row.lacks), None):
-        return marked(rows, decided, INCONCLUSIVE, silent.note, p=np.nan, lacks=silent.lacks)
+        note = silent.note if silent is level else f"{silent.version}: {silent.note}"
+        return marked(rows, decided, INCONCLUSIVE, note, p=np.nan, lacks=silent.lacks)
     failed = [row.version for row in conditions if not row.above]
     verdict, note = SUPPORTED, ""
     if below := [row.version for row in conditions if row.below]:
@@ -123,12 +124,14 @@ def exception_verdict(
         note = f"{len(qualified)} of {len(judged)} architectures qualify: {names}"
         if len(qualified) > len(judged) / 2:
             note += "; that is most of them, so they are no exception"
+        if all(row.measure != WITHIN_CLASSES for row in rows):
+            note += "; CKA within classes has no value, and was not asked"
         return marked(rows, decided, SUPPORTED, note)
     if len(unlike) == len(judged):
         return marked(rows, decided, CONTRADICTED, "no architecture is more similar to itself")
     if alike:
         name = decided.architecture
-        note = f"{name} is not more similar to itself {', nor '.join(failures[name])}"
+        note = f"{name} is not shown to be more similar to itself {', nor '.join(failures[name])}"
     else:
         note = "no Δ is above 0 beyond chance, and not all are negligible"
     return marked(rows, decided, INCONCLUSIVE, note)
@@ -145,7 +148,8 @@ def failed_versions(rows: list[Row], row: Row, measure: str) -> list[str]:
         # An architecture that has none of its own width is not asked to be matched.
         unasked = other.version == "width_matched" and not np.isfinite(other.effect)
         if asked and not unasked and not survives(other):
-            failed.append(ROBUST[other.version] if other.measure == measure else BY_CLASS_RESIDUALS)
+            text = ROBUST[other.version] if other.measure == measure else BY_CLASS_RESIDUALS
+            failed.append(f"{text} ({other.note})" if other.lacks else text)
     return failed
 
 

@@ -104,6 +104,8 @@ def unreadable(pair: Pair) -> str:
 
 def undefined(pair: Pair, measure: Measure) -> str:
     """Why a measure has no value of a pair; nothing if it has one."""
+    if measure.needs == "classes" and not (pair.a.whole.labelled and pair.b.whole.labelled):
+        return "the images have no labels"
     if measure.needs != "predictions":
         return unreadable(pair)
     answers = (pair.a.whole.predictions, pair.b.whole.predictions)

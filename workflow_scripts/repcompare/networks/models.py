@@ -1,7 +1,7 @@
 """Networks on disk: weights as safetensors, and the JSON record that says how to build them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,42 +19,6 @@ from repcompare.storage.files import file_digest, read_json, replacing, require_
 Network = Classifier | ImportedNetwork
 
 One = TypeVar("One", bound=torch.nn.Module)
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is known of a model, beside its weights; record.json, with their digest.
-
-    Accuracies are shares of the images of a split. `origin` is `trained`, with the `training` that
-    it had and a `history` of one entry an epoch, or `imported`, with the file or name of its
-    `weights`, the digest of the file, how a foreign module is used, an `Adaptation`, and the digest
-    of the `code` that made it: other code may compute something else with the same weights.
-    """
-
-    model: str
-    architecture: str
-    seed: int
-    factory: str
-    kwargs: Mapping[str, Any]
-    in_channels: int
-    num_classes: int
-    origin: str
-    parameters: int
-    representation_width: int
-    test_accuracy: float | None
-    device: str
-    threads: int
-    data_digest: str
-    versions: Mapping[str, str]
-    train_accuracy: float | None = None
-    training: Mapping[str, Any] | None = None
-    train_seconds: float | None = None
-    precision: str | None = None
-    history: list[Mapping[str, Any]] = field(default_factory=list)
-    weights: str | None = None
-    weights_digest: str | None = None
-    adaptation: Mapping[str, Any] | None = None
-    code: str | None = None
 
 
 @dataclass(frozen=True)

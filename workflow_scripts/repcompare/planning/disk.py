@@ -73,6 +73,12 @@ def _activations(study: Study, job: Job, sizes: list[Sizes]) -> int:
     return rows + sizes[0].classes * sizes[0].width * FLOAT + objects * HDF5_OBJECT
 
 
+def _own_activations(study: Study, job: Job, sizes: list[Sizes]) -> int:
+    images, each = study.images, sum(sizes[0].widths.values())
+    rows = sum(map(_stored, (images.fit, images.test))) * (each * FLOAT + 2 * INTEGER)
+    return rows + 2 * (len(sizes[0].widths) + 2) * HDF5_OBJECT + RECORD
+
+
 def _stored(n: int) -> int:
     """Rows that activations of n images take: whole chunks."""
     chunk = min(n, ROWS_PER_CHUNK)
@@ -171,6 +177,7 @@ BYTES: dict[str, Size] = {
     "prepare_data": _dataset,
     "train": _train,
     "import_model": _import_model,
+    "import_activations": _own_activations,
     "dump_activations": _activations,
     "describe": _describe,
     "attack": _attack,

@@ -88,6 +88,13 @@ def _import_model(study: Study, job: Job, sizes: list[Sizes]) -> float:
     return _networks(study, job, sizes, TRAINED) + checked + _answers(study, BATCH, network)
 
 
+def _import_activations(study: Study, job: Job, sizes: list[Sizes]) -> float:
+    images = study.images
+    # An .npz or .safetensors file is read whole; all that is stored of it may be all that it holds.
+    whole = (images.fit + images.test) * sum(sizes[0].widths.values()) * FLOAT
+    return NUMBERS + whole + 2 * READ
+
+
 def _dump_activations(study: Study, job: Job, sizes: list[Sizes]) -> float:
     (network,) = sizes
     before = _networks(study, job, sizes, TRAINED)
@@ -294,6 +301,7 @@ BYTES: dict[str, Bytes] = {
     "prepare_data": _prepare_data,
     "train": _train,
     "import_model": _import_model,
+    "import_activations": _import_activations,
     "dump_activations": _dump_activations,
     "describe": _describe,
     "attack": _attack,

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from repcompare.data.catalogue import DataSet
+from repcompare.data.catalogue import IDS, DataSet
 from repcompare.data.raw_files import facts
 from repcompare.names import REPRESENTATION, layer_order
 from repcompare.planning import estimate, memory
@@ -25,6 +25,7 @@ LEAST = {
     "prepare_data": (2000, 60),
     "train": (4000, 720),
     "import_model": (4000, 60),
+    "import_activations": (4000, 60),
     "dump_activations": (4000, 60),
     "describe": (4000, 60),
     "attack": (4000, 240),
@@ -127,6 +128,8 @@ def assumed_study(config: Mapping[str, Any]) -> Study:
     """The study of a validated config, its images as far as they are known; the rest as in `UNKNOWN`."""
     both = zip(facts(config["data"]), UNKNOWN, strict=True)
     data = DataSet(*(assumed if fact is None else fact for fact, assumed in both))
+    if config["data"]["name"] == IDS:
+        data = data._replace(size=0, channels=0)
     # More may be there than are assumed.
     least = config["data"]["fit_samples"] + (config["data"]["train_samples"] or 1)
     return study_of(config, data._replace(train=max(data.train, least)))

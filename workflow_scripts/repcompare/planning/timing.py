@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from repcompare.data.batches import images_at_once
 from repcompare.data.dataset_file import Dataset
 from repcompare.features.inversion import Representing, representing
 from repcompare.features.measures import similarity
-from repcompare.names import REPRESENTATION
+from repcompare.names import REPRESENTATION, layer_order
 from repcompare.networks.devices import autocast, resolve_precision, with_recorded_step
 from repcompare.networks.factories import build_foreign
 from repcompare.networks.imported import NetworkError
@@ -28,13 +28,14 @@ from repcompare.networks.models import Network, frozen, unshared
 from repcompare.networks.training import Run, TrainingSettings
 from repcompare.planning.workload import STARTS, Numbers, Passes, Sizes, Study
 from repcompare.representations.activations_file import ModelActivations
+from repcompare.representations.own_activations import ActivationsError, open_activations
 from repcompare.stages.compare import compare
 from repcompare.stages.compare_features import matched_units
 from repcompare.stages.describe import describe
 from repcompare.storage.hdf5 import new_hdf5, row_slices
 from repcompare.study import config as study_config
 from repcompare.study.config import import_settings, training_settings
-from repcompare.study.networks import imported
+from repcompare.study.networks import by_activations, imported
 
 # A pass is repeated until it has taken so long; a CPU needs no larger batch to be busy.
 SECONDS, CPU_BATCH = 0.5, 64
@@ -42,6 +43,9 @@ SECONDS, CPU_BATCH = 0.5, 64
 OF_MAPS, OF_GEOMETRY = ("maps", "scores", "class_accuracies"), ("geometry", "convergence")
 
 SIMILARITIES = 4 * STARTS
+
+# Of a network that is not here.
+NOTHING = Passes(0, 0, 0)
 
 # What a pass holds at its peak, of the tensors that are kept for the way back: their sum, with what
 # the C library cannot fill again, and beside them the gradients and the workspace of the largest.
@@ -79,8 +83,10 @@ def sizes(study: Study, architecture: str, *, gpu: bool = False) -> Sizes:
 
     Raises NetworkError where `network` does.
     """
-    made = network(study, architecture).eval()
     wanted = {*study.config["activations"]["layers"], REPRESENTATION}
+    if by_activations(study.config["architectures"][architecture]):
+        return _of_activations(study, architecture, wanted)
+    made = network(study, architecture).eval()
     stored = [name for name in made.layers if name in wanted]
     with torch.inference_mode():
         outputs = made.layer_outputs(torch.zeros(1, *study.images.shape), stored)
@@ -88,6 +94,21 @@ def sizes(study: Study, architecture: str, *, gpu: bool = False) -> Sizes:
     widths = {name: outputs[name].shape[1] for name in stored}
     memory = Passes(0, 0, 0) if gpu else held(study, architecture, made)
     return Sizes(weights, widths, study.images.classes, memory)
+
+
+def _of_activations(study: Study, architecture: str, wanted: Collection[str]) -> Sizes:
+    """Those of a network that is known by its activations alone. Raises NetworkError."""
+    seed = study_config.seeds(study.config, architecture)[0]
+    file = study_config.source_file(study.config, architecture, seed)
+    names = study_config.activations_settings(study.config, architecture)["names"]
+    try:
+        with open_activations(str(file), names) as own:
+            widths = {
+                name: own.layer(name).width for name in layer_order(wanted & own.layers.keys())
+            }
+    except ActivationsError as error:
+        raise NetworkError(f"architectures.{architecture}.activations", str(error)) from error
+    return Sizes(0, widths, study.images.classes, NOTHING)
 
 
 def held(study: Study, architecture: str, made: Network) -> Passes:
@@ -146,6 +167,8 @@ def passes(study: Study, architecture: str, device: torch.device) -> Passes:
     A step is that of the study's own training but for adversarial examples, whose gradients are
     counted with the others; an existing network has none. A random image is as good as any.
     """
+    if by_activations(study.config["architectures"][architecture]):
+        return NOTHING
     images, rng = study.images, torch.Generator().manual_seed(0)
     made, steps = network(study, architecture), 0.0
     if not imported(study.config["architectures"][architecture]):
@@ -278,7 +301,8 @@ def _compare_features(study: Study, *files: Path) -> None:
         return
     with ModelActivations(files[0]) as one, ModelActivations(files[1]) as other:
         matched_units(one, other)
-        rows, labels = one.test.rows[:n], one.labels[:n]
+        rows = one.test.rows[:n]
+        labels = np.arange(len(rows)) % max(1, study.images.classes)
     for _ in range(SIMILARITIES):
         similarity(rows, rows, labels, dropped=0)
 
@@ -288,13 +312,15 @@ def _write_images(path: Path, study: Study) -> None:
     rng = np.random.default_rng(0)
     with new_hdf5(path, {}) as file:
         for name, n in (("train", images.fit), ("test", images.test)):
+            file[f"{name}/ids"] = np.arange(n)
+            file[f"{name}/labels"] = np.arange(n) % max(1, images.classes)
+            if not images.pixels:
+                continue
             shape = (n, *images.shape)
             pixels = file.create_dataset(f"{name}/images", shape, np.uint8)
             for rows in row_slices(shape, np.uint8):
                 size = (rows.stop - rows.start, *shape[1:])
                 pixels[rows] = rng.integers(256, size=size, dtype=np.uint8)
-            file[f"{name}/ids"] = np.arange(n)
-            file[f"{name}/labels"] = np.arange(n) % images.classes
 
 
 def _write_activations(path: Path, study: Study, of: Sizes, place: int) -> None:
@@ -307,7 +333,7 @@ def _write_activations(path: Path, study: Study, of: Sizes, place: int) -> None:
     with new_hdf5(path, attributes) as file:
         for name, n in (("fit", images.fit), ("test", images.test)):
             file[f"{name}/ids"] = np.arange(n)
-            file[f"{name}/labels"] = np.arange(n) % of.classes
+            file[f"{name}/labels"] = np.arange(n) % max(1, of.classes)
             file[f"{name}/logits"] = rng.normal(size=(n, of.classes)).astype(np.float32)
             for layer, width in of.widths.items():
                 file[f"{name}/{layer}"] = rng.normal(size=(n, width)).astype(np.float32)

@@ -49,20 +49,7 @@ def linear(maps: pd.DataFrame, controls: pd.DataFrame) -> Finding:
                 f"{spread(row['r2_test_min'], row['r2_test_max'])} over {row['pairs']} ordered "
                 f"pairs of different architectures; floor {number(row['r2_floor_median'])}",
             ),
-            Number(
-                "recovered accuracy, median",
-                number(row["recovered_accuracy_median"], 1, percent=True),
-                spread(
-                    row["recovered_accuracy_min"], row["recovered_accuracy_max"], 1, percent=True
-                )
-                + "; 0 % is chance, 100 % the target's own accuracy",
-            ),
-            Number(
-                "agreement with the target, median",
-                number(row["agreement_median"], 1, percent=True),
-                spread(row["agreement_min"], row["agreement_max"], 1, percent=True)
-                + " of test images given the same class",
-            ),
+            *stitched_numbers(row),
             *control_numbers(controls, family),
         ]
     kinds = {True: "same", False: "different"}
@@ -93,6 +80,26 @@ def linear(maps: pd.DataFrame, controls: pd.DataFrame) -> Finding:
         "maps_by_family",
         missing,
     )
+
+
+def stitched_numbers(row: pd.Series) -> list[Number]:
+    """What a target's classifier makes of the mapped source; nothing where no target has one."""
+    if not math.isfinite(row["agreement_median"]):
+        return []
+    ends = row["recovered_accuracy_min"], row["recovered_accuracy_max"]
+    same = row["agreement_min"], row["agreement_max"]
+    return [
+        Number(
+            "recovered accuracy, median",
+            number(row["recovered_accuracy_median"], 1, percent=True),
+            f"{spread(*ends, 1, percent=True)}; 0 % is chance, 100 % the target's own accuracy",
+        ),
+        Number(
+            "agreement with the target, median",
+            number(row["agreement_median"], 1, percent=True),
+            f"{spread(*same, 1, percent=True)} of test images given the same class",
+        ),
+    ]
 
 
 def control_numbers(controls: pd.DataFrame, family: str) -> list[Number]:

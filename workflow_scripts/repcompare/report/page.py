@@ -53,7 +53,7 @@ def render_report(
             `costs.read_costs` gives it.
         figures: by name; the template places those it knows and leaves out those that are absent.
         study: `config` (the validated config) and `dataset`: `class_names`, `image_shape`
-            (C, H, W) and `samples`, the number of images by split.
+            (C, H, W), None without images, and `samples`, the number of images by split.
         provenance: `config_yaml` (text), `command` (text), `versions` and `digests` (both name to
             text).
 
@@ -91,7 +91,7 @@ def render_report(
         },
         strength=strength(attack),
         probe=samples(study["config"], "features"),
-        isotropic=f"{1 / math.sqrt(math.prod(study['dataset']['image_shape'])):.3f}",
+        isotropic=f"{1 / math.sqrt(math.prod(study['dataset']['image_shape'] or (1,))):.3f}",
         total_seconds=float(tables["costs"]["seconds"].sum()),
         provenance=provenance,
     )
@@ -127,16 +127,21 @@ def title(config: Mapping[str, Any]) -> str:
 def summary(models: pd.DataFrame, study: Mapping[str, Any]) -> str:
     """The study in a few words: data, models, accuracies."""
     dataset, counts = study["dataset"], models["architecture"].value_counts()
-    size = "×".join(map(str, dataset["image_shape"]))
+    shape, classes = dataset["image_shape"], dataset["class_names"]
+    what = [plural(len(classes), "class") if classes else "no labels"]
+    if shape:
+        what.append(f"images of {'×'.join(map(str, shape))}")
     images = ", ".join(f"{split} {count}" for split, count in dataset["samples"].items())
     lowest, highest = counts.min(), counts.max()
     seeds = plural(lowest, "seed") if lowest == highest else f"{lowest} to {highest} seeds"
-    low, high = 100 * models["test_accuracy"].min(), 100 * models["test_accuracy"].max()
-    accuracy = f"{low:.1f} to {high:.1f}" if len(models) > 1 else f"{low:.1f}"
+    accuracies = 100 * models["test_accuracy"].dropna()
+    accuracy = ""
+    if len(accuracies):
+        ends = dict.fromkeys(f"{end:.1f}" for end in (accuracies.min(), accuracies.max()))
+        accuracy = f"; test accuracy {' to '.join(ends)}\u00a0%"
     return (
-        f"{study['config']['data']['name']} ({plural(len(dataset['class_names']), 'class')}, "
-        f"images of {size}: {images}); {plural(len(counts), 'architecture')} × {seeds}, "
-        f"{plural(len(models), 'model')}; test accuracy {accuracy}\u00a0%."
+        f"{study['config']['data']['name']} ({', '.join(what)}: {images}); "
+        f"{plural(len(counts), 'architecture')} × {seeds}, {plural(len(models), 'model')}{accuracy}."
     )
 
 

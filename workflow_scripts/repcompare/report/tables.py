@@ -34,7 +34,7 @@ MODELS = (
 IMPORTED = (
     Column("architecture", "architecture"),
     Column("seed", "seed", "count"),
-    Column("weights", "weights"),
+    Column("weights", "weights, or activations"),
     Column("input", "is shown images of"),
     Column("classifier", "classifier"),
 )
@@ -96,7 +96,7 @@ def section_tables(
     models = tables["models"]
     shown = {
         "models": table(models, MODELS),
-        "imported": table(models[models["origin"] == "imported"], IMPORTED),
+        "imported": table(models[models["origin"] != "trained"], IMPORTED),
         "adequacy": adequacy(models, tables.get("maps")),
         "notes": notes({name: tables[name] for name in PAIRED if name in tables}),
         "costs": table(tables["costs"], COSTS),
@@ -215,7 +215,7 @@ def map_blocks(maps: pd.DataFrame, family: str) -> Table:
 def control_means(controls: pd.DataFrame, maps: pd.DataFrame) -> Table:
     """Maps from the controls beside maps between trained networks, means by family."""
     crossed = maps[maps["source_architecture"] != maps["target_architecture"]]
-    trained = crossed.assign(control="another architecture, trained")
+    trained = crossed.assign(control="another network of the study")
     both = pd.concat([trained, controls.assign(control=controls["control"].map(CONTROLS))])
     scores = ["r2_test", "recovered_accuracy", "agreement"]
     means = both.groupby(["family", "control"], sort=False)[scores].mean().reset_index()

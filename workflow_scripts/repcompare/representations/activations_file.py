@@ -73,20 +73,20 @@ class ModelActivations(ModelFile):
         return self.layer(REPRESENTATION)
 
     @cached_property
-    def labels(self) -> np.ndarray:
-        """The classes of the test images, int64 (n,)."""
-        return self.h5["test/labels"][:]
+    def test_labels(self) -> np.ndarray | None:
+        """The classes of the test images, int64 (n,); None if they are not known."""
+        return self.h5["test/labels"][:] if "test/labels" in self.h5 else None
 
     @cached_property
     def classifier(self) -> TargetClassifier | None:
         """What answers when a map leads to this model; None if it has no linear classifier."""
-        if "classifier" not in self.h5:
+        if "classifier" not in self.h5 or self.test_labels is None:
             return None
         return TargetClassifier(
             self.h5["classifier/weight"][:],
             self.h5["classifier/bias"][:],
             self.h5["test/logits"][:],
-            self.labels,
+            self.test_labels,
         )
 
     @cached_property
@@ -96,7 +96,7 @@ class ModelActivations(ModelFile):
 
     def layer(self, name: str) -> Representation:
         """A layer on the test split."""
-        return Representation.of(self.h5[f"test/{name}"], self.labels, self.predictions)
+        return Representation.of(self.h5[f"test/{name}"], self.test_labels, self.predictions)
 
     def ids_of(self, split: str) -> np.ndarray:
         """The ids of the images of `fit` or `test`, int64 (n,)."""

@@ -53,6 +53,7 @@ class Representation:
     `norms` Σ‖x‖² (G,), `squares` Σ‖x‖⁴ (G,) and `weighted` Σ‖x‖²x (G, m). Of each group and class:
     `class_sizes` (G, K) and `class_sums` (G, K, m). `subsample` (s, m) are the coordinates of
     evenly spaced rows, and `predictions` (n,) what the model answers, None if it has no answers.
+    Samples whose classes are not known, `labelled` false, are of one class.
     """
 
     rows: Rows
@@ -67,15 +68,20 @@ class Representation:
     class_sums: np.ndarray
     subsample: np.ndarray
     predictions: np.ndarray | None
+    labelled: bool = True
     _views: dict[bytes, View] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rows: Rows, labels: np.ndarray, predictions: np.ndarray | None) -> Representation:
+    def of(
+        cls, rows: Rows, labels: np.ndarray | None, predictions: np.ndarray | None
+    ) -> Representation:
         """Sum up `rows` (n, d), whose classes are `labels` (n,) and predictions (n,), if there are any.
 
         The rows are read a chunk at a time, twice. Raises ValueError where `Frame.of` does, or if
         the numbers of samples differ.
         """
+        labelled = labels is not None
+        labels = np.zeros(rows.shape[0], np.int64) if labels is None else labels
         answers = labels if predictions is None else predictions
         counts = rows.shape[0], len(labels), len(answers)
         if len(set(counts)) > 1:
@@ -110,6 +116,7 @@ class Representation:
             class_sums=class_sums,
             subsample=frame.coordinates(evenly_spaced(rows, SUBSAMPLE)),
             predictions=predictions,
+            labelled=labelled,
         )
 
     def view(self, kept: np.ndarray) -> View:

@@ -91,7 +91,7 @@ def mapped(
     cross = cross_covariance(fit_rows, source, model.fit_rows, model.fit)
     maps = fit_maps(source, model.fit, cross, families, fit_rows, model.fit_rows)
     fit = PairMoments(source, model.fit, cross)
-    test = Pair.of(Representation.of(test_rows, model.labels, None), model.test)
+    test = Pair.of(Representation.of(test_rows, model.test_labels, None), model.test)
     for mapping in maps.values():
         yield score_columns(mapping, score_map(mapping, fit, test, model.classifier))
 
@@ -101,6 +101,8 @@ def controls(model: ModelActivations, data: Dataset) -> Iterator[tuple[str, Rows
     before = model.untrained("fit"), model.untrained("test")
     if before[0] is not None and before[1] is not None:
         yield "untrained", before[0], before[1]
+    if not data.has_images:
+        return
     pixels = {}
     for split, name in (("fit", model.fit_split), ("test", "test")):
         ids = model.ids_of(split)

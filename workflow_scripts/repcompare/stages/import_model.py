@@ -26,7 +26,8 @@ from repcompare.networks.importing import (
     chosen_outputs,
 )
 from repcompare.networks.inference import to_float
-from repcompare.networks.models import Record, frozen, save_model
+from repcompare.networks.models import frozen, save_model
+from repcompare.networks.record import Record
 from repcompare.networks.states import load_state, read_state
 from repcompare.storage.files import file_digest, versions
 

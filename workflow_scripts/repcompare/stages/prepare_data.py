@@ -29,6 +29,7 @@ def prepare_data(
     settings: Mapping[str, Any],
     root: str | None = None,
     test_images: Mapping[str, int] | None = None,
+    maps: bool = True,
 ) -> None:
     """Write the study's data file: splits, ids, class names and normalisation.
 
@@ -42,6 +43,8 @@ def prepare_data(
         test_images: how many a key of the config asks for, by key, so that one that asks for more
             than there are is told before anything is trained.
 
+        maps: whether the study fits maps, for which it needs training images.
+
     Raises:
         DataError: the data set cannot be found, or is not what it should be.
     """
@@ -52,6 +55,9 @@ def prepare_data(
     for key, number in (test_images or {}).items():
         if number > len(raw.tested):
             raise DataError(f"{key}: got {number}, but there are {len(raw.tested)} test images")
+    if maps and not len(raw.train):
+        text = f"{raw.source} has test images alone, and maps are fitted on others, allowed: null"
+        raise DataError(f"maps: {text}")
     attributes = {
         "name": settings["name"],
         "source": raw.source,
@@ -60,6 +66,9 @@ def prepare_data(
     hashes = {}
     with new_hdf5(dataset, attributes) as file:
         for split, images in splits.items():
+            if not images.shape:
+                _list(file.create_group(split), images, labelled=bool(raw.class_names))
+                continue
             seen = _store(file.create_group(split), images, Path(dataset).parent)
             hashes[split] = seen.hashes
             if split == "train":
@@ -68,8 +77,16 @@ def prepare_data(
                     text = f"all training images are the same in channel {int(np.argmin(std))}"
                     raise DataError(f"data.root: {raw.source}: {text}")
                 attributes |= {"mean": mean, "std": std}
-    for line in duplicates(splits, hashes):
-        LOG.warning(line)
+    if hashes:
+        for line in duplicates(splits, hashes):
+            LOG.warning(line)
+
+
+def _list(group: h5py.Group, images: Images, *, labelled: bool) -> None:
+    """Write what is known of images that are not there."""
+    group["ids"], group["names"] = images.ids, images.names
+    if labelled:
+        group["labels"] = images.labels
 
 
 class Seen:

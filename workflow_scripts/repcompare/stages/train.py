@@ -18,7 +18,8 @@ from repcompare.data.dataset_file import Dataset
 from repcompare.networks import training
 from repcompare.networks.checkpoints import Checkpoint
 from repcompare.networks.devices import prepared_device, resolve_precision
-from repcompare.networks.models import Record, save_model
+from repcompare.networks.models import save_model
+from repcompare.networks.record import Record
 from repcompare.networks.training import TrainingError, TrainingSettings
 from repcompare.storage.files import versions
 

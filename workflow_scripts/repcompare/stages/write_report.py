@@ -40,7 +40,7 @@ def write_report(
     with Dataset(dataset) as data:
         images = {
             "class_names": data.class_names,
-            "image_shape": data.image_shape,
+            "image_shape": data.image_shape if data.has_images else None,
             "samples": data.sizes,
         }
         versions, digests = data.versions, {"data": data.digest}

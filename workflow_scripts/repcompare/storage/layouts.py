@@ -104,8 +104,18 @@ LAYOUTS: dict[str, Layout] = {
             "data/dataset.h5",
             meaning="The study's images, split.",
             datasets=(
-                dataset("{split}/images", "uint8 (n, C, H, W)", meaning="The images."),
-                dataset("{split}/labels", "int64 (n)", meaning="Their classes."),
+                dataset(
+                    "{split}/images",
+                    "uint8 (n, C, H, W)",
+                    meaning="The images, where they are there.",
+                    optional=True,
+                ),
+                dataset(
+                    "{split}/labels",
+                    "int64 (n)",
+                    meaning="Their classes, where they are known.",
+                    optional=True,
+                ),
                 dataset(
                     "{split}/ids",
                     "int64 (n)",
@@ -126,8 +136,13 @@ LAYOUTS: dict[str, Layout] = {
                 attribute(
                     "class_names", "text (K)", meaning="The classes, in the order of labels."
                 ),
-                attribute("mean", "float64 (C)", meaning="Mean of the training pixels, in [0, 1]."),
-                attribute("std", "float64 (C)", meaning="Their standard deviation."),
+                attribute(
+                    "mean",
+                    "float64 (C)",
+                    meaning="Mean of the training pixels, in [0, 1].",
+                    optional=True,
+                ),
+                attribute("std", "float64 (C)", meaning="Their standard deviation.", optional=True),
             ),
         ),
         Layout(
@@ -148,7 +163,12 @@ LAYOUTS: dict[str, Layout] = {
                     optional=True,
                 ),
                 dataset("{split}/ids", "int64 (n)", meaning="The images' ids in the data file."),
-                dataset("{split}/labels", "int64 (n)", meaning="The images' classes."),
+                dataset(
+                    "{split}/labels",
+                    "int64 (n)",
+                    meaning="The images' classes, where they are known.",
+                    optional=True,
+                ),
                 dataset(
                     "{split}/logits",
                     "float32 (n, K)",
@@ -168,14 +188,22 @@ LAYOUTS: dict[str, Layout] = {
                 ),
             ),
             attributes=(
-                *OF_MODEL,
+                *(
+                    replace(item, optional=True) if item.name == "device" else item
+                    for item in OF_MODEL
+                ),
                 attribute("architecture", "text", meaning="Its architecture."),
                 attribute("seed", "int64", meaning="The seed that it was trained with."),
                 attribute(
                     "layers", "text (l)", meaning="The layers stored, in the network's order."
                 ),
                 attribute("fit_images", "text", meaning="The split that the fit images are of."),
-                attribute("batch_size", "int64", meaning="The config's activations.batch_size."),
+                attribute(
+                    "batch_size",
+                    "int64",
+                    meaning="The config's activations.batch_size, of a network that ran here.",
+                    optional=True,
+                ),
             ),
         ),
         Layout(

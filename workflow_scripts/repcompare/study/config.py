@@ -10,7 +10,13 @@ from typing import Any
 
 from repcompare.study.consistency import study_problems
 from repcompare.study.epsilon import parse_epsilon
-from repcompare.study.networks import answers, imported, weights_file
+from repcompare.study.networks import (
+    activations_file,
+    answers,
+    by_activations,
+    imported,
+    weights_file,
+)
 from repcompare.study.networks import import_settings as settings_of
 from repcompare.study.schema import (
     canonical,
@@ -105,15 +111,40 @@ def imported_architectures(config: Mapping[str, Any]) -> list[str]:
     return [name for name in sorted(entries) if imported(entries[name])]
 
 
+def networks(config: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """The models that are networks, and not activations alone."""
+    entries = config["architectures"]
+    return [(name, seed) for name, seed in models(config) if not by_activations(entries[name])]
+
+
+def activations_architectures(config: Mapping[str, Any]) -> list[str]:
+    """The architectures that are known by their activations, in alphabetical order."""
+    entries = config["architectures"]
+    return [name for name in sorted(entries) if by_activations(entries[name])]
+
+
 def source_file(config: Mapping[str, Any], architecture: str, seed: int) -> str | None:
-    """The file that a network's weights are read from; None if there is none."""
-    return weights_file(config["architectures"][architecture], seed)
+    """The file that a network's weights, or its activations, are read from; None if there is none."""
+    entry = config["architectures"][architecture]
+    return activations_file(entry, seed) if by_activations(entry) else weights_file(entry, seed)
 
 
 def import_settings(config: Mapping[str, Any], architecture: str) -> dict[str, Any]:
     """All that decides how an existing network is built and used, but for its file, data and device."""
     training = {**config["training"], **config["architectures"][architecture].get("training", {})}
     return settings_of(config["architectures"][architecture], training["minimum_accuracy"])
+
+
+def activations_settings(config: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+    """What of an architecture's activations is stored: layers, images to fit on, names in the file."""
+    section = {key: config["activations"][key] for key in ("layers", "fit_samples")}
+    return section | {"names": config["architectures"][architecture].get("layers", {})}
+
+
+def answering(config: Mapping[str, Any]) -> list[str]:
+    """The architectures that tell the study's classes apart, in alphabetical order."""
+    entries = config["architectures"]
+    return [name for name in sorted(entries) if answers(entries[name])]
 
 
 def blocks(config: Mapping[str, Any], *sections: str) -> list[tuple[str, str]]:

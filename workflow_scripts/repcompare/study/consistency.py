@@ -5,10 +5,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from repcompare.data.catalogue import DATA_SETS, OWN, DataSet, Facts
+from repcompare.data.catalogue import DATA_SETS, IDS, OWN, DataSet, Facts
 from repcompare.data.raw_files import facts
 from repcompare.study.epsilon import parse_epsilon
-from repcompare.study.networks import answers, network_problems
+from repcompare.study.networks import answers, by_activations, network_problems
 from repcompare.study.schema import KeyPath, Problem, hint, study_schema
 from repcompare.vocabulary import NORMS
 
@@ -62,6 +62,9 @@ def _architecture_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
         if entry is not None:
             seeds = get("architectures", name, "seeds") or get("seeds") or ()
             yield from network_problems(str(name), entry, seeds)
+        if entry is not None and get("data", "name") == IDS and not by_activations(entry):
+            text = f"{IDS} has no images to show a network, allowed: activations"
+            yield Problem(3, ("architectures", str(name)), text)
     for first, second in itertools.combinations(sorted(map(str, names)), 2):
         if first.lower() == second.lower():
             text = f"differs from {first} only in case, which some file systems do not tell apart"
@@ -96,6 +99,7 @@ def _data_problems(get: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
         given = get("data", key)
         if key not in has and given not in (properties[key]["default"], None):
             what = "test images of its own" if key == "test_samples" else "images of a size already"
+            what = "no images" if name == IDS else what
             yield Problem(3, ("data", key), f"got {given}, but {name} has {what}, leave it out")
 
 

@@ -24,6 +24,9 @@ RANDOM = "random"
 # Weights with such an ending are a file even where the factory knows names.
 FILE_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".tar")
 
+# What a file of activations may be.
+ACTIVATIONS = (".npy", ".npz", ".h5", ".hdf5", ".safetensors")
+
 # Keys of an architecture that say how an existing network is used.
 OF_EXISTING = ("input", "layers", "classifier", "tokens", "classes")
 
@@ -36,9 +39,19 @@ def imported(entry: Mapping[str, Any]) -> bool:
     return "weights" in entry
 
 
+def by_activations(entry: Mapping[str, Any]) -> bool:
+    """Whether a network is not here, and known by what it computed alone."""
+    return "activations" in entry
+
+
 def answers(entry: Mapping[str, Any]) -> bool:
     """Whether a network tells the study's classes apart: so can be attacked and fooled."""
-    return entry.get("classes", "") is not None
+    return entry.get("classes", "") is not None and not by_activations(entry)
+
+
+def activations_file(entry: Mapping[str, Any], seed: int) -> str:
+    """The file of a network that is known by its activations."""
+    return entry["activations"].replace("{seed}", str(seed))
 
 
 def weights_file(entry: Mapping[str, Any], seed: int) -> str | None:
@@ -74,6 +87,14 @@ def network_problems(
     `seeds` are those it has, its own or the study's.
     """
     path: KeyPath = ("architectures", name)
+    if by_activations(entry):
+        yield from _activations_problems(entry, seeds, path)
+        return
+    if "factory" not in entry:
+        allowed = ", ".join([*architectures.available(), *LIBRARIES])
+        text = f"missing, allowed: one of {allowed}, or path.py:function; or activations"
+        yield Problem(1, (*path, "factory"), text)
+        return
     factory = entry["factory"]
     families = architectures.available()
     if factory in families:
@@ -103,6 +124,32 @@ def network_problems(
         allowed = "a file, random" + (f", or a name of {factory}'s" if factory in LIBRARIES else "")
         text = f"missing, only families of repcompare are trained here, allowed: {allowed}"
         yield Problem(1, (*path, "weights"), text)
+
+
+def _activations_problems(
+    entry: Mapping[str, Any], seeds: Sequence[int], path: KeyPath
+) -> Iterator[Problem]:
+    """A network that is known by its activations has nothing else, but for names and seeds."""
+    for key in entry:
+        if key not in ("activations", "layers", "seeds") and entry[key] != {}:
+            text = "beside activations, there is no network, leave it out"
+            yield Problem(1, (*path, key), text)
+    file, key_path = entry["activations"], (*path, "activations")
+    if not file.endswith(ACTIVATIONS):
+        text = f"got {shown(file)}, allowed: a file ending in {', '.join(ACTIVATIONS)}"
+        yield Problem(2, key_path, text)
+        return
+    yield from _several_problems(file, seeds, key_path)
+    for seed in seeds if "{seed}" in file else seeds[:1]:
+        if not Path(activations_file(entry, seed)).is_file():
+            yield Problem(2, key_path, f"{activations_file(entry, seed)}: no such file")
+
+
+def _several_problems(file: str, seeds: Sequence[int], path: KeyPath) -> Iterator[Problem]:
+    """One file for several seeds would be one network several times."""
+    if "{seed}" not in file and len(seeds) > 1:
+        numbers = ", ".join(map(str, seeds[:-1])) + f" and {seeds[-1]}"
+        yield Problem(2, path, f"the same for seeds {numbers}, write {{seed}} in it, or one seed")
 
 
 def _names_of(statement: ast.stmt) -> list[str]:
@@ -153,11 +200,9 @@ def _file_problems(
     weights, key = entry["weights"], (*path, "weights")
     if weights == RANDOM:
         return
-    if "{seed}" not in weights and len(seeds) > 1:
-        numbers = ", ".join(map(str, seeds[:-1])) + f" and {seeds[-1]}"
-        yield Problem(2, key, f"the same for seeds {numbers}, write {{seed}} in it, or one seed")
-        return
-    for seed in seeds:
+    several = list(_several_problems(weights, seeds, key))
+    yield from several
+    for seed in () if several else seeds:
         file = weights_file(entry, seed)
         if file is not None and not Path(file).is_file():
             yield Problem(2, key, f"{file}: no such file")

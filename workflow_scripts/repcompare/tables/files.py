@@ -6,7 +6,7 @@ import contextlib
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -36,6 +36,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
     ]
     dtypes = {column.name: str for column in texts}
     table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dtypes)
+    if table.empty:
+        # Of a column without rows pandas does not know that it holds numbers.
+        table = table.astype({name: float for name in table if name not in dtypes})
     return table.fillna({column.name: "" for column in texts if column.empty})
 
 
@@ -128,8 +131,15 @@ def checked(table: Table, columns: Mapping[str, list]) -> list[list]:
                 place = int(np.flatnonzero(refused)[0])
                 row = ", ".join(f"{key} {columns[key][place]}" for key in table.keys)
                 raise ValueError(f"{name} is {why}: {values[place]!r} in the row of {row}")
-        cells.append(["" if gap else value for gap, value in zip(empty, values, strict=True)])
+        # Whole numbers among which some are missing come as fractions.
+        written = int if column.kind == "int" else _as_it_is
+        found = zip(empty, values, strict=True)
+        cells.append(["" if gap else written(value) for gap, value in found])
     return cells
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def in_range(column: Column, numbers: np.ndarray) -> np.ndarray:

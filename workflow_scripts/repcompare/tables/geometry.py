@@ -25,7 +25,7 @@ def similarities(geometry: pd.DataFrame) -> pd.DataFrame:
     Of a directed measure the mean of both directions. Measures keep the table's order.
     """
     table = at_representation(geometry)
-    return undirected(table[[GEOMETRY_MEASURES[name].similarity for name in table["measure"]]])
+    return undirected(table.loc[[GEOMETRY_MEASURES[name].similarity for name in table["measure"]]])
 
 
 def retraining_means(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:

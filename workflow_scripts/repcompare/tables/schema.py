@@ -139,18 +139,23 @@ MODELS = Table(
         text("architecture", meaning="The name of the architecture in the config."),
         count("seed", meaning="The seed of its initialisation and training."),
         text("model", meaning="The model, architecture/seed."),
-        text("factory", meaning="The family of networks that it is built by."),
-        count("parameters", low=1, meaning="Trainable parameters."),
+        text(
+            "factory",
+            empty=True,
+            meaning="The family of networks that it is built by, or the function.",
+        ),
+        count("parameters", low=1, empty=True, meaning="Trainable parameters."),
         count("representation_width", unit="units", low=1, meaning="Width of its representation."),
         text(
             "origin",
             values=ORIGINS,
-            meaning="Whether it was trained here, or existed already.",
+            meaning="Whether it was trained here, existed already, or is known by its activations.",
         ),
         text(
             "weights",
             empty=True,
-            meaning="Of one that existed already: the file or the name of its weights.",
+            meaning="Of one that existed already: the file or the name of its weights, or the file of "
+            "its activations.",
         ),
         text(
             "input",
@@ -176,7 +181,7 @@ MODELS = Table(
             empty=True,
             meaning="Time that the training took.",
         ),
-        text("device", meaning="Where it was trained, or imported."),
+        text("device", empty=True, meaning="Where it was trained, or imported."),
         text("precision", empty=True, meaning="The arithmetic of its training, such as bfloat16."),
         *VALIDITY,
         NOTE,
@@ -213,6 +218,7 @@ CONTROL_MAPS = Table(
         MODEL[1],
         *SCORES,
     ),
+    may_be_empty=True,
 )
 MAPS = Table(
     "maps",

@@ -26,6 +26,9 @@ PAIR = [*KEYS, "source_architecture", "target_architecture"]
 # What a row of pairs.csv says of a map.
 MAP_COLUMNS = ["r2_test", "stitched_accuracy", "recovered_accuracy", "agreement"]
 
+# What is said of a network that was not trained in the study.
+NOTES = {"imported": "not trained here", "activations": "known by its activations alone"}
+
 # Which model a digest of a block's table belongs to.
 DIGESTS = {
     "digest_a": "model_a",
@@ -50,7 +53,7 @@ def models_table(records: Sequence[str | Path], layers: pd.DataFrame) -> pd.Data
 
 def _origin(record: Mapping[str, Any]) -> dict[str, Any]:
     """What a row says of where a network comes from, how it is used and what it lacks."""
-    notes = ["not trained here"] if record["origin"] == "imported" else []
+    notes = [NOTES[record["origin"]]] if record["origin"] in NOTES else []
     if record["test_accuracy"] is None:
         notes.append("has no answers")
     found: dict[str, Any] = {"epochs": (record["training"] or {}).get("epochs")}
