@@ -63,7 +63,7 @@ def jobs(*rules, models=MODELS, blocks=BLOCKS) -> set[str]:
     """The jobs of `rules`: a job is a rule and its wildcards, such as `attack vgg 0`."""
     found = set()
     for rule in rules:
-        of_models = rule in (*MODEL_RULES, *IMPORTED_RULES)
+        of_models = rule in (*MODEL_RULES, *IMPORTED_RULES, "import_activations")
         cases = models if of_models else blocks if rule in BLOCK_RULES else [()]
         found |= {" ".join(map(str, (rule, *case))) for case in cases}
     return found
