@@ -39,8 +39,8 @@ PROVENANCE = {
 }
 
 
-def page(size, figures=None, **study):
-    content = tables(*size)
+def page(size, figures=None, change=dict, **study):
+    content = change(tables(*size))
     content |= {"costs": COSTS, "findings": findings(content)}
     content["layers_geometry"] = content["geometry"]
     return render_report(TEMPLATE, content, figures or {}, STUDY | study, PROVENANCE)

@@ -17,6 +17,7 @@ EPSILONS = {
 }
 FAMILIES = {"least_squares": 0.0, "ridge": 0.01, "orthogonal": -0.15}
 MEASURES = ("cka", "cka_debiased", "procrustes", "cca", "svcca")
+ENDS = ["source", "target"]
 DENOMINATORS = ("both_correct", "target_correct", "source_fooled", "all_correct")
 NAMES = ("densenet40", "resnet20", "resnext29", "vgg", "wide_resnet16")
 
@@ -70,7 +71,7 @@ def findings(study, **settings) -> pd.DataFrame:
 
 def outcomes(study, attack, names, random_state: int = 0) -> ImageOutcomes:
     """Images that are fooled at random, as many of each pair as its row of `transfer` says."""
-    table = rates_at(study["transfer"], attack)
+    table = rates_at(study["transfer"], attack).dropna(subset="fooled")
     places = {name: place for place, name in enumerate(names)}
     table = table[table["source"].isin(names) & table["target"].isin(names)]
     rows, columns = (table[end].map(places).to_numpy() for end in ("source", "target"))
@@ -350,3 +351,34 @@ MANY = {"permutations": 999, "bootstraps": 200}
 def decided(table):
     """The rows of findings.csv that have a verdict, by finding."""
     return table[table["verdict"] != ""].set_index("finding")
+
+
+# The columns of the tables of pairs that may be empty, and those that tell a pair.
+EMPTIED = {
+    "maps": (["r2_test", "r2_test_low", "r2_test_high", "stitched_accuracy", "agreement"], ENDS),
+    "geometry": (["value", "low", "high", "null", "ceiling"], ["model_a", "model_b"]),
+    "transfer": (["fooled", "same_mistake", "other_mistake", "margin_drop"], ENDS),
+    "features": (["value", "low", "high", "null"], ["model_a", "model_b"]),
+}
+
+
+def with_holes(study, kind, random_state: int = 0) -> dict[str, pd.DataFrame]:
+    """The tables with a third of the pairs without values, or without rows if `kind` is `rows`.
+
+    Which pairs is drawn for each table, and the same whichever model comes first.
+    """
+    random = np.random.default_rng(random_state)
+    found = dict(study)
+    for name, (columns, ends) in EMPTIED.items():
+        table = study[name].copy()
+        pairs = table[ends].apply(lambda row: tuple(sorted(row)), axis=1)
+        names = sorted(set(pairs))
+        chosen = {names[place] for place in random.permutation(len(names))[: len(names) // 3]}
+        empty = pairs.isin(chosen)
+        if kind == "rows":
+            table = table[~empty].reset_index(drop=True)
+        else:
+            table.loc[empty, [column for column in columns if column in table]] = np.nan
+            table.loc[empty, "note"] = "a network without answers"
+        found[name] = table
+    return found

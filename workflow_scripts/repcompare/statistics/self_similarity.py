@@ -153,7 +153,8 @@ def max_t(
     removed, found, reached = np.zeros(len(observed)), np.zeros(len(values), bool), 0.0
     adjusted = np.full(len(values), np.nan)
     while True:
-        draws = permuted(removed)[:, defined]
+        # Where pairs are missing, an order of the labels may leave no Δ a pair.
+        draws = with_values(permuted(removed)[:, defined])
         # The arrangement at hand counts too, or it would not be one among equals.
         spread = np.nanstd(np.vstack([draws, values - removed[defined]]), axis=0)
         spread = np.where(spread > ROUNDING * np.abs(values).max(), spread, np.inf)
@@ -176,7 +177,8 @@ def max_t(
     rest, rest_off, others = np.nan, np.nan, ~(found & (values > 0))
     if others.any():
         rest = float(values[others].mean())
-        rest_off = critical(np.abs(np.nanmean(draws[:, others], axis=1))) * wider
+        left = with_values(draws[:, others])
+        rest_off = critical(np.abs(np.nanmean(left, axis=1))) * wider
     return Differences(
         observed,
         low,
@@ -190,6 +192,11 @@ def max_t(
         rest_low=rest - rest_off,
         rest_high=rest + rest_off,
     )
+
+
+def with_values(draws: np.ndarray) -> np.ndarray:
+    """The rows of (B, A) that have a value."""
+    return draws[np.isfinite(draws).any(axis=1)]
 
 
 def critical(statistics: np.ndarray) -> float:
