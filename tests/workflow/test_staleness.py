@@ -60,6 +60,7 @@ def test_a_new_seed_of_an_architecture_runs_its_model_and_the_blocks_of_the_arch
         ("activations__batch_size", 100, "dump_activations"),
         ("activations__fit_samples", 100, "dump_activations"),
         ("activations__layers", ["stage1"], "dump_activations"),
+        ("activations__pool", "flatten", "dump_activations"),
         ("geometry__measures", ["cka_debiased"], "compare"),
         ("attack__steps", 4, "attack"),
         ("attack__variants", {"far": {"target": "random"}}, "attack"),

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 # The layer that the classifier reads.
 REPRESENTATION = "penultimate"
 
+# How a layer of feature maps becomes one vector an image.
+POOLS = ("mean", "flatten")
+
 # The attack that every study has, and its control of random noise.
 MAIN, CONTROL = "pgd", "noise"
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from repcompare.registry import known
+
+# What becomes of feature maps (N, C, H, W).
+POOLS: dict[str, Callable[[Tensor], Tensor]] = {
+    "mean": lambda maps: maps.mean(dim=(2, 3)),
+    # Of contiguous maps it would be a view.
+    "flatten": lambda maps: maps.flatten(1).clone(),
+}
 
 
 class Classifier(nn.Module):
@@ -99,17 +108,19 @@ class Classifier(nn.Module):
             features = getattr(self, name)(features)
         return self.penultimate(features)
 
-    def layer_outputs(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """The outputs of `layers` (of those it has), each (N, channels), for images as above.
+    def layer_outputs(
+        self, images: Tensor, layers: Collection[str], pool: str = "mean"
+    ) -> dict[str, Tensor]:
+        """The outputs of `layers` (of those it has), each (N, d), for images as above.
 
-        Feature maps are averaged over their positions at once, before the next stage can change
-        them in place.
+        Feature maps are averaged over their positions, or flattened, as `pool` says, at once, before
+        the next stage can change them in place. The representation is what the classifier reads.
         """
         features, outputs = self._normalised(images), {}
         for name in self.stage_names:
             features = getattr(self, name)(features)
             if name in layers:
-                outputs[name] = features.mean(dim=(2, 3))
+                outputs[name] = known(POOLS, pool, "activations.pool")(features)
         if "penultimate" in layers:
             outputs["penultimate"] = self.penultimate(features)
         return outputs

@@ -43,6 +43,8 @@ class Measure:
     samples, where that has a closed form: only a measure of moments can do without, for it is then
     computed on shuffled samples. `replicates` is a short way to its jackknife replicates.
     Below `samples_per_unit` samples for each unit its value says more of n than of the networks.
+    One that does not grow with the number of units may be read of `flattened` maps, which have more
+    units than there are samples.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Measure:
     replicates: Callable[[Pair], np.ndarray] | None = None
     samples_per_unit: float = 0
     target_invariances: frozenset[str] | None = None
+    flattened: bool = False
 
     @property
     def directed(self) -> bool:
@@ -100,6 +103,7 @@ MEASURES: dict[str, Measure] = {
             (-1, 1),
             "moments",
             null=zero,
+            flattened=True,
         ),
         Measure(
             "cka_within_class",
@@ -168,6 +172,7 @@ MEASURES: dict[str, Measure] = {
             "subsample",
             null=zero,
             replicates=rsa_replicates,
+            flattened=True,
         ),
         Measure(
             "knn_jaccard",
@@ -178,6 +183,7 @@ MEASURES: dict[str, Measure] = {
             "subsample",
             null=measures.knn_jaccard_null,
             replicates=knn_jaccard_replicates,
+            flattened=True,
         ),
         Measure(
             "disagreement",

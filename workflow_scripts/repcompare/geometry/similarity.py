@@ -104,6 +104,8 @@ def unreadable(pair: Pair) -> str:
 
 def undefined(pair: Pair, measure: Measure) -> str:
     """Why a measure has no value of a pair; nothing if it has one."""
+    if not measure.flattened and (pair.a.whole.flattened or pair.b.whole.flattened):
+        return "not read of flattened maps, which have more units than there are images"
     if measure.needs == "classes" and not (pair.a.whole.labelled and pair.b.whole.labelled):
         return "the images have no labels"
     if measure.needs != "predictions":

@@ -63,7 +63,7 @@ def first_given(given: Sequence[Any], named: Mapping[str, Any]) -> Any:
     return next(iter((*given, *named.values())))
 
 
-def pooled(output: Any, tokens: str) -> Tensor:
+def pooled(output: Any, tokens: str, pool: str = "mean") -> Tensor:
     """One vector an image, (N, d): feature maps are averaged over positions, tokens by a rule.
 
     Maps are (N, C, h, w), or (N, h, w, C), which is told by its square of positions.
@@ -71,12 +71,16 @@ def pooled(output: Any, tokens: str) -> Tensor:
     Args:
         output: of a module.
         tokens: a name in `TOKENS`.
+        pool: `mean`, or `flatten`: nothing is averaged.
 
     Raises:
         ValueError: an output of another kind.
     """
     values = unpacked(output)
     match values:
+        case Tensor(ndim=3 | 4) if pool == "flatten":
+            # Of what is flat already it would be a view, which a later operation may change.
+            return values.flatten(1).clone()
         case Tensor(ndim=4) if values.shape[1] == values.shape[2] != values.shape[3]:
             return values.mean((1, 2))
         case Tensor(ndim=4):
@@ -174,12 +178,15 @@ class ImportedNetwork(nn.Module):
             chosen.bias.copy_(torch.zeros(()) if whole.bias is None else whole.bias[self.outputs])
         return chosen
 
-    def layer_outputs(self, images: Tensor, layers: Collection[str]) -> dict[str, Tensor]:
-        """The outputs of `layers` (of those it has), each (N, channels).
+    def layer_outputs(
+        self, images: Tensor, layers: Collection[str], pool: str = "mean"
+    ) -> dict[str, Tensor]:
+        """The outputs of `layers` (of those it has), each (N, d).
 
-        `images` are in [0, 1], float (N, C, H, W).
+        `images` are in [0, 1], float (N, C, H, W). `pool` is what becomes of feature maps and of
+        tokens, see `pooled`; the representation is never flattened.
         """
-        with self._watched(layers) as seen:
+        with self._watched(layers, pool) as seen:
             self.body(self.preparation(images))
         return {name: seen[name] for name in self.layers if name in layers}
 
@@ -196,14 +203,15 @@ class ImportedNetwork(nn.Module):
         return unpacked(self.body(self.preparation(images)))[:, self.outputs]
 
     @contextlib.contextmanager
-    def _watched(self, layers: Collection[str]) -> Iterator[dict[str, Tensor]]:
+    def _watched(self, layers: Collection[str], pool: str) -> Iterator[dict[str, Tensor]]:
         """What the modules of `layers` compute while the body runs, by name."""
         seen: dict[str, Tensor] = {}
 
         # A hook that gave something back would replace what it saw.
         def keep_output(name: str) -> Callable[..., None]:
             def hook(module: nn.Module, given: tuple, output: Any) -> None:
-                seen[name] = pooled(output, self.tokens)
+                of_layer = "mean" if name == REPRESENTATION else pool
+                seen[name] = pooled(output, self.tokens, of_layer)
 
             return hook
 

@@ -64,19 +64,29 @@ def _import_model(study: Study, job: Job, sizes: list[Sizes]) -> int:
 
 def _activations(study: Study, job: Job, sizes: list[Sizes]) -> int:
     images = study.images
-    each = sum(sizes[0].widths.values()) + sizes[0].classes
+    each = sizes[0].width + sizes[0].classes
     # Before the training, if there was one.
     if study.config["architectures"][job.architectures[0]].get("weights") != RANDOM:
         each += sizes[0].width
     objects = 2 * (len(sizes[0].widths) + 4) + 5
     rows = sum(map(_stored, (images.fit, images.test))) * (each * FLOAT + 2 * INTEGER)
+    rows += _other_layers(study, sizes[0])
     return rows + sizes[0].classes * sizes[0].width * FLOAT + objects * HDF5_OBJECT
 
 
 def _own_activations(study: Study, job: Job, sizes: list[Sizes]) -> int:
-    images, each = study.images, sum(sizes[0].widths.values())
+    images, each = study.images, sizes[0].width
     rows = sum(map(_stored, (images.fit, images.test))) * (each * FLOAT + 2 * INTEGER)
+    rows += _other_layers(study, sizes[0])
     return rows + 2 * (len(sizes[0].widths) + 2) * HDF5_OBJECT + RECORD
+
+
+def _other_layers(study: Study, sizes: Sizes) -> int:
+    """Flattened ones are of the test images alone."""
+    images, each = study.images, sum(sizes.widths.values()) - sizes.width
+    flattened = study.config["activations"]["pool"] == "flatten"
+    splits = (images.test,) if flattened else (images.fit, images.test)
+    return sum(map(_stored, splits)) * each * FLOAT
 
 
 def _stored(n: int) -> int:

@@ -40,6 +40,8 @@ OF_PAIR, OF_FIT, WORK = 10, 8, 5
 # Each sample of the subsample with each other, while distances are ranked.
 DISTANCES = 6
 LONGEST_SIDE = 32
+# Of a factor of flattened maps, and the units that it is updated with at a time.
+FLATTENED, UNITS_PER_BLOCK = 8, 1024
 # Of the networks' evaluation while they are trained or imported, and of non-robust features.
 BATCH = 500
 
@@ -92,13 +94,21 @@ def _import_activations(study: Study, job: Job, sizes: list[Sizes]) -> float:
     images = study.images
     # An .npz or .safetensors file is read whole; all that is stored of it may be all that it holds.
     whole = (images.fit + images.test) * sum(sizes[0].widths.values()) * FLOAT
-    return NUMBERS + whole + 2 * READ
+    return NUMBERS + whole + 2 * READ + _flattening(study)
 
 
 def _dump_activations(study: Study, job: Job, sizes: list[Sizes]) -> float:
     (network,) = sizes
-    before = _networks(study, job, sizes, TRAINED)
+    before = _networks(study, job, sizes, TRAINED) + _flattening(study)
     return before + _answers(study, study.config["activations"]["batch_size"], network)
+
+
+def _flattening(study: Study) -> float:
+    """A triangular factor of as many rows as images, and what updates it."""
+    if study.config["activations"]["pool"] != "flatten":
+        return 0
+    n = study.images.test
+    return FLATTENED * n * max(n, UNITS_PER_BLOCK) * DOUBLE
 
 
 def _attack(study: Study, job: Job, sizes: list[Sizes]) -> float:

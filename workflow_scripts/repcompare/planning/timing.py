@@ -89,9 +89,10 @@ def sizes(study: Study, architecture: str, *, gpu: bool = False) -> Sizes:
     made = network(study, architecture).eval()
     stored = [name for name in made.layers if name in wanted]
     with torch.inference_mode():
-        outputs = made.layer_outputs(torch.zeros(1, *study.images.shape), stored)
+        pool = study.config["activations"]["pool"]
+        outputs = made.layer_outputs(torch.zeros(1, *study.images.shape), stored, pool)
     weights = len(safetensors.torch.save(unshared(made.state_dict())))
-    widths = {name: outputs[name].shape[1] for name in stored}
+    widths = {name: _stored_width(study, name, outputs[name].shape[1]) for name in stored}
     memory = Passes(0, 0, 0) if gpu else held(study, architecture, made)
     return Sizes(weights, widths, study.images.classes, memory)
 
@@ -100,15 +101,22 @@ def _of_activations(study: Study, architecture: str, wanted: Collection[str]) ->
     """Those of a network that is known by its activations alone. Raises NetworkError."""
     seed = study_config.seeds(study.config, architecture)[0]
     file = study_config.source_file(study.config, architecture, seed)
-    names = study_config.activations_settings(study.config, architecture)["names"]
+    settings = study_config.activations_settings(study.config, architecture)
     try:
-        with open_activations(str(file), names) as own:
+        with open_activations(str(file), settings["names"]) as own:
             widths = {
-                name: own.layer(name).width for name in layer_order(wanted & own.layers.keys())
+                name: _stored_width(study, name, own.layer(name, settings["pool"]).width)
+                for name in layer_order(wanted & own.layers.keys())
             }
     except ActivationsError as error:
         raise NetworkError(f"architectures.{architecture}.activations", str(error)) from error
     return Sizes(0, widths, study.images.classes, NOTHING)
+
+
+def _stored_width(study: Study, layer: str, width: int) -> int:
+    """Flattened maps of more units than images are stored along fewer axes."""
+    flattened = study.config["activations"]["pool"] == "flatten" and layer != REPRESENTATION
+    return min(width, max(1, study.images.test - 1)) if flattened else width
 
 
 def held(study: Study, architecture: str, made: Network) -> Passes:

@@ -96,7 +96,13 @@ class ModelActivations(ModelFile):
 
     def layer(self, name: str) -> Representation:
         """A layer on the test split."""
-        return Representation.of(self.h5[f"test/{name}"], self.test_labels, self.predictions)
+        rows = self.h5[f"test/{name}"]
+        flattened = rows.attrs.get("units")
+        return Representation.of(rows, self.test_labels, self.predictions, flattened=flattened)
+
+    def dead_units(self, name: str) -> int | None:
+        """Units of a layer of flattened maps that never vary; None of another, whose rows tell it."""
+        return self.h5[f"test/{name}"].attrs.get("dead_units")
 
     def ids_of(self, split: str) -> np.ndarray:
         """The ids of the images of `fit` or `test`, int64 (n,)."""

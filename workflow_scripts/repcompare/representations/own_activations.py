@@ -52,10 +52,14 @@ class OwnActivations:
         self.layers = found
         self._arrays = arrays
 
-    def layer(self, name: str) -> Layer:
-        """One layer, by the study's name for it. Raises ActivationsError if it has no such rows."""
-        stored = self.layers[name]
-        return Layer(stored, self._arrays[stored], len(self.ids))
+    def layer(self, name: str, pool: str = "mean") -> Layer:
+        """One layer, by the study's name for it. Raises ActivationsError if it has no such rows.
+
+        Maps are averaged over their positions, or with `pool` as `flatten` keep them, but for those
+        of the representation.
+        """
+        stored, of_layer = self.layers[name], "mean" if name == REPRESENTATION else pool
+        return Layer(stored, self._arrays[stored], len(self.ids), of_layer)
 
     def places(self, wanted: list[str]) -> np.ndarray:
         """The rows of images by their ids, int64 (n,).
@@ -72,9 +76,10 @@ class OwnActivations:
 class Layer:
     """The rows of one array, each as one vector."""
 
-    def __init__(self, name: str, array: Any, n: int) -> None:
+    def __init__(self, name: str, array: Any, n: int, pool: str) -> None:
         """Raises ActivationsError unless it holds numbers, and n rows of a shape that is known."""
         self.name, self.array, shape = name, array, array.shape
+        self.flattened = pool == "flatten" and len(shape) == 4
         if np.dtype(array.dtype).kind not in "fiu":
             raise ActivationsError(f"{name} is {array.dtype}, allowed: numbers")
         if not shape or shape[0] != n:
@@ -85,7 +90,7 @@ class Layer:
             raise ActivationsError(f"{name} is {shape}, allowed: {allowed}")
 
     def rows(self, places: np.ndarray) -> np.ndarray:
-        """The rows at some places (n,), float32 (n, d); maps as their means over positions.
+        """The rows at some places (n,), float32 (n, d), maps as `OwnActivations.layer` says.
 
         Raises ActivationsError if a value is not finite.
         """
@@ -93,7 +98,11 @@ class Layer:
         found = np.empty((len(places), self.width), np.float32)
         # HDF5 reads rows in ascending order alone.
         block = np.asarray(self.array[places[order]], np.float32)
-        found[order] = block.mean(axis=self.means_over) if self.means_over else block
+        if self.flattened:
+            block = block.reshape(len(block), -1)
+        elif self.means_over:
+            block = block.mean(axis=self.means_over)
+        found[order] = block
         if not np.isfinite(found).all():
             row = places[np.flatnonzero(~np.isfinite(found).all(axis=1))[0]]
             raise ActivationsError(f"{self.name}[{row}] is not finite")
@@ -102,6 +111,8 @@ class Layer:
     @property
     def width(self) -> int:
         """The number of units d."""
+        if self.flattened:
+            return int(np.prod(self.array.shape[1:]))
         over = self.means_over or ()
         (width,) = (size for axis, size in enumerate(self.array.shape) if axis and axis not in over)
         return width

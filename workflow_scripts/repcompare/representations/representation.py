@@ -53,7 +53,8 @@ class Representation:
     `norms` Σ‖x‖² (G,), `squares` Σ‖x‖⁴ (G,) and `weighted` Σ‖x‖²x (G, m). Of each group and class:
     `class_sizes` (G, K) and `class_sums` (G, K, m). `subsample` (s, m) are the coordinates of
     evenly spaced rows, and `predictions` (n,) what the model answers, None if it has no answers.
-    Samples whose classes are not known, `labelled` false, are of one class.
+    Samples whose classes are not known, `labelled` false, are of one class. Of maps that were
+    `flattened` that is the number of their units, for the rows are written along fewer axes.
     """
 
     rows: Rows
@@ -69,11 +70,17 @@ class Representation:
     subsample: np.ndarray
     predictions: np.ndarray | None
     labelled: bool = True
+    flattened: int | None = None
     _views: dict[bytes, View] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, rows: Rows, labels: np.ndarray | None, predictions: np.ndarray | None
+        cls,
+        rows: Rows,
+        labels: np.ndarray | None,
+        predictions: np.ndarray | None,
+        *,
+        flattened: int | None = None,
     ) -> Representation:
         """Sum up `rows` (n, d), whose classes are `labels` (n,) and predictions (n,), if there are any.
 
@@ -117,6 +124,7 @@ class Representation:
             subsample=frame.coordinates(evenly_spaced(rows, SUBSAMPLE)),
             predictions=predictions,
             labelled=labelled,
+            flattened=flattened,
         )
 
     def view(self, kept: np.ndarray) -> View:
@@ -156,7 +164,7 @@ class View:
     @property
     def width(self) -> int:
         """The number of units d."""
-        return self.whole.moments.width
+        return self.whole.flattened or self.whole.moments.width
 
     @property
     def constant(self) -> bool:

@@ -54,17 +54,19 @@ def describe(
 def layer_rows(model: ModelActivations) -> Iterator[dict]:
     """Rows of layers.csv: sizes, ranks and dead units on the test split."""
     for name in model.layers:
-        found = diagonalise(model.layer(name).moments)
+        layer = model.layer(name)
+        found, dead_units = diagonalise(layer.moments), model.dead_units(name)
+        width = layer.flattened or found.width
         yield {
             "model": model.name,
             "architecture": model.architecture,
             "layer": name,
             "n": found.n,
-            "d": found.width,
-            "n_over_d": found.n / found.width,
+            "d": width,
+            "n_over_d": found.n / width,
             "rank": found.rank,
             "effective_rank": found.effective_rank,
-            "dead_units": found.dead_units,
+            "dead_units": found.dead_units if dead_units is None else dead_units,
             "precision": model.precision,
             "digest": model.digest,
         }

@@ -1,6 +1,6 @@
 """The rule `dump_activations`: what a network computes on the images that networks are compared on."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from repcompare.data.batches import images_at_once
 from repcompare.data.dataset_file import Dataset
 from repcompare.names import REPRESENTATION
 from repcompare.networks.devices import prepared_device
-from repcompare.networks.inference import logits_of, to_float
+from repcompare.networks.inference import batches, logits_of, to_float
 from repcompare.networks.models import Network, TrainedModel, load_model, untrained
+from repcompare.representations.layer_rows import LayerRows
 from repcompare.storage.hdf5 import new_hdf5, row_slices
 
 
@@ -33,7 +34,7 @@ def dump_activations(
         weights: of the model.
         record: of the model.
         dataset: the study's data file.
-        settings: `layers`, `fit_samples` and `batch_size`.
+        settings: `layers`, `pool`, `fit_samples` and `batch_size`.
         device: where the network runs, see `networks.devices.resolve_device`.
         threads: of the CPU.
     """
@@ -47,6 +48,7 @@ def dump_activations(
             settings["layers"],
             settings["fit_samples"],
             settings["batch_size"],
+            settings["pool"],
         )
 
 
@@ -58,16 +60,19 @@ def store_activations(
     layers: Collection[str],
     fit_samples: int | None,
     batch_size: int,
+    pool: str = "mean",
 ) -> None:
     """Store layers, labels and ids of the fit and test splits, and what the model has to answer.
 
     The fit split is the data's own, else the training images; the first `fit_samples` of it, all
-    if None. Every layer of `layers` that the network has is stored under its name, (n, channels)
-    float32, and always the representation. A network that tells classes apart has `logits`, and one
-    with a linear classifier also that: `logits = penultimate Wᵀ + b`. Group `untrained` holds the
-    representation of `before_training`, the network as it was initialised, on the same images; it
-    is absent of a network that was never trained. Computed in float32 and eval mode, as many images
-    at a time as `data.batches.images_at_once` says: memory does not grow with n.
+    if None. Every layer of `layers` that the network has is stored under its name, (n, d) float32,
+    and always the representation. With `pool` as `flatten` feature maps keep their positions; so
+    they are stored of the test split alone, which is what is compared, as `LayerRows` does it. A
+    network that tells classes apart has `logits`, and one with a linear classifier also that:
+    `logits = penultimate Wᵀ + b`. Group `untrained` holds the representation of `before_training`,
+    the network as it was initialised, on the same images; it is absent of a network that was never
+    trained. Computed in float32 and eval mode, as many images at a time as
+    `data.batches.images_at_once` says: memory does not grow with n.
     """
     record, network = model.record, model.network
     layers = [name for name in network.layers if name in layers or name == REPRESENTATION]
@@ -80,37 +85,51 @@ def store_activations(
         "batch_size": batch_size,
         "device": str(model.device),
     }
-    classifier = network.classifier
+    classifier, scratch = network.classifier, Path(path).parent
+    before_pooling = [REPRESENTATION] if pool == "flatten" else layers
     with torch.inference_mode(), new_hdf5(path, attributes) as file:
         if classifier is not None:
             file["classifier/weight"] = classifier.weight.cpu().numpy()
             file["classifier/bias"] = classifier.bias.cpu().numpy()
-        for split, source in (
-            ("fit", dataset.split(dataset.fit_split, fit_samples)),
-            ("test", dataset.split("test")),
+        for split, source, of_split in (
+            ("fit", dataset.split(dataset.fit_split, fit_samples), before_pooling),
+            ("test", dataset.split("test"), layers),
         ):
             n = len(source)
             file[f"{split}/ids"], file[f"{split}/labels"] = source.ids, source.labels
-            for rows in row_slices((n, *dataset.image_shape), "uint8"):
-                images = torch.from_numpy(source.images[rows]).to(model.device)
-                outputs = evaluate(network, images, layers, batch_size)
-                if classifier is not None:
-                    outputs["logits"] = classifier(outputs[REPRESENTATION])
-                elif network.answers:
-                    outputs["logits"] = logits_of(network, images, batch_size)
-                for name, values in outputs.items():
-                    _store(file, f"{split}/{name}", values, rows, n)
-                if before_training is not None:
-                    before = evaluate(before_training, images, [REPRESENTATION], batch_size)
-                    _store(file, f"untrained/{split}", before[REPRESENTATION], rows, n)
+            with LayerRows(file[split], n, scratch) as stored:
+                for rows in _parts(n, dataset.image_shape, batch_size, pool):
+                    images = torch.from_numpy(source.images[rows]).to(model.device)
+                    outputs = evaluate(network, images, of_split, batch_size, pool)
+                    for name, values in outputs.items():
+                        flattened = pool == "flatten" and name != REPRESENTATION
+                        stored.add(name, rows, values.cpu().numpy(), flattened=flattened)
+                    if classifier is not None:
+                        logits = classifier(outputs[REPRESENTATION])
+                        stored.add("logits", rows, logits.cpu().numpy())
+                    elif network.answers:
+                        logits = logits_of(network, images, batch_size)
+                        stored.add("logits", rows, logits.cpu().numpy())
+                    if before_training is not None:
+                        before = evaluate(before_training, images, [REPRESENTATION], batch_size)
+                        _store(file, f"untrained/{split}", before[REPRESENTATION], rows, n)
+
+
+def _parts(n: int, shape: tuple[int, int, int], batch_size: int, pool: str) -> Iterator[slice]:
+    """The images whose layers are in memory at once: few where maps keep their positions."""
+    return batches(n, batch_size, shape) if pool == "flatten" else row_slices((n, *shape), "uint8")
 
 
 def evaluate(
-    network: Network, images: torch.Tensor, layers: Collection[str], batch_size: int
+    network: Network,
+    images: torch.Tensor,
+    layers: Collection[str],
+    batch_size: int,
+    pool: str = "mean",
 ) -> dict[str, torch.Tensor]:
-    """Each layer's output (N, channels) for uint8 images (N, C, H, W) on the network's device."""
+    """Each layer's output (N, d) for uint8 images (N, C, H, W) on the network's device."""
     size = images_at_once(batch_size, images.shape[1:])
-    parts = [network.layer_outputs(to_float(batch), layers) for batch in images.split(size)]
+    parts = [network.layer_outputs(to_float(batch), layers, pool) for batch in images.split(size)]
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
-from repcompare.data.dataset_file import Dataset
+from repcompare.data.dataset_file import Dataset, Listed
 from repcompare.names import REPRESENTATION, layer_order
 from repcompare.networks.record import Record
+from repcompare.representations.layer_rows import LayerRows
 from repcompare.representations.own_activations import (
     ActivationsError,
     Layer,
@@ -46,8 +46,9 @@ def import_activations(
         source: see `own_activations.open_activations`.
         architecture: the architecture's name in the study.
         seed: its number among the architecture's networks.
-        settings: `layers` to store, beside the representation, `fit_samples`, and `names`: which
-            array of the file a layer is, as far as the config says so.
+        settings: `layers` to store, beside the representation, `pool` and `fit_samples` as
+            `stages.dump_activations` has them, and `names`: which array of the file a layer is, as
+            far as the config says so.
 
     Raises:
         ActivationsError: with the key of the config that is wrong.
@@ -56,7 +57,7 @@ def import_activations(
     try:
         with Dataset(dataset) as data, open_activations(source, settings["names"]) as own:
             names = layer_order({*settings["layers"], REPRESENTATION} & own.layers.keys())
-            layers = {name: own.layer(name) for name in names}
+            layers = {name: own.layer(name, settings["pool"]) for name in names}
             representation = layers[REPRESENTATION]
             attributes = {
                 "model": model,
@@ -68,10 +69,17 @@ def import_activations(
                 "fit_images": data.fit_split,
                 "precision": str(representation.array.dtype),
             }
+            scratch = Path(activations).parent
             with new_hdf5(activations, attributes) as file:
                 for split, of_data in (("fit", data.fit_split), ("test", "test")):
                     most = settings["fit_samples"] if split == "fit" else None
-                    _store(file.create_group(split), data, of_data, most, own, layers)
+                    of_split = {
+                        name: layer
+                        for name, layer in layers.items()
+                        if split == "test" or not layer.flattened
+                    }
+                    images = data.listed(of_data, most)
+                    _store(file.create_group(split), images, own, of_split, scratch)
             found = Record(
                 model=model,
                 architecture=architecture,
@@ -91,14 +99,12 @@ def import_activations(
 
 def _store(
     group: h5py.Group,
-    data: Dataset,
-    split: str,
-    most: int | None,
+    images: Listed,
     own: OwnActivations,
     layers: Mapping[str, Layer],
+    scratch: Path,
 ) -> None:
     """The rows of one split, in the order of the data file, a part of them in memory at a time."""
-    images = data.listed(split, most)
     group["ids"] = images.ids
     if images.labels is not None:
         group["labels"] = images.labels
@@ -106,10 +112,10 @@ def _store(
     if not n:
         return
     places = own.places(images.names)
-    LOG.info("%d of %d images are the study's %s images", n, len(own.ids), split)
+    LOG.info("%s of %d images: %d are the study's", group.name, len(own.ids), n)
     for name, layer in layers.items():
-        rows = max(1, min(ROWS_PER_READ, BYTES_PER_READ // layer.bytes_a_row))
-        shape, chunks = (n, layer.width), (min(n, 1024), layer.width)
-        stored = group.create_dataset(name, shape, np.float32, chunks=chunks)
-        for start in range(0, n, rows):
-            stored[start : start + rows] = layer.rows(places[start : start + rows])
+        size = max(1, min(ROWS_PER_READ, BYTES_PER_READ // layer.bytes_a_row))
+        with LayerRows(group, n, scratch) as stored:
+            for start in range(0, n, size):
+                rows = slice(start, min(start + size, n))
+                stored.add(name, rows, layer.rows(places[rows]), flattened=layer.flattened)

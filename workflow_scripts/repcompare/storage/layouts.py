@@ -178,7 +178,9 @@ LAYOUTS: dict[str, Layout] = {
                 dataset(
                     "{split}/{layer}",
                     "float32 (n, d)",
-                    meaning="A layer, means over positions; penultimate is the representation.",
+                    meaning="A layer, means over positions; penultimate is the representation. With "
+                    "activations.pool as flatten the positions are kept, of the test images alone, and "
+                    "n images of more units are written along n - 1 axes that span them.",
                 ),
                 dataset(
                     "untrained/{split}",
@@ -198,6 +200,20 @@ LAYOUTS: dict[str, Layout] = {
                     "layers", "text (l)", meaning="The layers stored, in the network's order."
                 ),
                 attribute("fit_images", "text", meaning="The split that the fit images are of."),
+                attribute(
+                    "units",
+                    "int64",
+                    group="test/{layer}",
+                    meaning="The units of flattened maps that are written along fewer axes.",
+                    optional=True,
+                ),
+                attribute(
+                    "dead_units",
+                    "int64",
+                    group="test/{layer}",
+                    meaning="Those of them that never vary.",
+                    optional=True,
+                ),
                 attribute(
                     "batch_size",
                     "int64",

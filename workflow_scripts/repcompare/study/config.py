@@ -137,7 +137,7 @@ def import_settings(config: Mapping[str, Any], architecture: str) -> dict[str, A
 
 def activations_settings(config: Mapping[str, Any], architecture: str) -> dict[str, Any]:
     """What of an architecture's activations is stored: layers, images to fit on, names in the file."""
-    section = {key: config["activations"][key] for key in ("layers", "fit_samples")}
+    section = {key: config["activations"][key] for key in ("layers", "pool", "fit_samples")}
     return section | {"names": config["architectures"][architecture].get("layers", {})}
 
 
