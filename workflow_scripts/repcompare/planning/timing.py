@@ -342,9 +342,11 @@ def _write_activations(path: Path, study: Study, of: Sizes, place: int) -> None:
         for name, n in (("fit", images.fit), ("test", images.test)):
             file[f"{name}/ids"] = np.arange(n)
             file[f"{name}/labels"] = np.arange(n) % max(1, of.classes)
-            file[f"{name}/logits"] = rng.normal(size=(n, of.classes)).astype(np.float32)
+            if of.classes:
+                file[f"{name}/logits"] = rng.normal(size=(n, of.classes)).astype(np.float32)
             for layer, width in of.widths.items():
                 file[f"{name}/{layer}"] = rng.normal(size=(n, width)).astype(np.float32)
             file[f"untrained/{name}"] = rng.normal(size=(n, of.width)).astype(np.float32)
-        weight = rng.normal(size=(of.classes, of.width)).astype(np.float32)
-        file["classifier/weight"], file["classifier/bias"] = weight, weight[:, 0]
+        if of.classes:
+            weight = rng.normal(size=(of.classes, of.width)).astype(np.float32)
+            file["classifier/weight"], file["classifier/bias"] = weight, weight[:, 0]
