@@ -37,11 +37,17 @@ def logits_of(network: torch.nn.Module, images: StoredImages, batch_size: int) -
     size = images_at_once(batch_size, shape)
     # Whole batches, so that what is in a batch does not depend on where the images are.
     read = max(1, rows_at_once(images.shape, "uint8") // size) * size
-    logits = []
+    found, done = torch.empty(0), 0
     for start in range(0, n, read):
         part = torch.as_tensor(images[start : start + read])
-        logits += [network(to_float(batch.to(device))).cpu() for batch in part.split(size)]
-    return torch.cat(logits)
+        for batch in part.split(size):
+            logits = network(to_float(batch.to(device)))
+            if not done:
+                # At once: pieces that are kept would break up the memory that the next batch needs.
+                found = torch.empty(n, *logits.shape[1:], dtype=logits.dtype)
+            found[done : done + len(batch)] = logits
+            done += len(batch)
+    return found
 
 
 def margins(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
