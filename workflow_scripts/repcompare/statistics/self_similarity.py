@@ -196,7 +196,8 @@ def max_t(
 
 def with_values(draws: np.ndarray) -> np.ndarray:
     """The rows of (B, A) that have a value."""
-    return draws[np.isfinite(draws).any(axis=1)]
+    known = np.isfinite(draws).any(axis=1)
+    return draws if known.all() else draws[known]
 
 
 def critical(statistics: np.ndarray) -> float:
