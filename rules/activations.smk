@@ -13,8 +13,8 @@ rule dump_activations:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("dump_activations"),
+        runtime=minutes("dump_activations"),
         gpu=gpus,
         device=STUDY["device"],
     params:

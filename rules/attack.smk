@@ -13,8 +13,8 @@ rule attack:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("attack"),
+        runtime=minutes("attack"),
         gpu=gpus,
         device=STUDY["device"],
     params:

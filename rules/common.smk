@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+SCRIPTS = WORKFLOW / "workflow_scripts"
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
@@ -15,9 +15,14 @@ from repcompare.data.raw_files import raw_files
 from repcompare.planning.jobs import Job
 from repcompare.planning.resources import Network, asked, assumed_study
 from repcompare.study import config as study_config
-from repcompare.study.code_digest import code_digest
-from repcompare.study.code_digest import files_digest
+from repcompare.study.code_digest import PACKAGE, code_digest, files_digest
 from repcompare.study.networks import function_file
+
+if PACKAGE.parent != SCRIPTS:
+    # The library is imported once: the digests would be of another version than the jobs run.
+    raise WorkflowError(
+        f"repcompare is used from {WORKFLOW} and from {PACKAGE.parents[1]}; allowed: one of them"
+    )
 
 try:
     STUDY = study_config.validate(config)
@@ -128,22 +133,33 @@ def block_models(pattern, section=None):
     return files
 
 
-def memory(wildcards, attempt, rulename):
-    """Megabytes for a job, twice as many when it is tried again, as one that ran out of them needs."""
-    return asked_of(rulename, wildcards).memory * 2 ** (attempt - 1)
+def memory(rule):
+    """A function: megabytes for a job of a rule, twice as many when it is tried again.
+
+    The rule is named, for in a workflow that has this one as a module it may have another name.
+    """
+
+    def megabytes(wildcards, attempt):
+        return asked_of(rule, wildcards).memory * 2 ** (attempt - 1)
+
+    return megabytes
 
 
-def minutes(wildcards, attempt, rulename):
-    """The run time for a job, twice as long when it is tried again."""
-    return asked_of(rulename, wildcards).minutes * 2 ** (attempt - 1)
+def minutes(rule):
+    """A function: the run time for a job of a rule, twice as long when it is tried again."""
+
+    def run_time(wildcards, attempt):
+        return asked_of(rule, wildcards).minutes * 2 ** (attempt - 1)
+
+    return run_time
 
 
-def asked_of(rulename, wildcards):
+def asked_of(rule, wildcards):
     """What a job asks for. Snakemake asks again when its inputs are there, the networks among them."""
     keys = ("architecture", "a", "b", "source", "target")
     names = tuple(wildcards[key] for key in keys if key in wildcards.keys())
     networks = {name: network for name in names if (network := network_there(name))}
-    return asked(Job(rulename, names), ASSUMED, networks, gpu=bool(gpus(wildcards)))
+    return asked(Job(rule, names), ASSUMED, networks, gpu=bool(gpus(wildcards)))
 
 
 def network_there(architecture):
@@ -153,9 +169,10 @@ def network_there(architecture):
     """
     if architecture not in NETWORKS:
         seed = study_config.seeds(STUDY, architecture)[0]
-        record = Path(MODEL.format(architecture=architecture, seed=seed), "record.json")
+        model = {"architecture": architecture, "seed": seed}
+        record = rules.train.output.record.apply_wildcards(model)
         try:
-            found = json.loads(record.read_text(encoding="utf-8"))
+            found = json.loads(Path(record).read_text(encoding="utf-8"))
             parameters = found["parameters"] or 0
             NETWORKS[architecture] = Network(found["representation_width"], parameters)
         except (OSError, ValueError, KeyError):
@@ -210,7 +227,7 @@ def source_of_model(wildcards):
     files = {"source": study_config.source_file(STUDY, wildcards.architecture, seed)}
     if isinstance(entry.get("classes"), str) and entry["classes"] != "imagenet":
         files["classes"] = entry["classes"]
-    return {name: file for name, file in files.items() if file}
+    return {name: local(file) for name, file in files.items() if file}
 
 
 def import_settings(wildcards):

@@ -21,8 +21,8 @@ rule compare:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("compare"),
+        runtime=minutes("compare"),
     params:
         settings=comparison_settings,
     message:
@@ -48,8 +48,8 @@ rule compare_features:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("compare_features"),
+        runtime=minutes("compare_features"),
     params:
         settings=stage_settings("compare_features.py"),
     message:

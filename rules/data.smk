@@ -11,8 +11,8 @@ rule prepare_data:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("prepare_data"),
+        runtime=minutes("prepare_data"),
         data_root=STUDY["data"]["root"] or "",
         attack_samples=study_config.samples(STUDY, "attack"),
         features_samples=study_config.samples(STUDY, "features"),

@@ -13,8 +13,8 @@ rule describe:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("describe"),
+        runtime=minutes("describe"),
     params:
         settings=stage_settings("describe.py", families=study_config.families(STUDY)),
     message:

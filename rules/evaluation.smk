@@ -15,8 +15,8 @@ rule evaluate:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("evaluate"),
+        runtime=minutes("evaluate"),
         gpu=gpus,
         device=STUDY["device"],
     params:

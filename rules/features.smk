@@ -13,8 +13,8 @@ rule extract_features:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("extract_features"),
+        runtime=minutes("extract_features"),
         gpu=gpus,
         device=STUDY["device"],
     params:

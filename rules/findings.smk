@@ -16,8 +16,8 @@ rule judge_findings:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("judge_findings"),
+        runtime=minutes("judge_findings"),
     params:
         settings=stage_settings("judge_findings.py", statistics=STUDY["statistics"]),
     message:

@@ -21,8 +21,8 @@ rule import_model:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("import_model"),
+        runtime=minutes("import_model"),
         gpu=gpus,
         device=STUDY["device"],
     params:
@@ -50,8 +50,8 @@ rule import_activations:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("import_activations"),
+        runtime=minutes("import_activations"),
     params:
         settings=activations_settings,
     message:

@@ -13,8 +13,8 @@ rule make_nonrobust:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("make_nonrobust"),
+        runtime=minutes("make_nonrobust"),
         gpu=gpus,
         device=STUDY["device"],
     params:
@@ -39,8 +39,8 @@ rule train_nonrobust:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("train_nonrobust"),
+        runtime=minutes("train_nonrobust"),
         gpu=gpus,
         device=STUDY["device"],
     params:

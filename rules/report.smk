@@ -37,8 +37,8 @@ rule draw_figures:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("draw_figures"),
+        runtime=minutes("draw_figures"),
     params:
         settings=stage_settings(
             "draw_figures.py",
@@ -66,8 +66,8 @@ rule draw_adversarial_examples:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("draw_adversarial_examples"),
+        runtime=minutes("draw_adversarial_examples"),
     params:
         settings=stage_settings(
             "draw_adversarial_examples.py", examples=STUDY["report"]["examples"]
@@ -93,8 +93,8 @@ rule draw_feature_gallery:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("draw_feature_gallery"),
+        runtime=minutes("draw_feature_gallery"),
     params:
         settings=stage_settings("draw_feature_gallery.py", examples=STUDY["report"]["examples"]),
     message:
@@ -121,8 +121,8 @@ rule write_report:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("write_report"),
+        runtime=minutes("write_report"),
     params:
         settings=report_settings,
     message:

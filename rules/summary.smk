@@ -27,8 +27,8 @@ rule summarise:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("summarise"),
+        runtime=minutes("summarise"),
     params:
         settings=stage_settings("summarise.py"),
     message:

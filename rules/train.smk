@@ -12,8 +12,8 @@ rule train:
         "../envs/environment.yaml"
     threads: 1
     resources:
-        mem_mb=memory,
-        runtime=minutes,
+        mem_mb=memory("train"),
+        runtime=minutes("train"),
         gpu=gpus,
         device=STUDY["device"],
     params:
