@@ -1,6 +1,7 @@
 PYTHON ?= python3
 CORES ?= all
 STUDY ?= config/config.yaml
+FORMAT ?= png
 BIN := .venv/bin
 
 # What pip installs, and Snakemake when it starts a job, cannot be trusted with such a path.
@@ -11,7 +12,7 @@ ifneq ($(findstring ',$(CURDIR)),)
 $(error the path of this folder has an apostrophe, move it: $(CURDIR))
 endif
 
-.PHONY: run plan layers test test-slow test-all lint bench docs lock format clean
+.PHONY: run plan layers export test test-slow test-all lint bench docs lock format clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --configfile "$(STUDY)" --quiet host reason rules
@@ -22,6 +23,10 @@ plan: .venv/run.stamp
 # The modules of a network, to choose `layers` and `classifier` from: make layers STUDY=… ARCHITECTURE=…
 layers: .venv/run.stamp
 	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.networks.layers --configfile "$(STUDY)" --architecture "$(ARCHITECTURE)"
+
+# Images and arrays of a finished study for use elsewhere: make export STUDY=… [TO=folder] [FORMAT=npy]
+export: .venv/run.stamp
+	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.export --configfile "$(STUDY)" --format "$(FORMAT)" $(if $(TO),--to "$(TO)")
 
 # Two processes of one thread each. A worker that dies ends the run: pytest-xdist 3.8.0 gives the files
 # of the dead to its successor, which dies of the same test or waits for ever.

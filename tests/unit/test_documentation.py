@@ -28,7 +28,7 @@ WORDS = {
 }
 
 # What the names of files end in.
-FILES = {"csv", "h5", "html", "json", "md", "py", "rst", "safetensors", "svg", "yaml"}
+FILES = {"csv", "h5", "html", "json", "md", "nc", "py", "rst", "safetensors", "svg", "yaml"}
 
 
 def in_words(invariances):

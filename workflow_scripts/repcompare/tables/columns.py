@@ -17,8 +17,12 @@ PLACEHOLDERS = {
     "start": ".+",
 }
 
-# Where the tables lie that those of a study are joined from.
-FOLDERS = {"blocks": "blocks/{a}--{b}", "models": "models/{architecture}/seed{seed}"}
+# Where the tables lie that those of a study are joined from, and those of an export.
+FOLDERS = {
+    "blocks": "blocks/{a}--{b}",
+    "models": "models/{architecture}/seed{seed}",
+    "export": "export",
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Column:
 class Table:
     """One table: what a row is, the columns that tell rows apart, and all columns in their order.
 
-    `name` is that of the file in `tables/`, or `blocks/…` and `models/…` of what is joined to it. A
+    `name` is that of the file in `tables/`, `blocks/…` and `models/…` of what is joined to it, or `export/…`. A
     study has it that asks for one of the `sections` of the config, or any study if there are none. One
     that `may_be_empty` has a header alone where a study has nothing of the kind.
     """

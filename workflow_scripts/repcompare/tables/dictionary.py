@@ -34,6 +34,12 @@ What the tables above are joined from. The digests are those of the activations 
 refuses rows of others.
 """
 
+EXPORT = """\
+## Tables of an export
+
+What `make export` writes beside the images, see [export.md](export.md).
+"""
+
 HDF5 = """\
 ## HDF5 files
 
@@ -44,13 +50,16 @@ Shapes: n images, C channels, H × W pixels, K classes, d units of a layer, m mo
 def dictionary() -> str:
     """The document."""
     study = [table for name, table in TABLES.items() if "/" not in name]
-    stored = [table for name, table in TABLES.items() if "/" in name]
+    stored = [table for name, table in TABLES.items() if name.startswith(("blocks/", "models/"))]
+    exported = [table for name, table in TABLES.items() if name.startswith("export/")]
     parts = [
         INTRODUCTION,
         "## Tables of a study\n",
         *(table_section(table, table.columns) for table in study),
         STORED,
         *map(stored_section, stored),
+        EXPORT,
+        *(table_section(table, table.columns) for table in exported),
         HDF5,
         *map(layout_section, LAYOUTS.values()),
     ]

@@ -29,9 +29,15 @@ def at_reference(features: pd.DataFrame, attack: Strength | None) -> pd.DataFram
     return chosen.sort_values("measure", key=lambda names: names.map(place), kind="stable")
 
 
-def pair_columns(features: pd.DataFrame) -> pd.DataFrame:
-    """A column for each measure and condition, a row for each ordered pair."""
+def ordered_features(features: pd.DataFrame) -> pd.DataFrame:
+    """Every pair both ways, with `feature`: a measure and its condition, such as `stir_noise`."""
     table = ordered(features)
     condition = table["condition"].str.replace(r"[ /]", "_", regex=True)
-    table["column"] = table["measure"] + np.where(condition == "", "", "_" + condition)
-    return table.pivot(index=["source", "target"], columns="column", values="value")
+    table["feature"] = table["measure"] + np.where(condition == "", "", "_" + condition)
+    return table
+
+
+def pair_columns(features: pd.DataFrame) -> pd.DataFrame:
+    """A column for each measure and condition, a row for each ordered pair."""
+    table = ordered_features(features)
+    return table.pivot(index=["source", "target"], columns="feature", values="value")

@@ -7,6 +7,7 @@ docs/tables.md is made from it. Read by jobs that import neither numpy nor panda
 from collections.abc import Callable
 from dataclasses import replace
 
+from repcompare.names import STARTS
 from repcompare.tables.columns import Column, Table, count, digest, number, share, text
 from repcompare.vocabulary import (
     CONTROLS,
@@ -44,6 +45,7 @@ PAIR = (
 )
 FLAG = text("flag", empty=True, meaning="Why the images are too few for the measure.")
 FAMILY = text("family", values=MAP_FAMILIES, meaning="The family of maps.")
+LABEL = count("label", meaning="The class, in the order of the data set's class names.")
 MEASURE = text("measure", values=GEOMETRY_MEASURES, meaning="The measure; see docs/measures.md.")
 ATTACK = (
     text("attack", meaning="The attack: pgd, a variant of it, or noise, the control."),
@@ -115,7 +117,7 @@ SCORES = (
 )
 OF_CLASS = (
     FAMILY,
-    count("label", meaning="The class, in the order of the data set's class names."),
+    LABEL,
     share("stitched_accuracy", meaning="Accuracy of the stitched network on images of the class."),
     share("target_accuracy", meaning="Accuracy of the target itself on them."),
 )
@@ -472,6 +474,59 @@ OF_PAIR = (
 )
 OF_MODEL = digest("digest", meaning="The digest of the model's activations.")
 
+FILE = (
+    text("file", meaning="The file, below the folder of the export."),
+    replace(count("row", meaning="The image's place in the file; of .npy alone."), optional=True),
+)
+ID = count("id", meaning="The image's id in the data file.")
+EXPORTED = (
+    Table(
+        "export/clean",
+        meaning="One clean image.",
+        keys=("id",),
+        columns=(
+            *FILE,
+            ID,
+            text("name", meaning="Of an image of one's own its name, else its id."),
+            LABEL,
+            text("class_name", meaning="The name of the class."),
+        ),
+    ),
+    Table(
+        "export/adversarial",
+        meaning="One image of one model, under one attack and in one ball.",
+        keys=("model", "attack", "norm", "epsilon_label", "id"),
+        columns=(
+            *FILE,
+            *MODEL,
+            *ATTACK,
+            ID,
+            LABEL,
+            count("clean_prediction", meaning="The model's answer to the clean image."),
+            count("prediction", meaning="Its answer to this one."),
+            Column("successful", "bool", "Whether the label is missed, or the target met."),
+            number("linf", unit=PIXELS, low=0, high=1, meaning="The largest change of a pixel."),
+            number("l2", unit=PIXELS, low=0, meaning="The Euclidean length of the change."),
+        ),
+    ),
+    Table(
+        "export/inversions",
+        meaning="One image that one model represents like the clean one, found from one start.",
+        keys=("model", "start", "id"),
+        columns=(
+            *FILE,
+            *MODEL,
+            text("start", values=STARTS, meaning="Noise, or an image of another class."),
+            ID,
+            LABEL,
+            number(
+                "residual", low=0, meaning="The relative distance of representations that is left."
+            ),
+            Column("found", "bool", "Whether it is within the tolerance."),
+        ),
+    ),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -503,6 +558,7 @@ TABLES: dict[str, Table] = {
         GEOMETRY.stored("blocks/geometry", *OF_PAIR, after="flag", without="ceiling"),
         replace(CONVERGENCE, name="blocks/convergence"),
         replace(FEATURES, name="blocks/features"),
+        *EXPORTED,
     )
 }
 
