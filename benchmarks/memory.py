@@ -80,7 +80,7 @@ def called(folder: Path, study: Path, *arguments: str) -> str:
     """Call Snakemake on a study in `folder`; what it prints on the standard output."""
     environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "snakemake", "--cores", "1"]
-    command += ["--snakefile", ROOT / "workflow/Snakefile", "--directory", folder]
+    command += ["--snakefile", ROOT / "Snakefile", "--directory", folder]
     command += ["--configfile", study, *arguments]
     command += ["--workflow-profile", ROOT / "profiles" / "default"]
     words = list(map(str, command))

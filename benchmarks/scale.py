@@ -43,7 +43,7 @@ class Call(NamedTuple):
 def call(folder: Path, *arguments: str) -> Call:
     """Call Snakemake on the study in `folder`; it must succeed."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2"]
-    command += ["--snakefile", ROOT / "workflow/Snakefile"]
+    command += ["--snakefile", ROOT / "Snakefile"]
     command += ["--directory", folder, "--configfile", folder / "study.yaml"]
     command += ["--workflow-profile", ROOT / "profiles" / "default", *arguments]
     start = time.perf_counter()

@@ -112,7 +112,7 @@ def orchestration(study: Path, imports: dict[str, float], overhead: float) -> tu
     with tempfile.TemporaryDirectory() as name:
         folder, usage = Path(name), Path(name) / "usage.json"
         command = [sys.executable, "-c", ACCOUNTED, usage, "--cores", "2", "--quiet", "all"]
-        command += ["--snakefile", ROOT / "workflow/Snakefile", "--directory", folder]
+        command += ["--snakefile", ROOT / "Snakefile", "--directory", folder]
         command += ["--workflow-profile", ROOT / "profiles" / "default", "--configfile", study]
         begin = time.perf_counter()
         subprocess.run(list(map(str, command)), check=True)

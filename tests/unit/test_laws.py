@@ -24,7 +24,7 @@ READERS = {
     "representations/own_activations",
     "transfer/evaluation_file",
 }
-SNAKEFILES = [SCRIPTS.parent / "workflow" / "Snakefile", *(SCRIPTS.parent / "rules").glob("*.smk")]
+SNAKEFILES = [SCRIPTS.parent / "Snakefile", *(SCRIPTS.parent / "rules").glob("*.smk")]
 RULES = {
     name
     for path in SNAKEFILES

@@ -13,7 +13,16 @@ import yaml
 from repcompare.study.schema import study_schema
 
 ROOT = Path(__file__).parents[2]
-WORKFLOW = ("workflow", "rules", "workflow_scripts", "config", "profiles", "report", "envs")
+WORKFLOW = (
+    "Snakefile",
+    "workflow",
+    "rules",
+    "workflow_scripts",
+    "config",
+    "profiles",
+    "report",
+    "envs",
+)
 
 # The models and blocks of configs/tiny.yaml.
 MODELS = [("resnet", 0), ("resnet", 1), ("vgg", 0), ("vgg", 1)]

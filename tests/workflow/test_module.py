@@ -18,12 +18,21 @@ NAMED = {f"study_{job}" for job in (*jobs(*ALL_RULES), "all")}
 DATED = "2020-01-01T00:00:00+0000"
 
 
+def copy_workflow(workflow, folder) -> None:
+    """All that is read of the workflow, to another folder."""
+    folder.mkdir(exist_ok=True)
+    for name in WORKFLOW:
+        if (workflow.folder / name).is_dir():
+            copy(workflow.folder / name, folder / name)
+        else:
+            shutil.copy2(workflow.folder / name, folder / name)
+
+
 @pytest.fixture(scope="module")
 def repository(workflow, tmp_path_factory):
     """A repository of the workflow, of one commit of long ago."""
     folder = tmp_path_factory.mktemp("repository") / "repcompare"
-    for name in WORKFLOW:
-        copy(workflow.folder / name, folder / name)
+    copy_workflow(workflow, folder)
     author = ["-c", "user.name=nobody", "-c", "user.email=nobody@localhost"]
     environment = {**os.environ, "GIT_AUTHOR_DATE": DATED, "GIT_COMMITTER_DATE": DATED}
     for command in (["init"], ["add", "."], [*author, "commit", "-m", "all"], ["tag", "v1"]):
@@ -44,17 +53,18 @@ def hosted(repository, tmp_path_factory):
 def module(request, workflow):
     """How another workflow names this one, and the environment in which it does."""
     if request.param == "folder":
-        return repr(str(workflow.folder / "workflow" / "Snakefile")), None
+        return repr(str(workflow.folder / "Snakefile")), None
+    # As snakedeploy writes it.
     place = 'path="workflow/Snakefile", tag="v1"'
     if request.param == "gitfile":
         return f'gitfile("{request.getfixturevalue("repository")}", {place})', None
     return f'github("lab/repcompare", {place})', request.getfixturevalue("hosted")
 
 
-@pytest.fixture
-def snakefile(workflow):
+@pytest.fixture(params=["Snakefile", "workflow/Snakefile"])
+def snakefile(request, workflow):
     """How another workflow names this one in its folder."""
-    return repr(str(workflow.folder / "workflow" / "Snakefile"))
+    return repr(str(workflow.folder / request.param))
 
 
 class Outer(Study):
@@ -179,7 +189,7 @@ def test_two_studies_are_modules_of_one_workflow(workflow, outer, snakefile):
 
 
 def test_two_versions_in_one_workflow_are_refused(workflow, repository, outer, snakefile):
-    other = repr(str(repository / "workflow" / "Snakefile"))
+    other = repr(str(repository / "Snakefile"))
     parts = module_of(snakefile), module_of(other, name="second")
     outer.write(*parts, study=workflow.config)
     refused = outer.call("--dry-run", "study_all")
@@ -200,8 +210,7 @@ def test_a_mistake_in_its_part_of_the_config_is_one_line(workflow, outer, snakef
 
 
 def test_the_catalog_of_workflows_can_draw_its_rules(workflow, outer):
-    for name in WORKFLOW:
-        copy(workflow.folder / name, outer.folder / name)
+    copy_workflow(workflow, outer.folder)
     shutil.copytree(ROOT / ".test", outer.folder / ".test")
     drawn = outer.call("-s", "workflow/Snakefile", "-d", ".test", "--forceall", "--rulegraph")
     assert drawn.returncode == 0, drawn.text

@@ -63,7 +63,7 @@ def network(name: str) -> dict:
 def call(folder: Path, config: dict) -> subprocess.CompletedProcess:
     (folder / "photographs.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake"]
-    command += ["--snakefile", str(ROOT / "workflow/Snakefile")]
+    command += ["--snakefile", str(ROOT / "Snakefile")]
     command += ["--cores", "2", "--configfile", "photographs.yaml", "--quiet", "rules"]
     return subprocess.run(
         command, cwd=folder, encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
