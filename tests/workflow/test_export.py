@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 import xarray
-from workflow.study import MODELS, ROOT
+from workflow.study import ALL_RULES, MODELS, ROOT, jobs
 
 # pgd in two balls, fgsm in one, and noise in both.
 CONDITIONS, STARTS, SAMPLES = 5, 2, 20
@@ -57,3 +58,17 @@ def test_a_result_that_is_missing_is_named_with_the_command_that_makes_it(study)
     path = file.relative_to(study.folder)
     assert done.stderr == f"{path}: no such file; make run STUDY=tiny.yaml\n"
     assert not study.result("export").exists()
+
+
+def test_a_study_whose_images_are_not_rounded_runs_to_its_page_and_is_exported_as_arrays(new_study):
+    new_study.set(attack__quantise=False, attack__epsilons={"linf": ["0.5/255", "32/255"]})
+    assert new_study.run().jobs == jobs(*ALL_RULES)
+    refused = export(new_study)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("--format: png, but it would round the images")
+    assert export(new_study, "--format", "npy").returncode == 0
+    folder = new_study.result("export/adversarial/vgg-seed0")
+    clean = np.load(new_study.result("export/clean/clean.npy")) / 255
+    images = np.load(folder / "vgg-seed0_pgd-linf-0.5_255.npy")
+    assert images.dtype == np.float32
+    assert np.abs(images - clean).max() == pytest.approx(0.5 / 255, rel=1e-4)

@@ -133,6 +133,35 @@ def test_a_quantised_image_verifies(kind, share, seed, scale):
     assert (ball.sizes((stored.double() - clean) / 255) <= ball.epsilon * (1 + 1e-5)).all()
 
 
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(
+    st.sampled_from(list(BALLS.values())),
+    st.floats(0.0001, 1),
+    st.integers(0, 1000),
+    st.floats(0.1, 3),
+)
+def test_an_image_that_is_not_rounded_is_where_it_was_found_and_verifies(kind, share, seed, scale):
+    ball = kind(share * kind.diameter(SHAPE))
+    clean = images(8, seed)
+    change = ball.project(scale * ball.draw_noise(np.arange(8) + seed, SHAPE, seed))
+    stored = ball.unrounded(clean, change)
+    ball.verify(clean, stored)
+    torch.testing.assert_close(stored, (clean / 255 + change).clamp(0, 1))
+
+
+@kinds
+def test_an_image_that_is_not_rounded_is_refused_outside_its_ball_or_its_range(kind):
+    ball = kind(0.01)
+    clean = torch.tensor([0, 100, 255], dtype=torch.uint8).reshape(3, 1, 1, 1)
+    still = clean / 255
+    ball.verify(clean, still + torch.tensor([0.01, -0.01, -0.01]).reshape(3, 1, 1, 1))
+    for place, change in ((1, 0.01001), (1, -0.01001), (0, -0.005), (2, 0.005), (1, torch.nan)):
+        moved = still.clone()
+        moved[place] += change
+        with pytest.raises(ValueError, match=rf"1 stored .* the first is number {place}"):
+            ball.verify(clean, moved)
+
+
 @kinds
 def test_rounding_is_to_the_nearest_value_and_not_down(kind):
     clean = torch.full((1, 1, 1, 2), 100, dtype=torch.uint8)
@@ -151,8 +180,8 @@ def test_one_step_outside_its_ball_an_image_is_refused(kind):
             ValueError, match=rf"1 stored images leave the {kind.norm} .* the first is number 1"
         ):
             kind(nearly).verify(clean, stored)
-    with pytest.raises(ValueError, match="not uint8"):
-        kind(1.0).verify(clean, stored.float())
+    with pytest.raises(ValueError, match="not uint8 or float32"):
+        kind(1.0).verify(clean, stored.double())
 
 
 def test_a_ball_is_read_as_a_config_has_it():

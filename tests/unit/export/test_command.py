@@ -1,11 +1,19 @@
 """`python -m repcompare.export` says in one line what it lacks, before it writes anything."""
 
+import dataclasses
+
+import h5py
+import numpy as np
 import pytest
 import xarray
 import yaml
+from unit.support.small_study import COMPUTATION, LINF
 from unit.support.synthetic_tables import tables
 
-from repcompare.export.__main__ import main
+from repcompare.attacks.adversarial_file import AdversarialImages
+from repcompare.attacks.suite import Attack
+from repcompare.export.__main__ import ExportError, main, write_images
+from repcompare.stages.attack import attack_model
 from repcompare.tables.files import write_table
 
 NETWORK = {"factory": "resnet", "kwargs": {"blocks": [1], "width": 4}}
@@ -87,3 +95,26 @@ def test_a_folder_that_has_something_in_it_is_left_alone(exported, tmp_path):
 
 def test_a_format_that_there_is_not_is_refused(exported):
     assert "argument --format: invalid choice: 'tiff'" in exported("--format", "tiff")
+
+
+def test_png_is_refused_where_it_would_change_or_cannot_hold_the_images(study, dataset, tmp_path):
+    attack_model(
+        tmp_path / "adversarial.h5",
+        study["vgg/seed0"].model,
+        dataset,
+        20,
+        [Attack("noise", None, (LINF,))],
+        dataclasses.replace(COMPUTATION, quantise=False),
+    )
+    files = {"attack": [tmp_path / "adversarial.h5"]}
+    with pytest.raises(ExportError, match=r"would round .* attack\.quantise: false; allowed: npy"):
+        write_images(tmp_path, files, dataset.path, "png")
+    write_images(tmp_path, files, dataset.path, "npy")
+    (array,) = (tmp_path / "adversarial").rglob("*.npy")
+    with AdversarialImages(files["attack"][0]) as file:
+        (stored,) = file.attacks.values()
+        np.testing.assert_array_equal(np.load(array), stored.images[:])
+    with h5py.File(tmp_path / "two.h5", "w") as file:
+        file["train/images"] = np.zeros((1, 2, 8, 8), np.uint8)
+    with pytest.raises(ExportError, match="images have 2 channels, not 1 or 3; allowed: npy"):
+        write_images(tmp_path, {}, tmp_path / "two.h5", "png")

@@ -358,3 +358,16 @@ def test_features_are_read_at_the_attack_of_the_report_and_inversions_from_noise
     both = directions.ordered(read)
     assert both.groupby("measure").size().eq(30).all()
     assert directions.undirected(read).groupby("measure").size().eq(15).all()
+
+
+def test_images_that_are_not_rounded_are_shown_in_grey_levels(data, tmp_path):
+    path = adversarial_file(tmp_path / "a.h5", "a/seed0", [5, 6, 7], [0, 1, 1])
+    with h5py.File(path, "r+") as file:
+        for group in file["attacks"].values():
+            del group["images"]
+            group["images"] = np.full((3, 1, 8, 8), 2.4 / 255, np.float32)
+    strength = Strength("linf", 0.2, "0.2")
+    clean, labels, examples = read_examples([path], data, strength, 8)
+    np.testing.assert_allclose(examples["a/seed0"].images, 2.4, rtol=1e-6)
+    figure = adversarial_examples(clean, labels, ["cat", "dog", "cow"], examples, strength)
+    assert "±2.4 of 255" in figure.get_suptitle()

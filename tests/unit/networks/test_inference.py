@@ -76,3 +76,13 @@ def test_bytes_are_the_nearest_to_their_floats():
     assert torch.equal(to_bytes(to_float(images)), images)
     near = (images.double() + 0.4).clamp(0, 255) / 255
     assert torch.equal(to_bytes(near.float()), images)
+
+
+def test_images_of_float32_are_answered_as_they_are(tmp_path):
+    images = photographs(11)
+    whole, floats = Exact()(to_float(images)), to_float(images).contiguous()
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["images"] = floats.numpy()
+        for source in (floats, file["images"]):
+            found = logits_of(Exact(), source, 4)
+            torch.testing.assert_close(found, whole, rtol=1e-12, atol=1e-12)

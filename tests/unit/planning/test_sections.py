@@ -11,7 +11,7 @@ from repcompare.planning import disk, memory
 from repcompare.planning.estimate import Timed, from_timing
 from repcompare.planning.jobs import Job
 from repcompare.planning.resources import asked, assumed_study
-from repcompare.planning.workload import Numbers, Passes, Sizes, study_of
+from repcompare.planning.workload import Numbers, Passes, Sizes, conditions, study_of
 from repcompare.study.config import blocks, models, validate
 
 SECTIONS = ("maps", "geometry", "attack", "features")
@@ -56,3 +56,17 @@ def test_what_is_null_makes_a_study_cheaper_and_nothing_else_dearer(null):
         assert part[1] < whole[1]
     if {"attack", "features"} & set(null):
         assert part[2] < whole[2]
+
+
+def test_images_that_are_not_rounded_take_four_times_the_disk_and_more_memory():
+    sizes = dict.fromkeys(validate(config(""))["architectures"], SIZES)
+    stored, held = [], []
+    for quantise in (True, False):
+        text = f"attack: {{quantise: {str(quantise).lower()}}}"
+        study = study_of(validate(config(text)), DATA_SETS["digits"])
+        job = next(job for job in jobs(study.config) if job.rule == "attack")
+        stored.append(disk.needed(job, study, sizes))
+        held.append(memory.needed(job, study, sizes))
+    images = study.config["attack"]["samples"] * conditions(study.config)
+    assert stored[1] - stored[0] == 3 * 64 * images
+    assert held[1] > held[0]

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from unit.support.small_study import ATTACKS, COMPUTATION, LINF, SEARCH
 
+from repcompare.attacks.adversarial_file import AdversarialImages
 from repcompare.attacks.balls import BALLS
 from repcompare.attacks.pgd import Search
 from repcompare.attacks.suite import Attack
@@ -122,3 +123,33 @@ def test_neither_noise_nor_starts_are_shared_by_models(study, dataset, tmp_path)
                 changes.append((file[f"attacks/{ends}/images"][:] - clean)[grey])
         assert min(change.std() for change in changes) > 10
         assert abs(np.corrcoef(changes)[0, 1]) < 0.1
+
+
+def test_images_that_are_not_rounded_are_stored_and_judged_as_they_were_found(
+    stored, study, dataset, tmp_path
+):
+    path, model = tmp_path / "adversarial.h5", study["resnet/seed0"].model
+    how = dataclasses.replace(COMPUTATION, quantise=False)
+    attack_model(path, model, dataset, 100, ATTACKS, how)
+    clean = torch.from_numpy(dataset.h5["test/images"][:100])
+    labels = torch.from_numpy(dataset.h5["test/labels"][:100])
+    with AdversarialImages(path) as file:
+        assert not file.quantised
+        for attack in ATTACKS:
+            for ball in attack.balls:
+                found = file.attacks[attack.group(ball)]
+                images = torch.from_numpy(found.images[:])
+                assert images.dtype == torch.float32
+                ball.verify(clean, images)
+                change = images.double() - clean.double() / 255
+                np.testing.assert_allclose(found.linf, change.abs().amax((1, 2, 3)), rtol=1e-12)
+                np.testing.assert_allclose(found.l2, change.flatten(1).norm(dim=1), rtol=1e-12)
+                logits = model.network(images)
+                np.testing.assert_array_equal(found.prediction, logits.argmax(1))
+                np.testing.assert_array_equal(found.success, logits.argmax(1) != labels)
+                # What is rounded is near, and most of it is not the same.
+                rounded = stored[f"attacks/{attack.group(ball)}/images"][:]
+                levels = found.grey_levels(slice(0, 100))
+                assert np.median(np.abs(levels - rounded)) <= 0.5
+                if ball.norm == "l2":
+                    assert np.mean(levels % 1 > 0) > 0.1

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from unit.support.small_study import FEATURES, block_files, evaluated
+from unit.support.small_study import ATTACKS, COMPUTATION, FEATURES, block_files, evaluated
 
 from repcompare.data.dataset_file import Dataset
 from repcompare.features.gradients import margin_gradients
 from repcompare.features.measures import similarity
 from repcompare.networks.inference import to_float
 from repcompare.networks.models import TrainedModel, untrained
+from repcompare.stages.attack import attack_model
 from repcompare.stages.compare_features import feature_rows
 from repcompare.stages.dump_activations import store_activations
 from repcompare.stages.extract_features import store_features
@@ -239,3 +240,17 @@ def test_perturbations_agree_by_nothing_but_the_networks(study, dataset, tmp_pat
     )
     assert (found["null"].abs() < 0.05).all()
     assert (found["value"] > found["null"] + 0.1).all()
+
+
+def test_perturbations_that_are_not_rounded_agree_as_the_rounded_ones_do(study, dataset, tmp_path):
+    names, values = ("resnet/seed0", "resnet/seed1"), []
+    for quantise in (True, False):
+        how, models = dataclasses.replace(COMPUTATION, quantise=quantise), []
+        for name in names:
+            models.append(copy.copy(study[name]))
+            models[-1].adversarial = tmp_path / f"{name.replace('/', '-')}-{quantise}.h5"
+            attack_model(models[-1].adversarial, study[name].model, dataset, 60, ATTACKS, how)
+        table = compared(models, dataset, tmp_path / f"{quantise}.csv")
+        values.append(table.xs("perturbation_agreement", level=2)["value"])
+    assert (values[0] > 0.1).all()
+    np.testing.assert_allclose(*values, atol=0.02)

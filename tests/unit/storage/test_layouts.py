@@ -88,7 +88,8 @@ def test_all_that_is_in_a_file_is_described_as_it_is(paths, kind):
         for found in contents(path):
             items = said_of(found, LAYOUTS[kind])
             assert items, found
-            assert (items[0].dtype, len(items[0].shape)) == (found.dtype, found.dimensions), found
+            assert found.dtype in items[0].dtype.split("/"), found
+            assert len(items[0].shape) == found.dimensions, found
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)

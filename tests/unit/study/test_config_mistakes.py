@@ -116,6 +116,11 @@ REFUSED = {
     "but 8-bit images cannot change by less than 1/255",
     "attack: {epsilons: {l2: [0.003]}}": "attack.epsilons.l2[0]: got 0.003, "
     "but 8-bit images cannot change by less than 1/255",
+    "attack: {quantise: false, epsilons: {linf: [0.00009]}}": "attack.epsilons.linf[0]: got 0.00009, "
+    "but 32-bit images cannot change by less than 0.0001",
+    "attack: {quantise: 8}": "attack.quantise: got 8, allowed: true or false",
+    "attack: {variants: {fine: {quantise: false}}}": "attack.variants.fine.quantise: unknown key here, "
+    "did you mean attack.quantise?",
     "attack: {epsilons: {linf: [8/255, 4/255, 8/255]}}": "attack.epsilons.linf[2]: 8/255 is in the "
     "list already, as 8/255",
     "attack: {epsilons: {linf: [0.03137254902, 8/255]}}": "attack.epsilons.linf[1]: 8/255 is in "
@@ -255,5 +260,7 @@ def test_what_is_at_the_limit_is_accepted():
     attack: {samples: 597, epsilons: {linf: [1/255, 1.0], l2: [8]}}
     """
     assert validate(config(limits))["activations"]["fit_samples"] == 300
+    fine = "attack: {quantise: false, epsilons: {linf: [0.0001, 0.5/255]}}"
+    assert validate(config(fine))["attack"]["epsilons"]["linf"] == ["0.0001", "0.5/255"]
     assert validate(config(f"study: {'a' * 64}"))["study"] == "a" * 64
     assert problems(config(f"study: {'a' * 65}"))[0].endswith(NAMES)

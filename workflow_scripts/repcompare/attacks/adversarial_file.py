@@ -37,8 +37,13 @@ class StoredAttack:
 
     @property
     def images(self) -> h5py.Dataset:
-        """uint8 (n, C, H, W), read as it is sliced."""
+        """uint8 (n, C, H, W), or float32 in [0, 1] if they are not rounded; read as it is sliced."""
         return self.group["images"]
+
+    def grey_levels(self, which: slice | np.ndarray) -> np.ndarray:
+        """Some of the images from 0 to 255, uint8 (m, C, H, W), or float32 if they are not rounded."""
+        images = self.images[which]
+        return images if images.dtype == np.uint8 else images * 255
 
     @property
     def prediction(self) -> np.ndarray:
@@ -97,6 +102,11 @@ class AdversarialImages(ModelFile):
     def attacks(self) -> dict[str, StoredAttack]:
         """The perturbed images by the name of their condition, such as `pgd-linf-8_255`."""
         return {name: StoredAttack(group) for name, group in self.h5["attacks"].items()}
+
+    @property
+    def quantised(self) -> bool:
+        """Whether the images have 8 bits."""
+        return all(stored.images.dtype == np.uint8 for stored in self.attacks.values())
 
     @property
     def growth(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:

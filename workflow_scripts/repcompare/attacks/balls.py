@@ -1,4 +1,4 @@
-"""The balls that adversarial examples must stay in, on float and on stored 8-bit images.
+"""The balls that adversarial examples must stay in, on float and on stored images.
 
 Pixels are in [0, 1]; `linf` bounds the largest change of a pixel, `l2` the Euclidean norm of the
 change of an image. A perturbation has the shape of its images, (N, C, H, W).
@@ -21,8 +21,10 @@ from repcompare.data.example_streams import NOISE, START, example_streams
 from repcompare.registry import known
 from repcompare.study.epsilon import parse_epsilon
 
-# Of float32 sums over an image; a bound on stored images is checked in exact integers instead.
+# Of float32 sums over an image; a bound on stored 8-bit images is checked in exact integers instead.
 NORM_TOLERANCE = 1e-6
+# Of a float32 pixel in [0, 1]: two roundings, of the clean pixel and of its sum with a change.
+PIXEL_TOLERANCE = torch.finfo(torch.float32).eps
 
 
 def norms(perturbation: torch.Tensor, order: float) -> torch.Tensor:
@@ -114,14 +116,37 @@ class Ball(ABC):
             uint8 (N, C, H, W).
         """
 
+    @staticmethod
+    def unrounded(clean: torch.Tensor, perturbation: torch.Tensor) -> torch.Tensor:
+        """`clean + perturbation` as images in [0, 1] that are not rounded to 8 bits.
+
+        Args:
+            clean: uint8 (N, C, H, W).
+            perturbation: float32 in units of [0, 1] pixels, same shape, in the ball.
+
+        Returns:
+            float32 (N, C, H, W).
+        """
+        return (clean / 255 + perturbation).clamp_(0, 1)
+
     def verify(self, clean: torch.Tensor, stored: torch.Tensor) -> None:
-        """Raise ValueError unless every stored 8-bit image is within `epsilon` of its clean image."""
-        if stored.dtype != torch.uint8 or stored.shape != clean.shape:
+        """Raise ValueError unless every stored image is within `epsilon` of its clean image.
+
+        Exactly of 8-bit images; of others, float32 in [0, 1], as far as float32 tells.
+        """
+        if stored.dtype not in (torch.uint8, torch.float32) or stored.shape != clean.shape:
             raise ValueError(
                 f"stored images are {stored.dtype} {tuple(stored.shape)}, "
-                f"not uint8 {tuple(clean.shape)}"
+                f"not uint8 or float32 {tuple(clean.shape)}"
             )
-        outside = self._outside(stored.to(torch.int32) - clean.to(torch.int32))
+        if stored.dtype == torch.uint8:
+            outside = self._outside(stored.to(torch.int32) - clean.to(torch.int32))
+        else:
+            tolerance = PIXEL_TOLERANCE * self.diameter(clean.shape[1:])
+            largest = self.epsilon * (1 + NORM_TOLERANCE) + tolerance
+            size = self.sizes(stored.double() - clean.double() / 255)
+            in_range = ((stored >= 0) & (stored <= 1)).flatten(1).all(1)
+            outside = ~(in_range & (size <= largest))
         if outside.any():
             raise ValueError(
                 f"{int(outside.sum())} stored images leave the {self.norm} ball of radius "

@@ -1,4 +1,4 @@
-"""Attacks and their control as a study makes them: searches that end in 8-bit images."""
+"""Attacks and their control as a study makes them: searches that end in images as they are stored."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
@@ -20,12 +20,17 @@ from repcompare.registry import known
 class Computation:
     """How attacks are computed: arithmetic of the network, seed of all draws, and images at once.
 
-    `batch_size` as `data.batches.images_at_once` takes it.
+    `batch_size` as `data.batches.images_at_once` takes it. `quantise`: whether images end in 8 bits.
     """
 
     batch_size: int
     precision: str
     seed: int
+    quantise: bool = True
+
+    def stored(self, ball: Ball, clean: torch.Tensor, perturbation: torch.Tensor) -> torch.Tensor:
+        """`clean`, uint8 (n, C, H, W), with a perturbation of the ball: uint8, or float32 in [0, 1]."""
+        return (ball.quantise if self.quantise else ball.unrounded)(clean, perturbation)
 
 
 class Images(NamedTuple):
@@ -51,7 +56,7 @@ class Examples(NamedTuple):
     """Adversarial images as they are stored, and what the attacked model makes of them.
 
     Attributes:
-        images: uint8 (n, C, H, W).
+        images: uint8 (n, C, H, W), or float32 in [0, 1] where they are not rounded.
         logits: float32 (n, K), of the stored images, computed in float32.
         objectives: float32 (n, steps), before each step.
         zero_gradients: bool (n, steps), no pixel had a gradient.
@@ -142,7 +147,7 @@ def _search_batch(
             if settings.random_start:
                 start = (units[ball.unit] * ball.epsilon).to(device)
             trajectory = pgd(objective, start, ball, settings)
-            stored = ball.quantise(batch.clean, trajectory.perturbation.cpu())
+            stored = computation.stored(ball, batch.clean, trajectory.perturbation.cpu())
             examples = Examples(
                 stored,
                 logits_of(network, stored, computation.batch_size),
@@ -188,7 +193,7 @@ def noise(
     nothing, examples = torch.empty(len(images.ids), 0), []
     for ball in balls:
         drawn = ball.draw_noise(images.ids, images.clean.shape[1:], computation.seed)
-        stored = ball.quantise(images.clean, drawn)
+        stored = computation.stored(ball, images.clean, drawn)
         logits = logits_of(network, stored, computation.batch_size)
         examples.append(Examples(stored, logits, nothing, nothing.bool()))
     return examples

@@ -138,6 +138,10 @@ def write_images(
             section: [stack.enter_context(OF_MODELS[section][1](path)) for path in paths]
             for section, paths in files.items()
         }
+        if form == "png" and not all(file.quantised for file in opened.get("attack", ())):
+            raise ExportError(
+                "--format: png, but it would round the images of attack.quantise: false; allowed: npy"
+            )
         made = [file for section in opened.values() for file in section]
         export_images(folder, "clean", [clean_group(made, data)], write)
         if "attack" in opened:

@@ -43,7 +43,7 @@ class Group(NamedTuple):
 
 
 def png_files(folder: Path, stem: str, images: Any, ids: np.ndarray) -> dict[str, Any]:
-    """Write 8-bit images of one or three channels, each to `{stem}_{id}.png`."""
+    """Write uint8 images of one or three channels, each to `{stem}_{id}.png`."""
     names = [f"{stem}_{number}.png" for number in ids]
     for rows in row_slices(images.shape, images.dtype):
         for name, image in zip(names[rows], images[rows], strict=True):

@@ -13,7 +13,7 @@ from repcompare.vocabulary import label_of
 
 
 class Examples(NamedTuple):
-    """One model's adversarial images, uint8 (n, C, H, W), and its predictions on them, int (n,)."""
+    """One model's adversarial images, 0 to 255 (n, C, H, W), and its predictions on them, int (n,)."""
 
     images: np.ndarray
     predictions: np.ndarray
@@ -64,7 +64,7 @@ def adversarial_examples(
             show_change(change, changes[model][row], largest)
     strength = f"PGD, {label_of(attack.norm)} ε = {attack.epsilon_label}"
     figure.suptitle(
-        f"Adversarial examples ({strength}; largest change ±{largest:.0f} of 255 grey levels)",
+        f"Adversarial examples ({strength}; largest change ±{largest:.3g} of 255 grey levels)",
         x=0.01,
         ha="left",
         fontsize=9.5,

@@ -43,7 +43,7 @@ def head(axes: Axes, text: str, middle: float) -> None:
 
 
 def show(axes: Axes, image: np.ndarray) -> None:
-    """One uint8 image (C, H, W), its pixels unblurred; one with more than 96 on a side is averaged."""
+    """One image (C, H, W) from 0 to 255, its pixels unblurred; one with more than 96 on a side is averaged."""
     shown = np.rint(downsampled(image, LONGEST_SIDE)).astype(np.uint8)
     pixels = shown[0] if len(shown) == 1 else np.moveaxis(shown, 0, -1)
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")

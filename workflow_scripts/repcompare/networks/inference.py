@@ -10,10 +10,13 @@ from repcompare.storage.hdf5 import rows_at_once
 
 
 class StoredImages(Protocol):
-    """Images uint8 (N, C, H, W), a tensor or a data set that is read as it is sliced."""
+    """Images (N, C, H, W), uint8 or float32 in [0, 1], a tensor or a data set read as it is sliced."""
 
     @property
     def shape(self) -> Sequence[int]: ...
+
+    @property
+    def dtype(self) -> Any: ...
 
     def __getitem__(self, rows: slice) -> Any: ...
 
@@ -26,7 +29,7 @@ def batches(n: int, batch_size: int, shape: Sequence[int]) -> Iterator[slice]:
 
 @torch.inference_mode()
 def logits_of(network: torch.nn.Module, images: StoredImages, batch_size: int) -> torch.Tensor:
-    """Logits float32 (N, K), on the CPU, of uint8 images (N, C, H, W), computed in float32.
+    """Logits float32 (N, K), on the CPU, of images (N, C, H, W), computed in float32.
 
     Args:
         network: in eval mode; the images go to its device a batch at a time.
@@ -36,7 +39,7 @@ def logits_of(network: torch.nn.Module, images: StoredImages, batch_size: int) -
     device, (n, *shape) = next(network.buffers()).device, images.shape
     size = images_at_once(batch_size, shape)
     # Whole batches, so that what is in a batch does not depend on where the images are.
-    read = max(1, rows_at_once(images.shape, "uint8") // size) * size
+    read = max(1, rows_at_once(images.shape, f"V{images.dtype.itemsize}") // size) * size
     found, done = torch.empty(0), 0
     for start in range(0, n, read):
         part = torch.as_tensor(images[start : start + read])
@@ -62,7 +65,9 @@ def margins(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
-    """uint8 (N, C, H, W) → float32 in [0, 1], channels_last."""
+    """uint8 (N, C, H, W) → float32 in [0, 1], channels_last; float32 stays what it is."""
+    if images.dtype == torch.float32:
+        return images.contiguous(memory_format=torch.channels_last)
     return images.to(torch.float32, memory_format=torch.channels_last).div_(255)
 
 

@@ -103,7 +103,8 @@ def _attack(study: Study, job: Job, sizes: list[Sizes]) -> int:
     n, pixels = study.config["attack"]["samples"], study.images.pixels
     stored = workload.conditions(study.config)
     steps = sum(balls * steps for balls, steps in workload.searches(study.config))
-    each = pixels + INTEGER + 2 * FLOAT + 1 + 2 * DOUBLE
+    value = 1 if study.config["attack"]["quantise"] else FLOAT
+    each = value * pixels + INTEGER + 2 * FLOAT + 1 + 2 * DOUBLE
     image = stored * each + steps * (FLOAT + 1) + 3 * INTEGER
     return n * image + 10 * stored * HDF5_OBJECT
 

@@ -114,7 +114,8 @@ def _flattening(study: Study) -> float:
 def _attack(study: Study, job: Job, sizes: list[Sizes]) -> float:
     attack = study.config["attack"]
     balls = max(number for number, _ in workload.searches(study.config))
-    return _search(study, job, sizes, attack["batch_size"], attack["samples"], kept=balls)
+    kept = balls * (1 if attack["quantise"] else FLOAT)
+    return _search(study, job, sizes, attack["batch_size"], attack["samples"], kept)
 
 
 def _extract_features(study: Study, job: Job, sizes: list[Sizes]) -> float:

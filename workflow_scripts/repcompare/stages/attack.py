@@ -54,7 +54,9 @@ def attack(
     """
     where = prepared_device(device, threads)
     precision = resolve_precision(settings["precision"], where)
-    computation = Computation(settings["batch_size"], precision, settings["seed"])
+    computation = Computation(
+        settings["batch_size"], precision, settings["seed"], settings["quantise"]
+    )
     with Dataset(dataset) as data:
         model = load_model(weights, record, data, where)
         attack_model(adversarial, model, data, settings["samples"], planned(settings), computation)
@@ -71,7 +73,7 @@ def attack_model(
     """Store the perturbed images of the first `samples` test images, one group an attack and ball.
 
     Losses, margins, predictions and success (the label missed, or the target met) are those of the
-    stored 8-bit images, in float32; every stored image is checked against its bound. What is drawn
+    stored images, in float32; every stored image is checked against its bound. What is drawn
     for an image depends on the seed, its id and the model alone: from one start, two networks' own
     perturbations would agree by that start. Only random targets are the same for all. Below
     `growth`, by norm: how many of the images that the model classifies correctly `pgd` fools in
@@ -136,8 +138,11 @@ def _stored(
 ) -> dict[str, np.ndarray]:
     """What is stored of the examples of a batch, by data set."""
     targeted = bool(attack.search and attack.search.targeted)
-    change = examples.images.numpy().astype(np.int32) - batch.clean.numpy()
-    sizes = np.abs(change.reshape(len(change), -1) / 255)
+    if examples.images.dtype == torch.uint8:
+        change = (examples.images.numpy().astype(np.int32) - batch.clean.numpy()) / 255
+    else:
+        change = (examples.images.double() - batch.clean.double() / 255).numpy()
+    sizes = np.abs(change.reshape(len(change), -1))
     found = {
         "images": examples.images.numpy(),
         "prediction": examples.logits.argmax(1).numpy(),

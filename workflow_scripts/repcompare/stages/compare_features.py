@@ -168,14 +168,15 @@ def perturbation_rows(
 def changes(
     a: StoredAttack, b: StoredAttack, clean: np.ndarray, chosen: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What each changes, int16 (n, C, H, W), in some after others of the images chosen, bool (n,).
+    """What each changes, (n, C, H, W), in some after others of the images chosen, bool (n,).
 
-    Changes agree where a pixel is black or white, for it can move only one way: it is left out.
+    In grey levels: int16, or float32 of images that are not rounded to 8 bits. Changes agree where a
+    pixel is black or white, for it can move only one way: it is left out.
     """
     for rows in row_slices(clean.shape, np.float64):
         seen = clean[rows][chosen[rows]].astype(np.int16)
         free = (seen > 0) & (seen < 255)
-        one, other = ((each.images[rows][chosen[rows]] - seen) * free for each in (a, b))
+        one, other = ((each.grey_levels(rows)[chosen[rows]] - seen) * free for each in (a, b))
         yield one, other
 
 

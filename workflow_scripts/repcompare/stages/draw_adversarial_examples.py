@@ -69,5 +69,7 @@ def read_examples(
                     and (found.attack, found.norm) == (MAIN, attack.norm)
                     and np.isclose(found.epsilon, attack.epsilon)
                 ):
-                    examples[file.name] = Examples(stored.images[chosen], stored.prediction[chosen])
+                    examples[file.name] = Examples(
+                        stored.grey_levels(chosen), stored.prediction[chosen]
+                    )
         return clean_images(files[0], data)[chosen], files[0].labels[chosen], examples

@@ -77,7 +77,7 @@ def row_slices(shape: Sequence[int], dtype: DTypeLike) -> Iterator[slice]:
 
 
 def image_chunk(shape: Sequence[int], most: int = 1024) -> tuple[int, ...]:
-    """The chunk that 8-bit images (n, C, H, W) are stored by: `most` small ones, or 64 kB of large ones."""
+    """The chunk that images (n, C, H, W) are stored by: `most` small ones, or 64 k values of large ones."""
     values = math.prod(shape[1:])
     images = most if values <= SMALL_IMAGE else max(1, CHUNK_BYTES // values)
     return min(images, shape[0]), *shape[1:]

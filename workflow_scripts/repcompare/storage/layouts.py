@@ -32,7 +32,8 @@ def is_named(pattern: str, name: str) -> bool:
 class Item:
     """A data set, by its path, or an attribute, by its group and name.
 
-    `dtype` is numpy's name, or "text". `shape` names the dimensions; none: one value.
+    `dtype` is numpy's name, or "text"; with a slash between two it is either. `shape` names the
+    dimensions; none: one value.
     """
 
     name: str
@@ -230,7 +231,11 @@ LAYOUTS: dict[str, Layout] = {
                 IDS,
                 LABELS,
                 dataset("clean_prediction", "int64 (n)", meaning="The model's answers to them."),
-                dataset(f"{ATTACK}/images", "uint8 (n, C, H, W)", meaning="The perturbed images."),
+                dataset(
+                    f"{ATTACK}/images",
+                    "uint8/float32 (n, C, H, W)",
+                    meaning="The perturbed images; float32 in [0, 1] where attack.quantise is false.",
+                ),
                 dataset(
                     f"{ATTACK}/prediction", "int64 (n)", meaning="The model's answers to them."
                 ),

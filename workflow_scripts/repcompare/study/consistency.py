@@ -12,6 +12,9 @@ from repcompare.study.networks import answers, by_activations, network_problems
 from repcompare.study.schema import KeyPath, Problem, hint, study_schema
 from repcompare.vocabulary import NORMS
 
+# The least bound that images of float32 are held to: it is still far larger than their rounding.
+LEAST_FLOAT = 1e-4
+
 
 def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
     """What no schema can say: whether the parts of the config fit each other and the data."""
@@ -138,14 +141,17 @@ def _crop_problems(get: Any, names: list[Any], data_set: Facts) -> Iterator[Prob
 
 
 def _epsilon_problems(get: Any, data_set: Facts) -> Iterator[Problem]:
+    rounded = get("attack", "quantise") is not False
+    smallest, bits = (1 / 255, 8) if rounded else (LEAST_FLOAT, 32)
     for section in (("attack",), *_variants(get)):
         for norm in NORMS:
             seen: list[tuple[str, float]] = []
             path: KeyPath = (*section, "epsilons", norm)
             for index, given in enumerate(get(*path) or ()):
                 label, epsilon, wrong = _radius(given, norm, data_set)
-                if epsilon < 1 / 255:
-                    wrong = f"got {label}, but 8-bit images cannot change by less than 1/255"
+                if epsilon < smallest:
+                    least = "1/255" if rounded else f"{smallest:g}"
+                    wrong = f"got {label}, but {bits}-bit images cannot change by less than {least}"
                 if wrong:
                     yield Problem(2, (*path, index), wrong)
                 for other, value in seen:
