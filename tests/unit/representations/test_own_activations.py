@@ -12,7 +12,8 @@ ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
 
 
 def beside(path, names=NAMES):
-    path.with_name("file_names.txt").write_text("".join(f"{name}\n" for name in names))
+    lines = "".join(f"{name}\n" for name in names)
+    path.with_name("file_names.txt").write_text(lines, encoding="utf-8")
 
 
 def npy(path):
