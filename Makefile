@@ -63,6 +63,7 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/permutations.py
+	$(BIN)/python benchmarks/verdicts.py
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/memory.py

@@ -150,11 +150,11 @@ def test_every_verdict_stands_at_the_top_with_effect_p_n_rule_and_a_link_to_its_
     decided = table[table["verdict"] != ""].set_index("finding")
     row = decided.loc["exception"]
     assert shown["exception"].effect == (
-        f"Δ of resnext29 by CKA (debiased): +{row['effect']:.3f}, "
-        f"95\u00a0% interval +{row['low']:.3f} to +{row['high']:.3f}"
+        f"δ of resnext29 less the others' by CKA (debiased): +{row['effect']:.3f}, "
+        f"simultaneous 95\u00a0% bounds +{row['low']:.3f} to +{row['high']:.3f}"
     )
     assert shown["exception"].basis == (
-        f"p\u00a0=\u00a0{row['p']:.4f}; 3 pairs of its own, 15 models; 999 permutations, seed 0"
+        f"p\u00a0=\u00a0{row['p']:.4f}; 3 pairs of its own, 15 models; 5 architectures"
     )
     assert (
         "210 ordered pairs, 15 models; interval from 100 resampled studies"
@@ -168,8 +168,8 @@ def test_a_verdict_that_a_study_cannot_give_tells_why():
     shown = {one.id: one for one in verdicts(findings(tables(2, 3)))}
     assert {one.verdict for one in shown.values()} == {"inconclusive"}
     assert shown["linear"].note == "needs 3 architectures, there are 2; no interval or p"
-    labels = "only 10 ways to label the models, 21 are needed for p < 0.05"
-    assert shown["retraining"].note == shown["exception"].note == labels
+    assert shown["retraining"].note == "needs 3 architectures with 2 seeds, there are 2"
+    assert shown["exception"].note == "needs 4 architectures with 2 seeds, there are 2"
     orders = "only 2 distinct permutations of architectures, 21 are needed for p < 0.05"
     assert orders in shown["transfer"].note
 
@@ -182,7 +182,7 @@ def test_the_page_opens_with_the_verdicts_and_their_rules(whole_page):
         assert rule.rule in html.unescape(top)
         assert f'href="#figure-{rule.figure}"' in top
     assert top.count("<summary>The rule behind the verdict</summary>") == 4
-    assert "needs 3 seeds" in top.lower()
+    assert "needs 4 architectures with 2 seeds" in top.lower()
 
 
 @pytest.mark.parametrize(

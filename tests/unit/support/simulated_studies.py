@@ -3,6 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+
+from repcompare.findings.model_matrices import Models
 
 
 class Study(NamedTuple):
@@ -53,6 +56,39 @@ def geometry_study(rng, extra, seeds=3, *, quality=0.0) -> Study:
     own = own + 0.7 * rng.normal(size=len(architecture))
     x = own[:, None] + own + same * extra[architecture] + symmetric(len(architecture), rng)
     return Study(architecture, same, x, np.full_like(x, np.nan))
+
+
+def similarity_study(rng, seeds, *, excess=0.0, blocks=0.0, family=0.0) -> Study:
+    """Debiased CKA as a finished study of the digits varies, with `seeds` models of each architecture.
+
+    x_ij = 0.83 + q_i + q_j + u_ab + excess_a [i, j both of a] + noise: q of an architecture and of
+    its models have standard deviations 0.029 and 0.012, the noise of a pair 0.013, and u, shared by
+    the pairs of two architectures, `blocks`. The first half of the architectures are of one family,
+    whose pairs are more similar by `family`, their own no more than those of two.
+    """
+    count = len(seeds)
+    architecture = np.repeat(np.arange(count), seeds)
+    same = architecture[:, None] == architecture
+    quality = 0.029 * rng.normal(size=count)[architecture]
+    quality = quality + 0.012 * rng.normal(size=len(architecture))
+    block = blocks * symmetric(count, rng)
+    block[np.diag_indices(count)] = blocks * rng.normal(size=count)
+    related = np.arange(count) < count // 2
+    block = block + family * np.outer(related, related)
+    own = np.broadcast_to(np.asarray(excess, float), count)[architecture]
+    x = 0.83 + quality[:, None] + quality + block[np.ix_(architecture, architecture)]
+    x = x + same * own + 0.013 * symmetric(len(architecture), rng)
+    return Study(architecture, same, x, np.full_like(x, np.nan))
+
+
+def simulated_models(study, rng) -> Models:
+    """The models of a simulated study, `a0/seed0` and so on, of accuracies that mean nothing."""
+    place = study.architecture
+    seed = [int((place[:number] == place[number]).sum()) for number in range(len(place))]
+    table = pd.DataFrame({"architecture": [f"a{a}" for a in place], "seed": seed})
+    table["model"] = table["architecture"] + "/seed" + table["seed"].astype(str)
+    table["test_accuracy"] = 0.9 + 0.01 * rng.random(len(table))
+    return Models.of(table.assign(representation_width=64))
 
 
 def within_monte_carlo_error(hits, rate) -> bool:

@@ -7,8 +7,9 @@ import pandas as pd
 
 from repcompare.findings.model_matrices import Models, alone, by_measure
 from repcompare.findings.rows import Resampling, Row, left_out
-from repcompare.findings.rules import FEWEST_SEEDS, WIDTH_RATIO
-from repcompare.statistics.permutations import FEWEST_DISTINCT, groupings, of_models
+from repcompare.findings.rules import FEWEST_SEEDS, MARGIN, WIDTH_RATIO
+from repcompare.statistics.excess import Contrasts, contrasts, excess, mean_excess, own_pairs
+from repcompare.statistics.permutations import FEWEST_DISTINCT, LEVEL, groupings, of_models
 from repcompare.statistics.self_similarity import (
     Differences,
     architecture_differences,
@@ -25,8 +26,7 @@ def geometry_rows(
     """The rows of retraining (means over architectures) and of exception (one an architecture).
 
     Every measure of `geometry` (as `tables.geometry.similarities` reads it) in its plain version,
-    the deciding one and CKA within classes in all `VERSIONS`. In retraining `rest` is the plain
-    mean over the architectures that are not found to be more similar to themselves.
+    the deciding one and CKA within classes in all `VERSIONS`, and with what decides: `excess_rows`.
     """
     retraining, exception = [], []
     matrices = by_measure(models, geometry)
@@ -48,16 +48,126 @@ def geometry_rows(
                 resamples=resampling.permutations,
                 seed=resampling.seed,
             )
-            retraining.append(mean_row(row, kept, x, found).noted(note).lacking(*too_few(kept)))
-            if version == "plain":
-                retraining.append(rest_row(retraining[-1], found))
+            # Of the mean the two are the same by algebra, where all have equally many seeds.
+            if version != "model_effects_removed":
+                retraining.append(mean_row(row, kept, x, found).noted(note).lacking(*too_few(kept)))
             exception += [
                 architecture_row(row, kept, x, found, place)
                 .noted(note)
                 .lacking(*too_few(kept, place))
                 for place in range(len(kept.architectures))
             ]
+        if measure in decided_by:
+            mean, each = excess_rows(kept, x, measure)
+            retraining.append(mean.noted(note))
+            exception += [row.noted(note) for row in each]
     return retraining, exception
+
+
+def excess_rows(models: Models, x: np.ndarray, measure: str) -> tuple[Row, list[Row]]:
+    """What decides: δ of architectures in general, and of each against that of the others.
+
+    Of retraining `over_architectures`, the mean δ of the architectures that do not stand out, its p
+    of the hypothesis that it is the `margin`. Of exception `contrast`, δ less the mean of the others';
+    `contrast_accuracy_adjusted`, the same once the accuracies are taken out; `own_pairs`, the
+    similarity of the architecture's own pairs less that of the others' own.
+    """
+    found = contrasts(excess(x, models.architecture))
+    out = (found.p <= LEVEL) & (found.effect > 0)
+    mean = mean_excess(x, models.architecture, ~out)
+    bound = margin(models, x)
+    general = Row(
+        "retraining",
+        "over_architectures",
+        measure,
+        effect=mean.effect,
+        low=mean.low,
+        high=mean.high,
+        p=mean.p_of(bound),
+        n_pairs=int(np.isfinite(x[np.triu_indices(len(x), 1)]).sum()),
+        n_models=len(models),
+        resamples=mean.architectures,
+    )
+    if out.any():
+        names = ", ".join(np.array(models.architectures)[out])
+        general = general.noted(
+            f"without {names}, which stands out"
+            if out.sum() == 1
+            else f"without {names}, which stand out"
+        )
+    several = int((models.seeds > 1).sum())
+    if mean.architectures < 3:
+        text = f"needs 3 architectures with 2 seeds, there {are(several)}"
+        text = text if several < 3 else "too few architectures can be told apart from their models"
+        general = general.lacking(Need.ARCHITECTURES, text)
+    elif not np.isfinite(general.p):
+        general = general.lacking(Need.INTERVAL, "no interval over architectures")
+    else:
+        general = general.noted(f"p is of the mean being the margin, {bound:.4f}")
+    adjusted = contrasts(excess(accuracy_adjusted(models, x), models.architecture))
+    own = own_pairs(x, models.architecture)
+    rows = []
+    for place in range(len(models.architectures)):
+        rows += [
+            contrast_row("contrast", measure, models, found, place),
+            contrast_row("contrast_accuracy_adjusted", measure, models, adjusted, place),
+            own_pairs_row(measure, models, own, place),
+        ]
+    return general, rows
+
+
+def contrast_row(version: str, measure: str, models: Models, found: Contrasts, place: int) -> Row:
+    """One architecture against the others."""
+    seeds, count = models.seeds[place], int(np.isfinite(found.effect).sum())
+    row = Row(
+        "exception",
+        version,
+        measure,
+        architecture=models.architectures[place],
+        effect=found.effect[place],
+        low=found.low[place],
+        high=found.high[place],
+        p=found.p[place],
+        n_pairs=int(seeds * (seeds - 1) // 2),
+        n_models=len(models),
+        resamples=count,
+    )
+    if seeds < FEWEST_SEEDS:
+        row = row.lacking(Need.SEEDS, f"needs {FEWEST_SEEDS} seeds, has {seeds}")
+    if version != "contrast" and np.isfinite(models.accuracy).sum() < 2:
+        return row.lacking(Need.VALUE, "no two networks have an accuracy")
+    if not np.isfinite(row.effect):
+        several = int((models.seeds > 1).sum())
+        text = f"needs 4 architectures with 2 seeds, there {are(several)}"
+        return row.lacking(Need.ARCHITECTURES, text if several < 4 else "it cannot be told apart")
+    return row
+
+
+def own_pairs_row(measure: str, models: Models, own: np.ndarray, place: int) -> Row:
+    """How much more alike an architecture's own pairs are than those of the others."""
+    seeds = models.seeds[place]
+    row = Row(
+        "exception",
+        "own_pairs",
+        measure,
+        architecture=models.architectures[place],
+        effect=own[place],
+        n_pairs=int(seeds * (seeds - 1) // 2),
+        n_models=len(models),
+        note="a condition: no interval, no p",
+    )
+    return row if np.isfinite(row.effect) else row.lacking(Need.VALUE, "no own pairs to compare")
+
+
+def margin(models: Models, x: np.ndarray) -> float:
+    """What counts as negligible: a share of what pairs of different architectures leave to 1."""
+    values = x[~models.same & np.isfinite(x)]
+    return MARGIN * (1 - float(values.mean())) if len(values) else np.nan
+
+
+def are(count: int) -> str:
+    """`is 1`, `are 2`."""
+    return f"{'is' if count == 1 else 'are'} {count}"
 
 
 def versions(
@@ -136,17 +246,6 @@ def mean_row(row: Row, models: Models, x: np.ndarray, found: Differences) -> Row
     return row if np.isfinite(found.mean) else row.lacking(*undefined(models, row.version))
 
 
-def rest_row(mean: Row, found: Differences) -> Row:
-    """The mean of Δ over the architectures that are not found to be more similar to themselves."""
-    row = mean._replace(
-        version="rest", effect=found.rest, low=found.rest_low, high=found.rest_high, p=np.nan
-    )
-    nothing = np.isfinite(found.mean) and not np.isfinite(found.rest)
-    return row.noted(
-        "every architecture is more similar to itself" if nothing else "no p of its own"
-    )
-
-
 def architecture_row(
     row: Row, models: Models, x: np.ndarray, found: Differences, place: int
 ) -> Row:
@@ -182,9 +281,3 @@ def undefined(models: Models, version: str, place: int | None = None) -> tuple[s
     if version == "model_effects_removed":
         return Need.VALUE, "too few architectures or seeds to tell a model's own effect apart"
     return Need.VALUE, "no pair with a value"
-
-
-def spread_of_pairs(models: Models, x: np.ndarray) -> float:
-    """The standard deviation of the similarity over pairs of different architectures."""
-    values = x[~models.same & np.isfinite(x)]
-    return float(values.std()) if len(values) > 2 else np.nan

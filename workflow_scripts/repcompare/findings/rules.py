@@ -16,9 +16,9 @@ FEWEST_SEEDS = 3
 # Two architectures are compared in the width-matched version if neither is wider by more than this.
 WIDTH_RATIO = 1.5
 
-# Δ up to this many standard deviations of the pairs of different architectures is no difference to
-# speak of: half of one, a medium effect in Cohen 1988.
-NEGLIGIBLE = 0.5
+# An excess up to this share of what pairs of different architectures leave to a similarity of 1 is no
+# difference to speak of.
+MARGIN = 0.1
 
 
 class Rule(NamedTuple):
@@ -49,28 +49,27 @@ RULES = {
     "retraining": Rule(
         "Retraining an architecture from another initialisation does not generally give a more "
         "similar geometry than another architecture does.",
-        "Δ is the mean similarity (debiased CKA) of the pairs of an architecture less that of its "
-        "pairs with others. An architecture is more similar to itself if Δ > 0 with p ≤ "
-        f"{LEVEL:g} and its interval does not end below {NEGLIGIBLE:g} standard deviations of the "
-        "pairs of different architectures, which counts as negligible. Contradicted if more than "
-        "half of the architectures are, or if the interval of the mean Δ of the rest lies above "
-        "what is negligible; supported if it ends below. p and intervals of the architectures "
-        "hold for all together (step-down max-T over permuted architecture labels). Needs two "
-        f"architectures with {FEWEST_SEEDS} seeds and {FEWEST_DISTINCT} ways to label the models. "
-        "The effect shown is the mean Δ over all architectures.",
+        "δ of an architecture is how much more similar (debiased CKA) its own pairs are than what "
+        "each of the two models brings to all of its pairs. The margin is a tenth of what pairs of "
+        "different architectures leave to a similarity of 1. Supported if the 95 % interval of the "
+        "mean δ ends below the margin, contradicted if it begins above it. The interval leaves out "
+        "one architecture after the other (jackknife, Student's t), so it is of architectures in "
+        "general; one that stands out as an exception is not averaged. p is of the hypothesis that "
+        "the mean is the margin. Needs three architectures with two seeds.",
         "same_and_cross_architecture",
         ("geometry",),
     ),
     "exception": Rule(
         "Some architecture learns a consistently similar geometry from every initialisation.",
-        f"Supported if an architecture with at least {FEWEST_SEEDS} seeds has Δ > 0 with p ≤ "
-        f"{LEVEL:g} (max-T over architectures, permuted labels) by debiased CKA, and also by CKA "
-        "within classes, adjusted for accuracies, against architectures of its width alone "
-        f"(within a factor {WIDTH_RATIO:g}; not asked where there is none), and with what each "
-        "model brings to all of its pairs removed. Contradicted if the intervals of all "
-        f"architectures end below {NEGLIGIBLE:g} standard deviations of the pairs of different "
-        "architectures. The effect shown is the largest Δ of an architecture that qualifies, else "
-        "of any.",
+        f"Supported if the δ of an architecture with at least {FEWEST_SEEDS} seeds (how much more "
+        "similar its own pairs are than what each model brings to all of its pairs) stands out "
+        f"among those of the others with p ≤ {LEVEL:g} (Student's t of a further value, Bonferroni "
+        "over architectures), by debiased CKA, by CKA within classes where that was measured, and "
+        "adjusted for accuracies; and if its own pairs are more similar than the others' own. "
+        "Contradicted if no architecture can exceed the others by more than the margin of "
+        "finding 2. Where all are alike in how similar they are to themselves, none is an "
+        "exception. Needs four architectures with two seeds. The effect shown is δ less the mean of "
+        "the others', with simultaneous 95 % bounds.",
         "same_and_cross_architecture",
         ("geometry",),
     ),

@@ -6,7 +6,7 @@ import pandas as pd
 
 from repcompare.findings.linear import linear_rows
 from repcompare.findings.model_matrices import Models, by_measure
-from repcompare.findings.retraining import geometry_rows, spread_of_pairs
+from repcompare.findings.retraining import geometry_rows, margin
 from repcompare.findings.rows import Resampling, as_table
 from repcompare.findings.rules import RULES
 from repcompare.findings.transfer import transfer_rows
@@ -49,9 +49,8 @@ def findings_table(
     if "retraining" not in rows:
         geometry = tables["geometry"]
         retraining, exception = geometry_rows(models, geometry, resampling)
-        matrices = by_measure(models, geometry)
-        deviations = {name: spread_of_pairs(models, x) for name, x in matrices.items()}
-        verdicts = geometry_verdicts(retraining, exception, deviations)
+        margins = {name: margin(models, x) for name, x in by_measure(models, geometry).items()}
+        verdicts = geometry_verdicts(retraining, exception, margins)
         rows["retraining"], rows["exception"] = verdicts
     if "transfer" not in rows:
         geometry, transfer = tables["geometry"], tables["transfer"]

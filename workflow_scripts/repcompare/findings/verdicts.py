@@ -11,10 +11,8 @@ import numpy as np
 from repcompare.findings.rows import Row
 from repcompare.findings.rules import (
     CONTRADICTED,
-    FEWEST_SEEDS,
     INCONCLUSIVE,
     MOST_OF_THE_VARIANCE,
-    NEGLIGIBLE,
     NOT_ASKED,
     SUPPORTED,
 )
@@ -22,11 +20,14 @@ from repcompare.findings.transfer import PERMUTED, RESAMPLED
 from repcompare.statistics.permutations import LEVEL
 from repcompare.vocabulary import FAMILY, MEASURE, WITHIN_CLASSES, Need, preferred
 
-# What an architecture must show, beside the plain Δ, to be an exception, and how a note says it.
-ROBUST = {
-    "accuracy_adjusted": "given the accuracies",
-    "width_matched": "against architectures of its width alone",
-    "model_effects_removed": "with what each model brings to all of its pairs removed",
+# The versions that decide findings 2 and 3.
+GENERAL, CONTRAST = "over_architectures", "contrast"
+
+# What an architecture that stands out must show beside, by the version and whether it is of the
+# deciding measure, and how a note says it.
+CONDITIONS = {
+    ("contrast_accuracy_adjusted", True): "given the accuracies",
+    ("own_pairs", True): "by the similarity of its own pairs to that of the others' own",
 }
 BY_CLASS_RESIDUALS = "by CKA within classes"
 
@@ -58,97 +59,62 @@ def linear_verdict(rows: list[Row]) -> list[Row]:
 
 
 def geometry_verdicts(
-    retraining: list[Row], exception: list[Row], deviations: dict[str, float]
+    retraining: list[Row], exception: list[Row], margins: dict[str, float]
 ) -> tuple[list[Row], list[Row]]:
     """Findings 2 and 3: the rows of `retraining.geometry_rows`, the deciding ones marked.
 
-    `deviations` has the standard deviation over pairs of different architectures by measure.
+    `margins` has what counts as negligible, by measure.
     """
     if not retraining:
         reason = "no pair of models with a similarity"
         return [nothing("retraining", reason)], [nothing("exception", reason)]
     measure = preferred((row.measure for row in retraining), MEASURE)
-    negligible = NEGLIGIBLE * deviations[measure]
-    of_measure = [row for row in exception if row.measure == measure]
-    judged = [row for row in of_measure if row.version == "plain" and not row.lacks]
-    unlike = [row for row in judged if row.high < negligible]
-    alike = [row for row in judged if survives(row) and row not in unlike]
-    mean = next(row for row in retraining if row.measure == measure and row.version == "plain")
-    lacks, why = lacking(mean, negligible, len(judged))
-    rest = next(row for row in retraining if row.measure == measure and row.version == "rest")
-    verdict = INCONCLUSIVE
-    if not lacks and (len(alike) > len(judged) / 2 or rest.low > negligible):
-        verdict = CONTRADICTED
-    elif not lacks and not rest.high >= negligible:
-        verdict = SUPPORTED
-    counts = f"{len(alike)} of {len(judged)} architectures are more similar to themselves"
-    if np.isfinite(rest.effect):
-        counts += (
-            f", the mean Δ of the rest is {rest.effect:.4f}, interval {rest.low:.4f} to "
-            f"{rest.high:.4f}, where up to {negligible:.4f} is negligible"
-        )
-    marked_mean = marked(retraining, mean, verdict, why if lacks else counts, lacks=lacks)
-    return marked_mean, exception_verdict(exception, measure, judged, alike, unlike, lacks, why)
+    decided = next(row for row in retraining if (row.version, row.measure) == (GENERAL, measure))
+    verdict, bound = INCONCLUSIVE, margins[measure]
+    if not decided.lacks:
+        if decided.high < bound:
+            verdict = SUPPORTED
+        elif decided.low > bound:
+            verdict = CONTRADICTED
+    marked_mean = marked(retraining, decided, verdict)
+    return marked_mean, exception_verdict(exception, measure, bound)
 
 
-def lacking(mean: Row, negligible: float, judged: int) -> tuple[str, str]:
-    """What findings 2 and 3 lack to be judged, and a note; empty if nothing."""
-    if mean.lacks:
-        return mean.lacks, mean.note
-    if not np.isfinite(negligible):
-        return Need.VALUE, "too few pairs to judge Δ by"
-    if judged < 2:
-        return Need.SEEDS, f"needs 2 architectures with {FEWEST_SEEDS} seeds, there is {judged}"
-    return "", ""
-
-
-def exception_verdict(
-    rows: list[Row],
-    measure: str,
-    judged: list[Row],
-    alike: list[Row],
-    unlike: list[Row],
-    lacks: str,
-    why: str,
-) -> list[Row]:
-    """Finding 3, given how every judged architecture fares."""
-    plain = [row for row in rows if row.measure == measure and row.version == "plain"]
-    failures = {row.architecture: failed_versions(rows, row, measure) for row in alike}
-    qualified = [row for row in alike if not failures[row.architecture]]
-    candidates = qualified or alike or judged or plain
-    decided = max(candidates, key=lambda row: row.effect if np.isfinite(row.effect) else -np.inf)
-    if lacks:
-        return marked(rows, decided, INCONCLUSIVE, why, lacks=lacks)
-    if qualified:
-        names = ", ".join(row.architecture for row in qualified)
-        note = f"{len(qualified)} of {len(judged)} architectures qualify: {names}"
-        if len(qualified) > len(judged) / 2:
-            note += "; that is most of them, so they are no exception"
-        if all(row.measure != WITHIN_CLASSES for row in rows):
-            note += "; CKA within classes has no value, and was not asked"
-        return marked(rows, decided, SUPPORTED, note)
-    if len(unlike) == len(judged):
-        return marked(rows, decided, CONTRADICTED, "no architecture is more similar to itself")
-    if alike:
-        name = decided.architecture
-        note = f"{name} is not shown to be more similar to itself {', nor '.join(failures[name])}"
-    else:
-        note = "no Δ is above 0 beyond chance, and not all are negligible"
-    return marked(rows, decided, INCONCLUSIVE, note)
+def exception_verdict(rows: list[Row], measure: str, bound: float) -> list[Row]:
+    """Finding 3: does an architecture stand out, and remain so by every other condition?"""
+    contrasts = [row for row in rows if (row.version, row.measure) == (CONTRAST, measure)]
+    judged = [row for row in contrasts if not row.lacks]
+    candidates = judged or contrasts
+    largest = max(candidates, key=lambda row: row.effect if np.isfinite(row.effect) else -np.inf)
+    if not judged:
+        return marked(rows, largest, INCONCLUSIVE)
+    if not survives(largest):
+        if all(row.high < bound for row in judged):
+            note = f"none can exceed the others by more than the margin, {bound:.4f}"
+            return marked(rows, largest, CONTRADICTED, note)
+        return marked(rows, largest, INCONCLUSIVE, "no architecture stands out beyond chance")
+    failed = failed_versions(rows, largest, measure)
+    if failed:
+        name = largest.architecture
+        note = f"{name} stands out, but not {', nor '.join(failed)}"
+        return marked(rows, largest, INCONCLUSIVE, note)
+    note = f"{largest.architecture} stands out among {len(judged)} architectures"
+    if all(row.measure != WITHIN_CLASSES for row in rows):
+        note += "; CKA within classes has no value, and was not asked"
+    return marked(rows, largest, SUPPORTED, note)
 
 
 def failed_versions(rows: list[Row], row: Row, measure: str) -> list[str]:
-    """The further versions in which an architecture's Δ does not survive, in words."""
+    """The further conditions that an architecture that stands out does not meet, in words."""
     failed = []
     for other in rows:
         if other.architecture != row.architecture:
             continue
-        asked = other.measure == measure and other.version in ROBUST
-        asked |= other.measure == WITHIN_CLASSES and other.version == "plain"
-        # An architecture that has none of its own width is not asked to be matched.
-        unasked = other.version == "width_matched" and not np.isfinite(other.effect)
-        if asked and not unasked and not survives(other):
-            text = ROBUST[other.version] if other.measure == measure else BY_CLASS_RESIDUALS
+        text = CONDITIONS.get((other.version, other.measure == measure), "")
+        if other.version == CONTRAST and other.measure == WITHIN_CLASSES != measure:
+            text = BY_CLASS_RESIDUALS
+        met = other.effect > 0 if other.version == "own_pairs" else survives(other)
+        if text and not met:
             failed.append(f"{text} ({other.note})" if other.lacks else text)
     return failed
 

@@ -55,11 +55,12 @@ def effect(row: Row) -> str:
     measure = label_of(row.measure)
     what = {
         "linear": f"Mean held-out R² of {label_of(row.measure)} maps",
-        "retraining": f"Mean Δ by {measure}",
-        "exception": f"Δ of {row.architecture} by {measure}",
+        "retraining": f"Mean δ by {measure}",
+        "exception": f"δ of {row.architecture} less the others' by {measure}",
         "transfer": f"β, logits of transfer per unit of {measure}",
     }
-    return f"{what[row.finding]}: {form.show(row.effect)}, 95\u00a0% interval {interval}"
+    ends = "simultaneous 95\u00a0% bounds" if row.finding == "exception" else "95\u00a0% interval"
+    return f"{what[row.finding]}: {form.show(row.effect)}, {ends} {interval}"
 
 
 def basis(row: Row) -> str:
@@ -69,12 +70,14 @@ def basis(row: Row) -> str:
     ordered = "ordered " if row.finding in ("linear", "transfer") else ""
     own = " of its own" if row.finding == "exception" else ""
     drawn = {
-        "linear": f"{row.resamples} resampled studies",
-        "transfer": f"interval from {row.resamples} resampled studies",
-    }.get(row.finding, f"{row.resamples} permutations")
+        "linear": f"{row.resamples} resampled studies, seed {row.seed}",
+        "transfer": f"interval from {row.resamples} resampled studies, seed {row.seed}",
+        "retraining": f"{row.resamples} architectures left out in turn",
+        "exception": f"{row.resamples} architectures",
+    }
     return (
         f"{p_text(row.p)}; {row.n_pairs} {ordered}pair{'' if row.n_pairs == 1 else 's'}{own}, "
-        f"{row.n_models} models; {drawn}, seed {row.seed}"
+        f"{row.n_models} models; {drawn[row.finding]}"
     )
 
 

@@ -17,9 +17,8 @@ class Differences(NamedTuple):
     """Δ of every architecture, (A,) each, and means of them.
 
     `p` is adjusted for looking at all of them, `low` and `high` hold for all of them together;
-    `p_mean`, `mean_low` and `mean_high` are of `mean`, the mean of the defined Δ, and `rest`,
-    `rest_low` and `rest_high` of the mean over the architectures that are not found to have Δ > 0.
-    NaN where an architecture has no pair of its own, or none to compare with, or no rest is left.
+    `p_mean`, `mean_low` and `mean_high` are of `mean`, the mean of the defined Δ. NaN where an
+    architecture has no pair of its own, or none to compare with.
     """
 
     difference: np.ndarray
@@ -30,9 +29,6 @@ class Differences(NamedTuple):
     mean_low: float
     mean_high: float
     p_mean: float
-    rest: float
-    rest_low: float
-    rest_high: float
 
 
 def architecture_differences(
@@ -79,7 +75,10 @@ def architecture_differences(
         return differences(np.where(own, filled - removed[architecture], filled), permutations)
 
     observed = differences(filled, np.arange(len(x))[None])[0]
-    return max_t(observed, permuted, free=int(known.sum()) // 2 - 1)
+    # Of architectures with as many models, compared with as many others, Δ varies alike.
+    sizes = labels.sum(axis=0)
+    alike = np.unique(np.stack([sizes, others @ sizes]), axis=1, return_inverse=True)[1]
+    return max_t(observed, permuted, alike, free=int(known.sum()) // 2 - 1)
 
 
 def block_sums(matrix: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -110,7 +109,8 @@ def interaction_differences(
     used = np.diag(gram) > 0
     gram = gram[np.ix_(used, used)]
     if design.free <= count or not used.any() or np.linalg.cond(gram) > 1e8:
-        return max_t(observed, lambda removed: np.empty((0, len(removed))), free=0)
+        nothing = np.zeros(count, int)
+        return max_t(observed, lambda removed: np.empty((0, len(removed))), nothing, free=0)
     columns = columns[:, used]
     solve = np.linalg.inv(gram)
     e_x = design.residual(x)
@@ -126,37 +126,44 @@ def interaction_differences(
             found[part][:, used] = moved @ columns @ solve
         return found
 
-    return max_t(observed, permuted, free=int(known.sum()) // 2 - len(x))
+    alike = np.unique(same.sum(axis=0), return_inverse=True)[1]
+    return max_t(observed, permuted, alike, free=int(known.sum()) // 2 - len(x))
 
 
 def max_t(
-    observed: np.ndarray, permuted: Callable[[np.ndarray], np.ndarray], free: int
+    observed: np.ndarray,
+    permuted: Callable[[np.ndarray], np.ndarray],
+    alike: np.ndarray,
+    free: int,
 ) -> Differences:
     """Adjusted p and simultaneous intervals of several Δ, and of their mean.
 
-    Each Δ is divided by its standard deviation over the permutations and |Δ_a| held against the
-    largest of every permutation (Westfall & Young 1993). Step-down: what is found is taken out of
-    its pairs and the rest tested again, lest one large Δ hides the others. The interval holds the
-    values that the last step's permutations do not refuse; as what was taken out was estimated, it
-    is wider by √(free / (free − effects taken out)).
+    Each Δ is divided by its standard deviation over the permutations, pooled over those that vary
+    alike, and |Δ_a| held against the largest of every permutation (max-T). What is found is taken
+    out of its pairs and the rest tested again, lest one large Δ hides the others; unlike in Westfall
+    and Young's (1993) step-down the effect itself is taken out, not the hypothesis alone. The
+    interval holds the values that the last step's permutations do not refuse; as what was taken out
+    was estimated, it is wider by √(free / (free − effects taken out)).
 
     Args:
         observed: (A,), NaN where there is no Δ.
         permuted: gives the Δ (B, A) under permuted labels once effects (A,) are taken out.
+        alike: int (A,), the same number for Δ of the same distribution: labels that trade places
+            must tie, whatever the draws.
         free: degrees of freedom of the pairs before any effect is taken out.
     """
     defined = np.isfinite(observed)
     low, high, p = (np.full(len(observed), np.nan) for _ in range(3))
     if not defined.any():
-        return Differences(observed, low, high, p, *[np.nan] * 7)
-    values = observed[defined]
+        return Differences(observed, low, high, p, *[np.nan] * 4)
+    values, kinds = observed[defined], alike[defined]
     removed, found, reached = np.zeros(len(observed)), np.zeros(len(values), bool), 0.0
     adjusted = np.full(len(values), np.nan)
     while True:
         # Where pairs are missing, an order of the labels may leave no Δ a pair.
         draws = with_values(permuted(removed)[:, defined])
         # The arrangement at hand counts too, or it would not be one among equals.
-        spread = np.nanstd(np.vstack([draws, values - removed[defined]]), axis=0)
+        spread = pooled(np.nanstd(np.vstack([draws, values - removed[defined]]), axis=0), kinds)
         spread = np.where(spread > ROUNDING * np.abs(values).max(), spread, np.inf)
         largest = np.nanmax(np.abs(draws) / spread, axis=1)
         if not removed.any():
@@ -174,11 +181,6 @@ def max_t(
     half = critical(largest) * wider * np.where(np.isfinite(spread), spread, np.nan)
     p[defined], low[defined], high[defined] = adjusted, values - half, values + half
     off = critical(means)
-    rest, rest_off, others = np.nan, np.nan, ~(found & (values > 0))
-    if others.any():
-        rest = float(values[others].mean())
-        left = with_values(draws[:, others])
-        rest_off = critical(np.abs(np.nanmean(left, axis=1))) * wider
     return Differences(
         observed,
         low,
@@ -188,10 +190,15 @@ def max_t(
         mean_low=average - off,
         mean_high=average + off,
         p_mean=p_value(means, abs(average)),
-        rest=rest,
-        rest_low=rest - rest_off,
-        rest_high=rest + rest_off,
     )
+
+
+def pooled(spread: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+    """Standard deviations (A,), of each kind the root of the mean of their squares."""
+    found = np.empty_like(spread)
+    for kind in np.unique(kinds):
+        found[kinds == kind] = np.sqrt(np.mean(spread[kinds == kind] ** 2))
+    return found
 
 
 def with_values(draws: np.ndarray) -> np.ndarray:

@@ -439,7 +439,7 @@ FINDINGS_TABLE = Table(
             meaning="Pairs used, ordered ones for the findings on maps and transfer.",
         ),
         count("n_models", unit="models", meaning="Models used."),
-        count("resamples", meaning="Permutations, or resampled studies."),
+        count("resamples", meaning="Permutations, resampled studies, or architectures compared."),
         count("seed", meaning="The seed that they are drawn with."),
         text(
             "lacks",

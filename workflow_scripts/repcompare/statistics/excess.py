@@ -1,0 +1,134 @@
+"""How much more similar an architecture's models are to one another than what each brings to every pair.
+
+δ_a of x_ij = q_i + q_j + δ_a [i, j both of a] + ε: a model that resembles every other, such as a precise
+one, has a large q and adds nothing to δ. What holds for architectures in general is read from how δ
+varies between those that there are, without permutations.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from repcompare.statistics.permutations import LEVEL
+
+# Of a number, below which it is rounding.
+ROUNDING = 1e-9
+
+
+class Contrasts(NamedTuple):
+    """Each architecture's δ less the mean of the others', (A,) each; NaN where there is no δ.
+
+    `p` is one-sided, adjusted for looking at all of them (Bonferroni); `low` and `high` are the bounds
+    of such tests: each of them is passed by chance in 5 % of studies at most, over all architectures.
+    """
+
+    effect: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+
+
+class Mean(NamedTuple):
+    """A mean over architectures, its 95 % interval, and its standard error; NaN below three of them."""
+
+    effect: float
+    low: float
+    high: float
+    error: float
+    architectures: int
+
+    def p_of(self, value: float) -> float:
+        """The two-sided p of the hypothesis that it is `value`."""
+        if not self.error > 0:
+            return np.nan
+        return 2 * float(stdtr(self.architectures - 1, -abs(self.effect - value) / self.error))
+
+
+def excess(x: np.ndarray, architecture: np.ndarray) -> np.ndarray:
+    """δ (A,) by least squares over all pairs that have a value.
+
+    NaN where an architecture has no pair of its own, or its δ cannot be told from the models' effects.
+
+    Args:
+        x: (M, M) symmetric, NaN where a pair has no value; the diagonal is not read.
+        architecture: (M,), counted from 0.
+    """
+    models, count = len(x), int(architecture.max()) + 1
+    known = np.isfinite(x) & ~np.eye(models, dtype=bool)
+    found = np.full(count, np.nan)
+    if not known.any():
+        return found
+    values = np.where(known, x - x[known].mean(), 0.0)
+    labels = np.eye(count)[architecture]
+    own = known & (architecture[:, None] == architecture)
+    # The normal equations of q and δ.
+    inner = own.sum(axis=1)[:, None] * labels
+    pairs = known + np.diag(known.sum(axis=1).astype(float))
+    gram = np.block([[pairs, inner], [inner.T, np.diag(inner.sum(axis=0) / 2)]])
+    sums = np.concatenate([values.sum(axis=1), ((own * values).sum(axis=1) @ labels) / 2])
+    inverse = np.linalg.pinv(gram, rcond=ROUNDING, hermitian=True)
+    told = np.abs(gram @ inverse - np.eye(len(gram))).max(axis=0)[models:] < 1e-6
+    found[told] = (inverse @ sums)[models:][told]
+    return found
+
+
+def contrasts(delta: np.ndarray) -> Contrasts:
+    """Which δ (A,) stands out: each against what another architecture's would be, given the others.
+
+    Student's t of a further value of a normal sample; needs four architectures.
+    """
+    defined = np.isfinite(delta)
+    effect, low, high, p = (np.full(len(delta), np.nan) for _ in range(4))
+    values, count = delta[defined], int(defined.sum())
+    if count < 4:
+        return Contrasts(effect, low, high, p)
+    others = [np.delete(values, place) for place in range(count)]
+    difference = values - np.array([each.mean() for each in others])
+    spread = np.array([each.std(ddof=1) for each in others]) * np.sqrt(1 + 1 / (count - 1))
+    half = stdtrit(count - 2, 1 - LEVEL / count) * spread
+    with np.errstate(divide="ignore", invalid="ignore"):
+        single = stdtr(count - 2, -difference / spread)
+    effect[defined], low[defined], high[defined] = difference, difference - half, difference + half
+    p[defined] = np.minimum(count * np.nan_to_num(single, nan=0.5), 1.0)
+    return Contrasts(effect, low, high, p)
+
+
+def mean_excess(x: np.ndarray, architecture: np.ndarray, used: np.ndarray) -> Mean:
+    """The mean δ over the architectures `used`, bool (A,), that have one, with a jackknife interval.
+
+    Every one of them is left out in turn, with all pairs of its models (Efron & Stein 1981), so that
+    the interval is of architectures in general. Student's t; needs three architectures.
+    """
+    delta = excess(x, architecture)
+    averaged = np.flatnonzero(used & np.isfinite(delta))
+    count = len(averaged)
+    effect = float(delta[averaged].mean()) if count else np.nan
+    if count < 3:
+        return Mean(effect, np.nan, np.nan, np.nan, count)
+    left = []
+    for out in averaged:
+        kept = architecture != out
+        others = averaged[averaged != out]
+        names, place = np.unique(architecture[kept], return_inverse=True)
+        found = excess(x[np.ix_(kept, kept)], place)
+        left.append(found[np.searchsorted(names, others)].mean())
+    error = np.sqrt((count - 1) / count * np.sum((left - np.mean(left)) ** 2))
+    half = stdtrit(count - 1, 0.975) * error
+    return Mean(effect, effect - half, effect + half, float(error), count)
+
+
+def own_pairs(x: np.ndarray, architecture: np.ndarray) -> np.ndarray:
+    """The mean similarity of each architecture's own pairs less the mean of the others', (A,)."""
+    count = int(architecture.max()) + 1
+    known = np.isfinite(x) & ~np.eye(len(x), dtype=bool)
+    means = np.full(count, np.nan)
+    for place in range(count):
+        own = known & np.outer(architecture == place, architecture == place)
+        if own.any():
+            means[place] = x[own].mean()
+    defined = np.isfinite(means)
+    if defined.sum() < 2:
+        return np.full(count, np.nan)
+    others = (np.nansum(means) - means) / (defined.sum() - 1)
+    return means - others
