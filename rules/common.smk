@@ -250,6 +250,11 @@ def only(architectures):
     return "|".join(map(re.escape, architectures)) or "(?!)"
 
 
+def all_but(architectures):
+    """A constraint of a rule to other architectures."""
+    return rf"(?!(?:{'|'.join(map(re.escape, architectures))})/){NAME}" if architectures else NAME
+
+
 def nonrobust_records():
     """The accuracy of each architecture on the features of each; none unless they are asked for."""
     if not asks_for("nonrobust"):

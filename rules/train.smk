@@ -8,6 +8,12 @@ rule train:
         f"{LOGS}/train/{{architecture}}/seed{{seed}}.log",
     benchmark:
         local(f"{BENCHMARKS}/train/{{architecture}}/seed{{seed}}.tsv")
+    wildcard_constraints:
+        # Where the file of an existing network is missing, none is trained in its place.
+        architecture=all_but(
+            study_config.imported_architectures(STUDY)
+            + study_config.activations_architectures(STUDY)
+        ),
     conda:
         "../envs/environment.yaml"
     threads: 1

@@ -133,7 +133,8 @@ def _evaluation(study: Study, job: Job, sizes: list[Sizes]) -> int:
     attacked, inverted = (study_config.samples(study.config, name) for name in SHOWN)
     answers = attacked * 2 * FLOAT
     widths = (sizes[0].width + sizes[-1].width) / 2
-    each = answers * workload.conditions(study.config) + 6 * HDF5_OBJECT
+    # A compressed data set has an index of its chunks.
+    each = answers * workload.conditions(study.config) + 12 * HDF5_OBJECT
     each += int(workload.STARTS * inverted * widths * HALF)
     pairs = 2 * workload.pairs(study.config, *job.architectures)
     return pairs * each + len(sizes) * (answers + 3 * HDF5_OBJECT)

@@ -18,7 +18,6 @@ from repcompare.report.cells import heatmap_cells
 from repcompare.report.columns import MISSING
 from repcompare.report.tables import complete_tables, section_tables
 from repcompare.report.verdicts import verdicts
-from repcompare.study.config import samples
 from repcompare.transfer.reference import Strength, reference_attack
 from repcompare.vocabulary import label_of
 
@@ -90,7 +89,7 @@ def render_report(
             name: found for name, found in heatmap_cells(tables, attack).items() if name in figures
         },
         strength=strength(attack),
-        probe=samples(study["config"], "features"),
+        probe=(study["config"]["features"] or {"samples": 0})["samples"],
         isotropic=f"{1 / math.sqrt(math.prod(study['dataset']['image_shape'] or (1,))):.3f}",
         total_seconds=float(tables["costs"]["seconds"].sum()),
         provenance=provenance,
