@@ -61,10 +61,10 @@ def module(request, workflow):
     return f'github("lab/repcompare", {place})', request.getfixturevalue("hosted")
 
 
-@pytest.fixture(params=["Snakefile", "workflow/Snakefile"])
-def snakefile(request, workflow):
+@pytest.fixture
+def snakefile(workflow):
     """How another workflow names this one in its folder."""
-    return repr(str(workflow.folder / request.param))
+    return repr(str(workflow.folder / "Snakefile"))
 
 
 class Outer(Study):
@@ -149,8 +149,9 @@ def test_a_target_of_the_other_workflow_stays_what_it_was(workflow, outer, snake
     assert outer.due() == {"mine"}
 
 
-def test_without_another_target_the_whole_study_is_asked_for(workflow, outer, snakefile):
-    outer.write(module_of(snakefile), TARGET, study=workflow.config)
+@pytest.mark.parametrize("name", ["Snakefile", "workflow/Snakefile"])
+def test_without_another_target_the_whole_study_is_asked_for(workflow, outer, name):
+    outer.write(module_of(repr(str(workflow.folder / name))), TARGET, study=workflow.config)
     assert outer.due() == NAMED
 
 
