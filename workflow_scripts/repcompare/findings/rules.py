@@ -40,8 +40,9 @@ RULES = {
         f"interval of the mean R² lies above {MOST_OF_THE_VARIANCE:g}, and the intervals of its "
         "difference from its floor (what is fitted to unrelated samples) and of the differences "
         "of R² and of recovered accuracy from the maps out of the untrained network and out of "
-        "the pixels, onto the same target, all lie above 0. Contradicted if one of them lies "
-        "below. Intervals resample architectures, with Student's t, and add the error over the "
+        "the pixels, onto the same target, all lie above 0. Contradicted if that of R² or of its "
+        "difference from the floor lies below; where a control reaches more, the maps tell nothing. "
+        "Intervals resample architectures, with Student's t, and add the error over the "
         "images; p is the largest of all these comparisons. Needs three architectures.",
         "maps_by_family",
         ("maps",),

@@ -20,6 +20,9 @@ from repcompare.findings.transfer import PERMUTED, RESAMPLED
 from repcompare.statistics.permutations import LEVEL
 from repcompare.vocabulary import FAMILY, MEASURE, WITHIN_CLASSES, Need, preferred
 
+# Endings of the versions that hold a map against one from what has learnt nothing.
+CONTROLS = ("_above_untrained", "_above_pixels")
+
 # The versions that decide findings 2 and 3.
 GENERAL, CONTRAST = "over_architectures", "contrast"
 
@@ -48,14 +51,17 @@ def linear_verdict(rows: list[Row]) -> list[Row]:
         return marked(rows, decided, INCONCLUSIVE, note, p=np.nan, lacks=silent.lacks)
     failed = [row.version for row in conditions if not row.above]
     verdict, note = SUPPORTED, ""
-    if below := [row.version for row in conditions if row.below]:
+    # What a control reaches, too, tells nothing either way.
+    claims = [row for row in conditions if not row.version.endswith(CONTROLS)]
+    if below := [row.version for row in claims if row.below]:
         verdict, note = CONTRADICTED, f"below what it must exceed: {', '.join(below)}"
     elif failed:
         verdict, note = (
             INCONCLUSIVE,
             f"interval includes what must be exceeded: {', '.join(failed)}",
         )
-    return marked(rows, decided, verdict, note, p=max(row.p for row in conditions))
+    rows = marked(rows, decided, verdict, note, p=max(row.p for row in conditions))
+    return [rows[0].noted(f"p is the largest of {len(conditions)} comparisons"), *rows[1:]]
 
 
 def geometry_verdicts(

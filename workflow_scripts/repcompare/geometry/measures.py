@@ -195,8 +195,9 @@ def rsa(pair: Pair) -> Result:
     ranks_a, ranks_b = pair.a.distance_ranks, pair.b.distance_ranks
     if len(ranks_a) < 3 or not ranks_a.any() or not ranks_b.any():
         return np.nan, "all samples are equally far apart"
-    # Of one geometry, float32 ranks can multiply to a little more than 1.
-    return float(np.clip(np.vdot(ranks_a, ranks_b), -1, 1)), ""
+    product = np.vdot(ranks_a.astype(np.float64), ranks_b.astype(np.float64))
+    # Ranks are stored in float32: of one geometry they can multiply to a little more than 1.
+    return float(np.clip(product, -1, 1)), ""
 
 
 def knn_jaccard(pair: Pair) -> Result:

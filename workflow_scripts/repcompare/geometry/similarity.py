@@ -142,7 +142,7 @@ def measured_row(
     if replicates is None:
         notes.append(f"no interval below {FEWEST_SAMPLES} samples")
     elif np.isfinite(value):
-        low, high = interval(value, replicates)
+        low, high = np.clip(interval(value, replicates), *measure.range).tolist()
         if np.isnan(low):
             notes.append("no interval: undefined without some group of samples")
     return GeometryRow(

@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from repcompare.geometry.catalogue import MEASURES
 from repcompare.geometry.similarity import GeometryRow, compare_geometry
 from repcompare.geometry.similarity import convergence as converged
 from repcompare.maps.families import AffineMap, fit_maps_both_ways
@@ -111,7 +112,11 @@ def scored_maps(
 def same_layer_rows(
     pairs: Sequence[tuple[ModelActivations, ModelActivations]], measures: Sequence[str]
 ) -> list[dict]:
-    """Geometry of the layers before the representation, one layer in memory at a time."""
+    """Geometry of the layers before the representation, one layer in memory at a time.
+
+    Of measures that read a layer: what a model answers is the same whichever it is.
+    """
+    measures = [name for name in measures if MEASURES[name].needs != "predictions"]
     models = {model.name: model for pair in pairs for model in pair}
     rows = []
     for layer in dict.fromkeys(name for model in models.values() for name in model.layers):

@@ -26,7 +26,9 @@ def attacks_table(adversarial: Sequence[str | Path]) -> pd.DataFrame:
                     "target": attack.setting("target", "none"),
                     "n": int(correct.sum()),
                     "success_rate": success[correct].mean() if correct.any() else np.nan,
-                    "mean_loss": float(attack.loss.mean(dtype=np.float64)),
+                    "mean_loss": float(attack.loss[correct].mean(dtype=np.float64))
+                    if correct.any()
+                    else np.nan,
                     "max_linf": attack.linf.max(),
                     "max_l2": attack.l2.max(),
                     "note": "" if correct.any() else "no image is classified correctly",
