@@ -94,6 +94,19 @@ def test_starts_are_uniform_in_the_ball_and_noise_is_on_its_surface(ball):
     torch.testing.assert_close(ball.sizes(drawn), torch.full((len(IDS),), ball.epsilon))
 
 
+@balls
+def test_noise_has_the_norm_of_the_ball_inside_images_or_goes_as_far_as_they_let_it(ball):
+    drawn = ball.draw_noise(IDS, SHAPE, 0)
+    for value in (0.0, 0.02, 0.5, 1.0):
+        clean = torch.full((len(IDS), *SHAPE), value)
+        lowest, highest = -clean, 1 - clean
+        fitted = ball.fit_noise(drawn, clean)
+        furthest = ball.sizes(torch.where(drawn > 0, highest, lowest))
+        torch.testing.assert_close(ball.sizes(fitted), furthest.clamp_max(ball.epsilon))
+        torch.testing.assert_close(fitted.clamp(lowest, highest), fitted)
+        assert ((fitted == 0) | (fitted.sign() == drawn.sign())).all()
+
+
 @kinds
 def test_an_images_draw_depends_on_its_id_and_the_seed_alone(kind):
     for draw in (kind(0.1).draw_start, kind(0.1).draw_noise):

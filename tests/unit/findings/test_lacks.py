@@ -70,6 +70,7 @@ def constant(study):
         ((1, 3), "retraining", "needs 3 architectures with 2 seeds, there is 1"),
         ((5, 1), "retraining", "needs 3 architectures with 2 seeds, there are 0"),
         ((2, 4), "retraining", "needs 3 architectures with 2 seeds, there are 2"),
+        ((3, 3), "retraining", "needs 4 architectures, there are 3"),
         ((3, 3), "exception", "needs 4 architectures with 2 seeds, there are 3"),
         ((5, 2), "exception", "needs 3 seeds, has 2"),
         ((1, 3), "transfer", "only 1 distinct permutations of architectures"),
@@ -112,16 +113,19 @@ DESIGNS = {
     ),
     "two architectures": (
         lambda: few(2, 3),
-        ["architectures", "permutations", "permutations", "permutations"],
+        ["architectures", "architectures", "architectures", "permutations"],
     ),
-    "three architectures": (lambda: few(3, 3), ["", "", "", "permutations"]),
+    "three architectures": (
+        lambda: few(3, 3),
+        ["", "architectures", "architectures", "permutations"],
+    ),
     "four architectures": (lambda: few(4, 3), ["", "", "", ""]),
-    "one seed": (lambda: few(4, 1), ["", "seeds", "seeds", "interval"]),
-    "two seeds": (lambda: few(4, 2), ["", "seeds", "seeds", ""]),
+    "one seed": (lambda: few(4, 1), ["", "architectures", "seeds", "interval"]),
+    "two seeds": (lambda: few(4, 2), ["", "", "seeds", ""]),
     "unlike seeds": (unlike_seeds, ["", "", "", "permutations"]),
     "three seeds of one architecture alone": (
         lambda: without(few(4, 3), *MODELS[2:9:3]),
-        ["", "seeds", "seeds", "permutations"],
+        ["", "", "", "permutations"],
     ),
     "a model without a similarity": (
         lambda: blank(few(5, 3), "vgg/seed1"),
@@ -133,11 +137,11 @@ DESIGNS = {
     ),
     "no pair of one architecture with a similarity": (
         lambda: blank_within(few(4, 3)),
-        ["", "value", "value", ""],
+        ["", "architectures", "architectures", ""],
     ),
     "a similarity that is the same for all": (
         lambda: constant(few(4, 3)),
-        ["", "", "", "value"],
+        ["", "interval", "", "value"],
     ),
     "a model without a map": (lambda: without_scores(few(4, 3), "vgg/seed1"), ["", "", "", ""]),
     "maps without a score": (lambda: without_scores(few(4, 3), *MODELS), ["value", "", "", ""]),

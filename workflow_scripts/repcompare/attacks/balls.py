@@ -98,6 +98,17 @@ class Ball(ABC):
         """Random noise of norm `epsilon` for each image, float32 (N, *shape): an attack's control."""
         return _drawn(self._surface, example_streams(ids, seed, NOISE), len(ids), shape)
 
+    def fit_noise(self, noise: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        """`noise` as it can be added to images: what [0, 1] leaves of it has norm `epsilon` still.
+
+        Less than `epsilon` only where an image has no room for it.
+
+        Args:
+            noise: of `draw_noise`, float32 (N, C, H, W).
+            images: float32 (N, C, H, W) in [0, 1].
+        """
+        return self.confine(noise, *self.limits(images))
+
     @abstractmethod
     def draw_batch(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
         """As `draw_start`, float32 of `shape` (N, C, H, W), all images from one CPU generator."""
@@ -254,6 +265,26 @@ class L2Ball(Ball):
     def project(self, perturbation: torch.Tensor) -> torch.Tensor:
         """Shrunk to norm `epsilon`."""
         return perturbation * (self.epsilon / norms(perturbation, 2).clamp_min(self.epsilon))
+
+    def fit_noise(self, noise: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        """The direction, longer where pixels are cut: half of it points out of a black background.
+
+        At length t the norm is t²·Σ noise² over the pixels that are not cut yet, plus Σ room² over
+        those that are: one sort finds the piece on which that is `epsilon`², and its root is exact.
+        """
+        size = noise.flatten(1).abs().double()
+        room = torch.where(noise > 0, 1 - images, images).flatten(1).double()
+        cut_at, order = (room / size.clamp_min(torch.finfo(size.dtype).tiny)).sort()
+        cut = room.gather(1, order).square().cumsum(1)
+        # Summed from the end: what is left after the last pixel is exactly 0.
+        moving = size.gather(1, order).square().flip(1).cumsum(1).flip(1)
+        none = torch.zeros_like(cut[:, :1])
+        reached = cut + cut_at.square() * torch.cat([moving[:, 1:], none], 1)
+        piece = (reached < self.epsilon**2).sum(1, keepdim=True).clamp_max(size.shape[1] - 1)
+        left = self.epsilon**2 - torch.cat([none, cut[:, :-1]], 1).gather(1, piece)
+        length = (left / moving.gather(1, piece)).sqrt()
+        moved = torch.minimum(length * size, room).to(noise.dtype).view_as(noise)
+        return torch.copysign(moved, noise)
 
     def draw_batch(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
         """A uniform direction, and a radius."""

@@ -193,7 +193,8 @@ def noise(
     nothing, examples = torch.empty(len(images.ids), 0), []
     for ball in balls:
         drawn = ball.draw_noise(images.ids, images.clean.shape[1:], computation.seed)
-        stored = computation.stored(ball, images.clean, drawn)
+        fitted = ball.fit_noise(drawn, images.clean / 255)
+        stored = computation.stored(ball, images.clean, fitted)
         logits = logits_of(network, stored, computation.batch_size)
         examples.append(Examples(stored, logits, nothing, nothing.bool()))
     return examples

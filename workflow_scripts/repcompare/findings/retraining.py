@@ -100,6 +100,9 @@ def excess_rows(models: Models, x: np.ndarray, measure: str) -> tuple[Row, list[
         text = f"needs 3 architectures with 2 seeds, there {are(several)}"
         text = text if several < 3 else "too few architectures can be told apart from their models"
         general = general.lacking(Need.ARCHITECTURES, text)
+    elif (count := len(models.architectures)) < 4:
+        # Without one of three, two are left: their excess cannot be told from what their models bring.
+        general = general.lacking(Need.ARCHITECTURES, f"needs 4 architectures, there {are(count)}")
     elif not np.isfinite(general.p):
         general = general.lacking(Need.INTERVAL, "no interval over architectures")
     else:

@@ -56,7 +56,7 @@ RULES = {
         "mean δ ends below the margin, contradicted if it begins above it. The interval leaves out "
         "one architecture after the other (jackknife, Student's t), so it is of architectures in "
         "general; one that stands out as an exception is not averaged. p is of the hypothesis that "
-        "the mean is the margin. Needs three architectures with two seeds.",
+        "the mean is the margin. Needs four architectures, three of them with two seeds.",
         "same_and_cross_architecture",
         ("geometry",),
     ),

@@ -98,7 +98,8 @@ def mean_excess(x: np.ndarray, architecture: np.ndarray, used: np.ndarray) -> Me
     """The mean δ over the architectures `used`, bool (A,), that have one, with a jackknife interval.
 
     Every one of them is left out in turn, with all pairs of its models (Efron & Stein 1981), so that
-    the interval is of architectures in general. Student's t; needs three architectures.
+    the interval is of architectures in general. Student's t. No interval
+    of fewer than three of them, or of fewer than four architectures in all.
     """
     delta = excess(x, architecture)
     averaged = np.flatnonzero(used & np.isfinite(delta))
