@@ -34,7 +34,7 @@ def models(study):
 
 @pytest.fixture(scope="module")
 def linear(study, models):
-    rows = linear_rows(models, study["maps"], study["controls"], FEW)
+    rows = linear_rows(models, study["maps"], study["controls"])
     return {(row.measure, row.version): row for row in rows}
 
 
@@ -53,7 +53,7 @@ def test_a_map_is_held_against_that_of_the_control_to_the_same_target(study, lin
     reached = maps["target"].map(own.set_index("model")["r2_test"])
     row = linear["ridge", f"r2_above_{control}"]
     assert row.effect == pytest.approx((maps["r2_test"] - reached).mean())
-    assert (row.n_pairs, row.n_models, row.resamples) == (180, 15, 200)
+    assert (row.n_pairs, row.n_models, row.resamples) == (180, 15, 5)
     assert linear["ridge", "r2"].effect == pytest.approx(maps["r2_test"].mean())
     assert linear["ridge", "r2_above_floor"].effect == pytest.approx(
         (maps["r2_test"] - maps["r2_floor"]).mean()
@@ -63,7 +63,7 @@ def test_a_map_is_held_against_that_of_the_control_to_the_same_target(study, lin
 def test_maps_without_a_score_are_left_out_counted_and_told(study, models):
     maps = study["maps"].copy()
     maps.loc[maps["target"] == "vgg/seed1", "r2_test"] = np.nan
-    rows = linear_rows(models, maps, study["controls"], FEW)
+    rows = linear_rows(models, maps, study["controls"])
     row = next(row for row in rows if (row.measure, row.version) == ("ridge", "r2_above_pixels"))
     maps = maps.query("family == 'ridge' and source_architecture != target_architecture")
     own = study["controls"].query("family == 'ridge' and control == 'pixels'")
@@ -77,7 +77,7 @@ def test_the_error_over_the_images_widens_the_interval_of_a_map(study, models, l
     vague = study["maps"].assign(
         r2_test_low=study["maps"]["r2_test"] - 0.1, r2_test_high=study["maps"]["r2_test"] + 0.1
     )
-    rows = linear_rows(models, vague, study["controls"], FEW)
+    rows = linear_rows(models, vague, study["controls"])
     wide = next(row for row in rows if row.measure == "ridge" and row.version == "r2")
     narrow = linear["ridge", "r2"]
     assert wide.effect == narrow.effect

@@ -5,7 +5,6 @@ import pytest
 from unit.support.simulated_studies import transfer_study
 
 from repcompare.statistics.bootstrap import (
-    crossed_means,
     image_weights,
     interval,
     model_weights,
@@ -39,17 +38,6 @@ def test_architectures_are_drawn_whole_and_images_one_by_one(rng):
     assert images.std() == pytest.approx(1, abs=0.05)
 
 
-def test_a_mean_across_architectures_weighs_the_copies(rng):
-    values, weights = rng.normal(size=(4, 4)), np.array([[2.0, 1, 0, 1], [0, 4, 0, 0]])
-    used = ~np.eye(4, dtype=bool)
-    means = crossed_means(values, used, 4, weights)
-    pairs = 2 * values[0, 1] + 2 * values[1, 0] + 2 * values[0, 3] + 2 * values[3, 0]
-    pairs += values[1, 3] + values[3, 1]
-    mean = values[used].mean()
-    assert means[0] == pytest.approx(mean + (pairs / 10 - mean) * 3 / 2)
-    assert np.isnan(means[1])
-
-
 def test_a_weighted_slope_is_least_squares_on_the_copies(rng):
     study = transfer_study(rng, 3, 2, beta=0.5)
     weights = np.array([np.ones(6), [2, 2, 1, 1, 0, 0], [1, 1, 3, 3, 2, 2]], float)
@@ -70,33 +58,6 @@ def test_a_weighted_slope_is_least_squares_on_the_copies(rng):
 def test_a_resampled_study_without_variation_has_no_slope(rng):
     study = transfer_study(rng, 3, 1)
     assert np.isnan(slopes(study, np.array([[3.0, 0, 0], [1.0, 1, 1]]))).all()
-
-
-def mean_study(rng, architectures, seeds=3):
-    """Scores that source and target share by architecture and by model, about 0."""
-    architecture = np.repeat(np.arange(architectures), seeds)
-    size = len(architecture)
-
-    def effects():
-        return rng.normal(size=architectures)[architecture] + 0.5 * rng.normal(size=size)
-
-    values = effects()[:, None] + effects() + rng.normal(size=(size, size))
-    return architecture, values, architecture[:, None] != architecture
-
-
-@pytest.mark.parametrize("architectures", [3, 5, 10])
-def test_intervals_of_means_over_pairs_cover_at_their_rate(rng, architectures):
-    covered = []
-    for _ in range(500):
-        architecture, values, used = mean_study(rng, architectures)
-        weights = model_weights(architecture, RESAMPLES, rng)
-        found = interval(
-            values[used].mean(), crossed_means(values, used, architectures, weights), architectures
-        )
-        covered.append(found.low <= 0 <= found.high)
-        assert (found.p <= 0.05) == (not covered[-1])
-    # Never less than said, and not much more.
-    assert 0.95 - 3 * np.sqrt(0.95 * 0.05 / 500) <= np.mean(covered) <= 0.99
 
 
 @pytest.mark.slow

@@ -4,29 +4,25 @@ import numpy as np
 import pandas as pd
 
 from repcompare.findings.model_matrices import Models, standard_errors
-from repcompare.findings.rows import Resampling, Row
+from repcompare.findings.rows import Row
 from repcompare.findings.rules import MOST_OF_THE_VARIANCE
-from repcompare.statistics.bootstrap import crossed_means, interval, model_weights
+from repcompare.statistics.over_architectures import jackknifed, pair_means
 from repcompare.vocabulary import Need
 
 CONTROLS = ("untrained", "pixels")
 SCORES = {"r2": "r2_test", "recovered_accuracy": "recovered_accuracy"}
 
 
-def linear_rows(
-    models: Models, maps: pd.DataFrame, controls: pd.DataFrame, resampling: Resampling
-) -> list[Row]:
+def linear_rows(models: Models, maps: pd.DataFrame, controls: pd.DataFrame) -> list[Row]:
     """For every family of maps.csv: mean scores across architectures and what they exceed.
 
     Versions: `r2` (its p is of the hypothesis that it is `MOST_OF_THE_VARIANCE`) and
     `recovered_accuracy` (0 is what is reached without the source); `r2_above_floor`, against what
     least squares fits to unrelated samples; `…_above_untrained` and `…_above_pixels`, against what
-    a map from the control reaches on the same target. Intervals and p by resampling architectures
-    (`statistics.bootstrap`), widened by the jackknife's error over the images, as if that of all
-    pairs were one.
+    a map from the control reaches on the same target. Intervals and p by leaving out each
+    architecture (`statistics.over_architectures`), widened by the jackknife's error over the images,
+    as if that of all pairs were one.
     """
-    weights = model_weights(models.architecture, resampling.bootstraps, resampling.generator(0))
-    images = resampling.generator(1).standard_normal(resampling.bootstraps)
     rows = []
     for family in maps["family"].unique():
         table = maps[maps["family"] == family]
@@ -49,12 +45,11 @@ def linear_rows(
                     mean_row(
                         Row("linear", version, family),
                         models,
-                        np.where(used, difference, 0.0),
+                        difference,
                         used,
-                        weights,
-                        images * (error[used].mean() if used.any() else 0.0),
+                        float(error[used].mean()) if used.any() else 0.0,
                         compared.get(version, 0.0),
-                    )._replace(resamples=resampling.bootstraps, seed=resampling.seed)
+                    )
                 )
     return rows
 
@@ -64,8 +59,7 @@ def mean_row(
     models: Models,
     values: np.ndarray,
     used: np.ndarray,
-    weights: np.ndarray,
-    image_errors: np.ndarray,
+    image_error: float,
     hypothesis: float,
 ) -> Row:
     """The mean of `values` (M, M) over the pairs `used`, with its interval and p."""
@@ -78,12 +72,28 @@ def mean_row(
         row = row.lacking(Need.ARCHITECTURES, f"needs 3 architectures, there are {architectures}")
     if not count:
         return row.lacking(Need.VALUE)
-    mean = float(values[used].mean())
-    centred = crossed_means(values - hypothesis, used, architectures, weights)
-    replicates = centred + image_errors
-    found = interval(mean - hypothesis, replicates, architectures)
-    if np.isnan(found.low):
+    mean, left = pair_means(values, used, models.architecture)
+    if row.version == "r2":
+        low, high, p = of_unexplained(mean, left, image_error, hypothesis)
+    else:
+        found = jackknifed(mean, left, image_error)
+        low, high, p = found.low, found.high, found.p_of(hypothesis)
+    if np.isnan(low):
         row = row.lacking(Need.INTERVAL)
-    return row._replace(
-        effect=mean, low=found.low + hypothesis, high=found.high + hypothesis, p=found.p
-    ).noted("no interval or p" if np.isnan(found.p) else "")
+    row = row._replace(effect=mean, low=low, high=high, p=p, resamples=len(left))
+    return row.noted("no interval or p" if np.isnan(p) else "")
+
+
+def of_unexplained(
+    r2: float, left: np.ndarray, image_error: float, hypothesis: float
+) -> tuple[float, float, float]:
+    """The interval of a mean R² and its p, on the scale of log(1 − R²).
+
+    The interval ends below 1, and covers where R² is near it. NaN of an R² of 1.
+    """
+    if r2 == 1:
+        return np.nan, np.nan, np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = jackknifed(np.log1p(-r2), np.log1p(-left), image_error / (1 - r2))
+    low, high = -np.expm1([found.high, found.low])
+    return float(low), float(high), found.p_of(np.log1p(-hypothesis))

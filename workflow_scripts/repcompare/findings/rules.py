@@ -42,8 +42,9 @@ RULES = {
         "of R² and of recovered accuracy from the maps out of the untrained network and out of "
         "the pixels, onto the same target, all lie above 0. Contradicted if that of R² or of its "
         "difference from the floor lies below; where a control reaches more, the maps tell nothing. "
-        "Intervals resample architectures, with Student's t, and add the error over the "
-        "images; p is the largest of all these comparisons. Needs three architectures.",
+        "Intervals leave out one architecture after the other (jackknife, Student's t), that of R² "
+        "on the scale of log(1 − R²), and add the error over the images; p is the largest of "
+        "all these comparisons. Needs three architectures.",
         "maps_by_family",
         ("maps",),
     ),

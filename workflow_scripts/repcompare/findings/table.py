@@ -44,7 +44,7 @@ def findings_table(
         if not asked.issuperset(rule.needs)
     }
     if "linear" not in rows:
-        found = linear_rows(models, tables["maps"], tables["controls"], resampling)
+        found = linear_rows(models, tables["maps"], tables["controls"])
         rows["linear"] = linear_verdict(found)
     if "retraining" not in rows:
         geometry = tables["geometry"]

@@ -37,24 +37,6 @@ def image_weights(images: int, resamples: int, rng: np.random.Generator) -> np.n
     return rng.multinomial(images, np.full(images, 1 / images), size=resamples).astype(np.float32)
 
 
-def crossed_means(
-    values: np.ndarray, used: np.ndarray, architectures: int, weights: np.ndarray
-) -> np.ndarray:
-    """Replicates of the mean of a matrix (M, M) over pairs `used` (M, M) across architectures; (B,).
-
-    Pairs are weighted by both models. Two copies of one architecture are no pair across, so one
-    that is drawn more often gains less weight than in a resampled list, to first order by
-    (A − 2)/(A − 1); deviations from the mean are larger again by that. NaN in a resampled study
-    that has none of the pairs.
-    """
-    filled = np.where(used, values, 0.0)
-    totals = np.einsum("bi,ij,bj->b", weights, filled, weights, optimize=True)
-    counts = np.einsum("bi,ij,bj->b", weights, used.astype(float), weights, optimize=True)
-    means = np.divide(totals, counts, out=np.full(len(weights), np.nan), where=counts > 0)
-    mean = filled.sum() / used.sum()
-    return mean + (means - mean) * (architectures - 1) / max(architectures - 2, 1)
-
-
 def weighted_slopes(
     x: np.ndarray, y: np.ndarray, used: np.ndarray, term: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:

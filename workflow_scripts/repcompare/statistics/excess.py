@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from repcompare.statistics.over_architectures import Mean, jackknifed
 from repcompare.statistics.permutations import LEVEL
 
 # Of a number, below which it is rounding.
@@ -27,22 +28,6 @@ class Contrasts(NamedTuple):
     low: np.ndarray
     high: np.ndarray
     p: np.ndarray
-
-
-class Mean(NamedTuple):
-    """A mean over architectures, its 95 % interval, and its standard error; NaN below three of them."""
-
-    effect: float
-    low: float
-    high: float
-    error: float
-    architectures: int
-
-    def p_of(self, value: float) -> float:
-        """The two-sided p of the hypothesis that it is `value`."""
-        if not self.error > 0:
-            return np.nan
-        return 2 * float(stdtr(self.architectures - 1, -abs(self.effect - value) / self.error))
 
 
 def excess(x: np.ndarray, architecture: np.ndarray) -> np.ndarray:
@@ -103,20 +88,15 @@ def mean_excess(x: np.ndarray, architecture: np.ndarray, used: np.ndarray) -> Me
     """
     delta = excess(x, architecture)
     averaged = np.flatnonzero(used & np.isfinite(delta))
-    count = len(averaged)
-    effect = float(delta[averaged].mean()) if count else np.nan
-    if count < 3:
-        return Mean(effect, np.nan, np.nan, np.nan, count)
+    effect = float(delta[averaged].mean()) if len(averaged) else np.nan
     left = []
     for out in averaged:
         kept = architecture != out
         others = averaged[averaged != out]
         names, place = np.unique(architecture[kept], return_inverse=True)
         found = excess(x[np.ix_(kept, kept)], place)
-        left.append(found[np.searchsorted(names, others)].mean())
-    error = np.sqrt((count - 1) / count * np.sum((left - np.mean(left)) ** 2))
-    half = stdtrit(count - 1, 0.975) * error
-    return Mean(effect, effect - half, effect + half, float(error), count)
+        left.append(found[np.searchsorted(names, others)].mean() if len(others) else np.nan)
+    return jackknifed(effect, np.array(left))
 
 
 def own_pairs(x: np.ndarray, architecture: np.ndarray) -> np.ndarray:
