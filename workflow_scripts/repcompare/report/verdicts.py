@@ -70,7 +70,7 @@ def basis(row: Row) -> str:
     ordered = "ordered " if row.finding in ("linear", "transfer") else ""
     own = " of its own" if row.finding == "exception" else ""
     drawn = {
-        "linear": f"{row.resamples} resampled studies, seed {row.seed}",
+        "linear": f"{row.resamples} architectures left out in turn",
         "transfer": f"interval from {row.resamples} resampled studies, seed {row.seed}",
         "retraining": f"{row.resamples} architectures left out in turn",
         "exception": f"{row.resamples} architectures",
