@@ -144,6 +144,8 @@ def test_noise_is_on_the_surface_and_far_weaker(network, images):
     attacked = search(network, images, SEARCH, balls, COMPUTATION)
     for ball, drawn, found in zip(balls, control, attacked, strict=True):
         ball.verify(images.clean, drawn.images)
+        change = (drawn.images.float() - images.clean.float()) / 255
+        assert (ball.sizes(change) > 0.95 * ball.epsilon).all()
         rates = [
             successes(examples, images.classes, targeted=False).mean()
             for examples in (drawn, found)
