@@ -85,7 +85,7 @@ def test_maps_from_controls_do_worse_than_maps_between_trained_networks(tables, 
             rows = controls[controls["family"] == family].set_index("control")
             trained = worst.loc[(name, family)]
             # Variance alone does not tell a network of 8x8 images from the images: answers do.
-            assert (rows["recovered_accuracy"] < trained["recovered_accuracy"] - 0.03).all()
+            assert (rows["recovered_accuracy"] < trained["recovered_accuracy"] - 0.01).all()
             assert rows.loc["untrained", "r2_test"] < trained["r2_test"] - 0.1
 
 
