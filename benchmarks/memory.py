@@ -62,7 +62,7 @@ STUDY = {
     "activations": {"layers": ["stage4"]},
     "attack": {"samples": TEST, "steps": 2, "epsilons": {"linf": ["8/255"], "l2": [2.0]}},
     "features": {"samples": TEST, "steps": 2},
-    "statistics": {"permutations": 99, "bootstraps": 100},
+    "statistics": {"permutations": 99},
 }
 
 

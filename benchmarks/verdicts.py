@@ -1,9 +1,10 @@
-"""How often findings 2 and 3 are judged rightly and wrongly, in simulated studies of known truth.
+"""How often findings 2, 3 and 4 are judged rightly and wrongly, in simulated studies of known truth.
 
-Similarities vary as debiased CKA does in a finished study of the digits: see
-`tests/unit/support/simulated_studies.py`.
+Similarities and transfer vary as debiased CKA and PGD do in a finished study of the digits: see
+`tests/unit/support/simulated_studies.py`. `--studies N` simulates N a cell.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from timing import print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from unit.support.simulated_studies import similarity_study, simulated_models
+from unit.support.simulated_studies import attacked_study, similarity_study, simulated_models
 
 from repcompare.findings.retraining import excess_rows, margin
 from repcompare.findings.verdicts import geometry_verdicts
+from repcompare.statistics.dyadic import dyadic_slopes
 
-STUDIES = 1000
 MEASURE = "cka_debiased"
 DESIGNS = {
     "5x3": [3] * 5,
@@ -43,8 +44,23 @@ WORLDS = {
     "one 0.09, block noise 0.005": {"one": 0.09, "blocks": 0.005},
 }
 
+# The same for finding 4: what β is, in logits per unit of similarity, of which a standard deviation is
+# 0.04; how much it differs between architectures; and what else might look like it.
+TRANSFER_DESIGNS = {"4x3": [3] * 4} | DESIGNS | {"8x1": [1] * 8}
+TRANSFER_WORLDS = {
+    "β 0": {},
+    "β 0, differs by 5": {"slopes": 5.0},
+    "β 0, a family": {"family": 1.0},
+    "β 0, a ceiling": {"ceiling": 1.0},
+    "β 0, a floor": {"floor": 2.5},
+    "β 2.5, differs by 1.25": {"beta": 2.5, "slopes": 1.25},
+    "β 5, differs by 2.5": {"beta": 5.0, "slopes": 2.5},
+    "β 5": {"beta": 5.0},
+    "β 10, differs by 5": {"beta": 10.0, "slopes": 5.0},
+}
 
-def row(design: str, world: str) -> list[str]:
+
+def row(design: str, world: str, studies: int) -> list[str]:
     """The shares of studies with each verdict, and of intervals that hold the mean excess."""
     seeds, settings = DESIGNS[design], dict(WORLDS[world])
     excess = np.full(len(seeds), settings.pop("excess", 0.0))
@@ -52,7 +68,7 @@ def row(design: str, world: str) -> list[str]:
         excess[0] = one
     rng = np.random.default_rng(0)
     supported, contradicted, covered, named, right = [], [], [], [], []
-    for _ in range(STUDIES):
+    for _ in range(studies):
         study = similarity_study(rng, seeds, excess=excess, **settings)
         models = simulated_models(study, rng)
         mean, each = excess_rows(models, study.x, MEASURE)
@@ -67,10 +83,39 @@ def row(design: str, world: str) -> list[str]:
     return [design, world, *(f"{np.mean(share):.3f}" for share in shares)]
 
 
+def transfer_row(design: str, world: str, studies: int) -> list[str]:
+    """The shares of studies with each verdict on finding 4, and of intervals that hold β."""
+    settings = TRANSFER_WORLDS[world]
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(studies):
+        study = attacked_study(rng, TRANSFER_DESIGNS[design], **settings)
+        same = study.architecture[:, None] == study.architecture
+        related = (study.family[:, None] == study.family) & ~same
+        ((slope,),) = dyadic_slopes(
+            [study.x], [study.y], [study.error], study.architecture, 2 * same + related
+        )
+        beta, mean = settings.get("beta", 0.0), slope.corrected
+        found.append((mean.low > 0, mean.high < 0, mean.low <= beta <= mean.high))
+    return [design, world, *(f"{share:.3f}" for share in np.mean(found, axis=0))]
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=1000)
+    studies = parser.parse_args().studies
     print_table(
-        f"Findings 2 and 3, shares of {STUDIES} simulated studies; margin 0.017",
+        f"Finding 4, shares of {studies} simulated studies",
+        ["design", "truth", "supported", "contradicted", "covered"],
+        [
+            transfer_row(design, world, studies)
+            for design in TRANSFER_DESIGNS
+            for world in TRANSFER_WORLDS
+        ],
+    )
+    print_table(
+        f"Findings 2 and 3, shares of {studies} simulated studies; margin 0.017",
         [
             "design",
             "truth",
@@ -80,7 +125,7 @@ def main() -> None:
             "3 supported",
             "first named",
         ],
-        [row(design, world) for design in DESIGNS for world in WORLDS],
+        [row(design, world, studies) for design in DESIGNS for world in WORLDS],
     )
 
 

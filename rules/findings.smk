@@ -5,9 +5,9 @@ rule judge_findings:
             for name in ("models", "controls", "maps", "geometry", "transfer")
             if name in TABLES
         },
-        outcomes=every_block(rules.evaluate.output, "attack"),
     output:
         findings=f"{RESULTS}/tables/findings.csv",
+        specifications=f"{RESULTS}/tables/specifications.csv",
     log:
         f"{LOGS}/judge_findings.log",
     benchmark:
@@ -19,7 +19,11 @@ rule judge_findings:
         mem_mb=memory("judge_findings"),
         runtime=minutes("judge_findings"),
     params:
-        settings=stage_settings("judge_findings.py", statistics=STUDY["statistics"]),
+        settings=stage_settings(
+            "judge_findings.py",
+            statistics=STUDY["statistics"],
+            network_families=study_config.network_families(STUDY),
+        ),
     message:
         "Testing the findings"
     script:

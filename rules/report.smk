@@ -13,11 +13,12 @@ ABSENT = {
     "stitched_accuracy": not ANSWERS,
     "similarity_by_layer": not set(STUDY["activations"]["layers"]) - {"penultimate"},
     "layer_similarity": not section("geometry").get("layer_pairs"),
+    "specifications": not {"maps", "geometry"} & set(TABLES),
 }
 DRAWN = {
     name: row
     for name, row in FIGURES.items()
-    if row.needs.issubset(TABLES) and not ABSENT.get(name)
+    if row.needs.issubset({*TABLES, "specifications"}) and not ABSENT.get(name)
 }
 EXAMPLES = "adversarial_examples"
 GALLERY = "feature_gallery"
@@ -26,6 +27,7 @@ GALLERY = "feature_gallery"
 rule draw_figures:
     input:
         **{name: path for name, path in rules.summarise.output.items() if name != "pairs"},
+        specifications=rules.judge_findings.output.specifications,
     output:
         svg=[in_report(name, row.section) for name, row in DRAWN.items()],
         png=[f"{RESULTS}/figures/{name}.png" for name in DRAWN],
@@ -106,7 +108,7 @@ rule draw_feature_gallery:
 rule write_report:
     input:
         **rules.summarise.output,
-        findings=rules.judge_findings.output.findings,
+        **rules.judge_findings.output,
         dataset=DATASET,
         figures=[
             rules.draw_figures.output.svg,

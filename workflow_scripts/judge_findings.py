@@ -8,12 +8,10 @@ from repcompare.storage.logs import logging_to
 
 def main(snakemake) -> None:
     """Hand what the rule has to its stage."""
-    tables = dict(snakemake.input.items())
-    transfer = tables.pop("outcomes")
     judge_findings(
         snakemake.output.findings,
-        tables=tables,
-        transfer=transfer,
+        snakemake.output.specifications,
+        tables=dict(snakemake.input.items()),
         settings=json.loads(snakemake.params.settings),
     )
 

@@ -83,7 +83,7 @@ CONFIG = {
     "architectures": {name: network(name) for name in SIZES},
     "attack": {"samples": 4, "steps": 3, "epsilons": {"linf": ["1/255", "2/255", "4/255"]}},
     "features": {"samples": 2, "steps": 2},
-    "statistics": {"permutations": 99, "bootstraps": 100},
+    "statistics": {"permutations": 99},
 }
 
 

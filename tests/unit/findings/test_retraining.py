@@ -15,7 +15,7 @@ def models_of(accuracy, width):
     names = [f"a{place}/seed0" for place in range(len(accuracy))]
     architectures = [name.split("/")[0] for name in names]
     places = np.arange(len(names))
-    return Models(names, architectures, places, np.array(accuracy), np.array(width))
+    return Models(names, architectures, places, places, np.array(accuracy), np.array(width))
 
 
 def test_adjusting_for_accuracy_removes_what_accuracies_explain():
@@ -51,7 +51,7 @@ def test_an_architecture_without_a_match_in_width_says_so_and_is_not_asked_for_i
 
 def test_matrices_follow_the_models_and_not_the_table():
     study = tables(3, 2)
-    models = Models.of(study["models"].sample(frac=1, random_state=0))
+    models = Models.of(study["models"].sample(frac=1, random_state=0), {})
     assert models.names == sorted(models.names)
     x = by_measure(models, study["geometry"])["cka"]
     row = study["geometry"].iloc[0]

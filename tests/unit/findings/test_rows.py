@@ -2,19 +2,20 @@
 
 import numpy as np
 import pytest
-from unit.support.synthetic_tables import findings, outcomes, tables
+from scipy.stats import t as student
+from unit.support.synthetic_tables import findings, tables
 
 from repcompare.findings.descriptive import transfer_numbers
 from repcompare.findings.linear import linear_rows
 from repcompare.findings.model_matrices import Models, by_measure, pair_logits
 from repcompare.findings.rows import Resampling, Row
-from repcompare.findings.transfer import block_terms, bootstrap_row, transfer_rows
+from repcompare.findings.transfer import transfer_rows
 from repcompare.findings.verdicts import transfer_verdict
 from repcompare.statistics.mrqap import mrqap
 from repcompare.statistics.permutations import of_architectures, of_seeds
 from repcompare.transfer.reference import reference_attack
 
-FEW = Resampling(permutations=199, bootstraps=200, seed=0)
+FEW = Resampling(permutations=199, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def study():
 
 @pytest.fixture(scope="module")
 def models(study):
-    return Models.of(study["models"])
+    return Models.of(study["models"], {})
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +41,12 @@ def linear(study, models):
 
 @pytest.fixture(scope="module")
 def transfer(study, models):
+    return {(row.measure, row.version): row for row in rows_of(study, models)}
+
+
+def rows_of(study, models):
     attack = reference_attack(study["transfer"])
-    found = outcomes(study, attack, models.names)
-    rows = transfer_rows(models, study["geometry"], study["transfer"], attack, found, FEW)
-    return {(row.measure, row.version): row for row in rows}
+    return transfer_rows(models, study["geometry"], study["transfer"], attack, FEW)
 
 
 @pytest.mark.parametrize("control", ["pixels", "untrained"])
@@ -94,18 +97,31 @@ def test_each_null_permutes_what_it_is_named_after(study, models, transfer):
     )
     whole, _ = of_architectures(models.architecture, 199, FEW.generator(3))
     seeds, _ = of_seeds(models.architecture, 199, FEW.generator(4))
-    term = models.same[None].astype(float)
+    same = models.same.astype(int)
     for version, fit, resamples in (
-        ("architectures", mrqap(x, y, whole, terms=term), 119),
-        ("seeds", mrqap(x, y, seeds, terms=block_terms(models)), 199),
+        ("architectures", mrqap(x, y, whole, groups=same), 119),
+        ("seeds", mrqap(x, y, seeds, groups=models.blocks), 199),
         ("different_architectures", mrqap(x, y, whole, within=~models.same), 119),
     ):
         row = transfer["cka", version]
         assert (row.effect, row.p, row.n_pairs) == (fit.slope, fit.p, fit.n_pairs)
         assert (row.low, row.high, row.resamples) == (fit.low, fit.high, resamples)
-    row = transfer["cka_debiased", "accuracy_adjusted"]
-    terms = np.stack([term[0], models.differences(models.accuracy)])
-    assert row.effect == pytest.approx(mrqap(x, y, whole, terms=terms).slope)
+
+
+def test_what_a_version_adjusts_for_is_a_term_of_its_regression(study, models, transfer):
+    attack = reference_attack(study["transfer"])
+    x = by_measure(models, study["geometry"])["cka_debiased"]
+    y, whole = pair_logits(models, study["transfer"], attack), np.arange(15)[None]
+    width = models.differences(np.log(models.width))
+    for version, terms in (
+        ("plain", None),
+        ("accuracy_adjusted", models.differences(models.accuracy)[None]),
+        ("width_adjusted", width[None]),
+    ):
+        row = transfer["cka_debiased", version]
+        fit = mrqap(x, y, whole, groups=models.same.astype(int), terms=terms)
+        reliability = float(row.note.removeprefix("reliability of the similarity "))
+        assert reliability * row.effect == pytest.approx(fit.slope, rel=0.01)
 
 
 def test_spearman_beside_it_is_that_of_all_pairs(study, transfer):
@@ -135,58 +151,60 @@ def test_the_slope_that_the_page_shows_of_one_kind_of_pairs_is_the_one_that_is_t
         assert transfer[measure, version].effect == pytest.approx(slope, rel=1e-9, nan_ok=True)
 
 
-def test_images_and_the_error_of_the_geometry_widen_the_interval_of_the_slope(study, models):
-    attack = reference_attack(study["transfer"])
-    x = by_measure(models, study["geometry"])["cka"]
-    y = pair_logits(models, study["transfer"], attack)
-    rng = np.random.default_rng(0)
-    y = y + 0.05 * rng.normal(size=y.shape)
-    still = np.repeat(y[None], FEW.bootstraps, axis=0)
-    moving = still + 0.3 * rng.normal(size=still.shape)
-    row, none = Row("transfer", "architectures", "cka", effect=20.0), np.zeros_like(x)
-
-    def width(error, resampled):
-        found = bootstrap_row(row, models, x, error, resampled, FEW)
-        return found.high - found.low
-
-    assert width(none, moving) > 1.5 * width(none, still)
-    assert width(none + 0.005, still) > 1.5 * width(none, still)
+def test_a_slope_is_told_per_unit_and_per_standard_deviation_of_the_pairs(study, models, transfer):
+    x = by_measure(models, study["geometry"])["cca"]
+    deviation = x[np.triu_indices(15, 1)].std()
+    row = transfer["cca", "over_architectures"]
+    assert row.per_sd == pytest.approx(row.effect * deviation)
+    assert row.per_sd_error == pytest.approx(row.error * deviation)
+    assert (row.n_pairs, row.n_models, row.resamples) == (210, 15, 5)
+    assert row.p == pytest.approx(2 * student.sf(row.effect / row.error, 4))
 
 
-def test_more_images_give_a_narrower_interval(study, models):
-    attack = reference_attack(study["transfer"])
-    few = tables(5, 3, images=40)
-    widths = []
-    for each in (few, study):
-        found = outcomes(each, attack, models.names)
-        rows = transfer_rows(models, study["geometry"], each["transfer"], attack, found, FEW)
-        row = next(row for row in rows if row.version == "bootstrap" and row.measure == "cka")
-        widths.append(row.high - row.low)
-    assert widths[0] > 2 * widths[1]
+def test_a_slope_is_divided_by_the_reliability_that_its_note_tells(transfer):
+    for measure in ("cka", "cka_debiased"):
+        row, plain = (transfer[measure, name] for name in ("over_architectures", "uncorrected"))
+        reliability = plain.effect / row.effect
+        assert 0 < reliability < 1
+        assert row.note == plain.note == f"reliability of the similarity {reliability:.2f}"
+        assert row.p == pytest.approx(plain.p)
+
+
+def test_a_family_is_a_term_where_two_architectures_are_of_one(study):
+    rows = {}
+    for families in ({}, {"vgg": "old", "resnet20": "residual", "resnext29": "residual"}):
+        models = Models.of(study["models"], families)
+        found = rows_of(study, models)
+        rows[len(families)] = {row.version: row for row in found if row.measure == "cka_debiased"}
+    assert "family_adjusted" not in rows[0]
+    models = Models.of(study["models"], {"resnet20": "residual", "resnext29": "residual"})
+    assert models.related.sum() == 2 * 3 * 3
+    assert "family_adjusted" in rows[3]
+    assert rows[3]["plain"].effect == rows[0]["plain"].effect
+    assert rows[3]["over_architectures"].effect != rows[0]["over_architectures"].effect
 
 
 @pytest.mark.parametrize(
-    ("p", "low", "high", "verdict"),
+    ("low", "high", "verdict"),
     [
-        (0.01, 1.0, 3.0, "supported"),
-        (0.05, 1.0, 3.0, "supported"),
-        (0.01, -3.0, -1.0, "contradicted"),
-        (0.2, 1.0, 3.0, "inconclusive"),
-        (0.01, -1.0, 5.0, "inconclusive"),
-        (0.01, np.nan, np.nan, "inconclusive"),
+        (1.0, 3.0, "supported"),
+        (-3.0, -1.0, "contradicted"),
+        (-1.0, 5.0, "inconclusive"),
+        (np.nan, np.nan, "inconclusive"),
     ],
 )
-def test_transfer_needs_both_the_permutations_and_the_interval(p, low, high, verdict):
+def test_transfer_is_judged_by_the_interval_of_the_deciding_measure(low, high, verdict):
     effect = np.nanmean([low, high, 2.0])
     lacks = "" if np.isfinite(low) else "interval"
+    given = {"effect": effect, "low": low, "high": high, "lacks": lacks}
     rows = [
-        Row("transfer", "architectures", "cka_debiased", effect=effect, p=p, resamples=119),
-        Row("transfer", "bootstrap", "cka_debiased", "", "", effect, low, high, 0.5, lacks=lacks),
-        Row("transfer", "bootstrap", "cka", effect=effect, low=-low, high=-high),
+        Row("transfer", "architectures", "cka_debiased", effect=effect, p=0.2, resamples=119),
+        Row("transfer", "over_architectures", "cka", effect=effect, low=-low, high=-high),
+        Row("transfer", "over_architectures", "cka_debiased", **given),
     ]
     decided = transfer_verdict(rows)[0]
-    assert (decided.verdict, decided.p) == (verdict, p)
-    assert (decided.version, decided.measure) == ("bootstrap", "cka_debiased")
+    assert decided.verdict == verdict
+    assert (decided.version, decided.measure) == ("over_architectures", "cka_debiased")
 
 
 def test_measures_that_are_not_the_deciding_one_have_no_verdict():

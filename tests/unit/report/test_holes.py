@@ -24,9 +24,9 @@ def test_every_figure_is_drawn(study, name, tmp_path):
 
 
 def test_every_finding_has_its_verdict_of_the_pairs_that_are_left(study):
-    rows = decided(findings(study, permutations=999, bootstraps=199))
+    rows = decided(findings(study, permutations=999))
     assert list(rows.index) == list(FINDINGS)
-    whole = decided(findings(tables(5, 3), permutations=999, bootstraps=199))
+    whole = decided(findings(tables(5, 3), permutations=999))
     for finding in FINDINGS:
         assert np.isfinite(rows.loc[finding, "effect"])
         assert 0 < rows.loc[finding, "n_pairs"] <= whole.loc[finding, "n_pairs"]

@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 import pytest
-from unit.support.synthetic_tables import FIGURES, findings, tables
+from unit.support.synthetic_tables import FIGURES, findings, judged, tables
 
 from repcompare.figures.style import save
 from repcompare.findings.rules import RULES
@@ -41,7 +41,8 @@ PROVENANCE = {
 
 def page(size, figures=None, change=dict, **study):
     content = change(tables(*size))
-    content |= {"costs": COSTS, "findings": findings(content)}
+    content["findings"], content["specifications"] = judged(content)
+    content["costs"] = COSTS
     content["layers_geometry"] = content["geometry"]
     return render_report(TEMPLATE, content, figures or {}, STUDY | study, PROVENANCE)
 
@@ -157,10 +158,14 @@ def test_every_verdict_stands_at_the_top_with_effect_p_n_rule_and_a_link_to_its_
         f"p\u00a0=\u00a0{row['p']:.4f}; 3 pairs of its own, 15 models; 5 architectures"
     )
     assert (
-        "210 ordered pairs, 15 models; interval from 100 resampled studies"
-        in shown["transfer"].basis
+        "210 ordered pairs, 15 models; 5 architectures left out in turn" in shown["transfer"].basis
     )
-    assert "tested by 119 permutations of whole architectures" in shown["transfer"].note
+    assert "per standard deviation" in shown["transfer"].effect
+    row = table.query("finding == 'transfer' and verdict != ''").iloc[0]
+    assert shown["transfer"].stability == (
+        f"The verdict holds without one architecture in {row['left_out_agree']} of 5 cases, by other "
+        f"measures, strengths and denominators in {row['specifications_agree']} of 139"
+    )
     assert "180 ordered pairs, 15 models; 5 architectures left out in turn" in shown["linear"].basis
 
 
@@ -170,8 +175,7 @@ def test_a_verdict_that_a_study_cannot_give_tells_why():
     assert shown["linear"].note == "needs 3 architectures, there are 2; no interval or p"
     assert shown["retraining"].note == "needs 3 architectures with 2 seeds, there are 2"
     assert shown["exception"].note == "needs 4 architectures with 2 seeds, there are 2"
-    orders = "only 2 distinct permutations of architectures, 21 are needed for p < 0.05"
-    assert orders in shown["transfer"].note
+    assert "needs 3 architectures, there are 2" in shown["transfer"].note
 
 
 def test_the_page_opens_with_the_verdicts_and_their_rules(whole_page):

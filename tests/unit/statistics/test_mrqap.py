@@ -6,7 +6,8 @@ from scipy.stats import t as student
 from unit.support.simulated_studies import transfer_study, within_monte_carlo_error
 
 from repcompare.findings.transfer import ranks
-from repcompare.statistics.mrqap import PairDesign, mantel, mrqap, permuted_products
+from repcompare.statistics.mrqap import mantel, mrqap, permuted_products
+from repcompare.statistics.pair_design import PairDesign
 from repcompare.statistics.permutations import of_architectures, of_models, of_seeds
 
 STUDIES = 600
@@ -20,14 +21,13 @@ def by_seed(study, count=199, seed=0):
     return of_seeds(study.architecture, count, np.random.default_rng(seed))[0]
 
 
-def same_term(study):
-    return study.same[None].astype(float)
+def same_group(study):
+    return study.same.astype(int)
 
 
-def block_terms(study):
+def blocks(study):
     count = study.architecture.max() + 1
-    block = study.architecture[:, None] * count + study.architecture
-    return (block == np.arange(count**2)[:, None, None]).astype(float)
+    return study.architecture[:, None] * count + study.architecture
 
 
 def dummies(study, rows, columns):
@@ -50,13 +50,13 @@ def null_studies():
 
 @pytest.fixture(scope="module")
 def architecture_fits(null_studies):
-    return [mrqap(s.x, s.y, by_architecture(s), terms=same_term(s)) for s in null_studies]
+    return [mrqap(s.x, s.y, by_architecture(s), groups=same_group(s)) for s in null_studies]
 
 
 def test_the_slope_is_that_of_least_squares_on_dummy_variables():
     study = transfer_study(np.random.default_rng(0), 4, 3, beta=0.7)
     study.y[2, 7] = study.x[5, 1] = np.nan
-    fit = mrqap(study.x, study.y, by_architecture(study), terms=same_term(study))
+    fit = mrqap(study.x, study.y, by_architecture(study), groups=same_group(study))
     known = np.isfinite(study.x + study.y) & ~np.eye(12, dtype=bool)
     rows, columns = np.nonzero(known)
     design = np.hstack([study.x[known][:, None], dummies(study, rows, columns)])
@@ -85,7 +85,7 @@ def test_the_test_is_that_of_freedman_and_lane_term_by_term():
     residual[rows, columns] = y - fitted
     permuted = [t_of(fitted + residual[row][:, row][rows, columns]) for row in permutations]
     reached = np.abs(permuted) >= abs(t_of(y)) * (1 - 1e-9)
-    fit = mrqap(study.x, study.y, permutations, terms=same_term(study))
+    fit = mrqap(study.x, study.y, permutations, groups=same_group(study))
     assert fit.p == (1 + reached.sum()) / (1 + len(permutations))
 
 
@@ -108,8 +108,7 @@ def test_a_term_that_permutations_move_is_taken_out_again_where_the_predictor_ha
     matrix[rows, columns] = x
     permuted = [correlation(matrix[row][:, row][rows, columns]) for row in permutations]
     reached = np.array(permuted) >= correlation(x) * (1 - 1e-9)
-    terms = np.stack([study.same, term])
-    fit = mrqap(study.x, study.y, permutations, terms=terms)
+    fit = mrqap(study.x, study.y, permutations, groups=same_group(study), terms=term[None])
     assert fit.p == (1 + reached.sum()) / 24
     design = np.hstack([study.x[rows, columns][:, None], design])
     expected = np.linalg.lstsq(design, study.y[rows, columns], rcond=None)[0][0]
@@ -118,24 +117,23 @@ def test_a_term_that_permutations_move_is_taken_out_again_where_the_predictor_ha
 
 def test_a_permuted_predictor_is_measured_by_what_the_terms_leave_of_it():
     rng = np.random.default_rng(5)
-    rows, columns = np.nonzero(~np.eye(6, dtype=bool))
-    x, basis = rng.normal(size=30), rng.normal(size=(30, 1))
-    basis /= np.linalg.norm(basis)
-    x, against = (each - basis @ (basis.T @ each) for each in (x, rng.normal(size=(30, 2))))
-    permutations = of_models(6, 20, rng)
-    matrix = np.zeros((6, 6))
-    matrix[rows, columns] = x
-    left = np.array([matrix[row][:, row][rows, columns] for row in permutations])
-    left -= left @ basis @ basis.T
-    expected = left @ against / np.linalg.norm(left, axis=1)[:, None]
-    found = permuted_products(PairDesign(rows, columns, basis), x, against, permutations)
+    observed = rng.random((7, 7)) < 0.8
+    groups, term = rng.integers(3, size=(7, 7)), rng.normal(size=(1, 7, 7))
+    design = PairDesign.of(observed, groups, term)
+    x, *against = (design.residual(rng.normal(size=(7, 7))) for _ in range(3))
+    permutations = of_models(7, 20, rng)
+    matrix = np.zeros((7, 7))
+    matrix[design.rows, design.columns] = x
+    left = np.array([design.residual(matrix[row][:, row]) for row in permutations])
+    expected = left @ np.stack(against, axis=1) / np.linalg.norm(left, axis=1)[:, None]
+    found = permuted_products(design, x, np.stack(against, axis=1), permutations, kept=False)
     assert pytest.approx(expected) == found.T
 
 
 @pytest.mark.parametrize(
-    ("draw", "terms", "size"), [(by_architecture, same_term, 24), (by_seed, block_terms, 6**4)]
+    ("draw", "groups", "size"), [(by_architecture, same_group, 24), (by_seed, blocks, 6**4)]
 )
-def test_over_all_arrangements_of_a_design_p_takes_every_value_once(draw, terms, size):
+def test_over_all_arrangements_of_a_design_p_takes_every_value_once(draw, groups, size):
     study = transfer_study(np.random.default_rng(2), 4, 3)
     permutations = draw(study, 9999)
     rng = np.random.default_rng(0)
@@ -144,7 +142,8 @@ def test_over_all_arrangements_of_a_design_p_takes_every_value_once(draw, terms,
     if size > 100:
         arranged = [arranged[place] for place in rng.choice(size, 100, replace=False)]
     p = [
-        mrqap(study.x[row][:, row], study.y, permutations, terms=terms(study)).p for row in arranged
+        mrqap(study.x[row][:, row], study.y, permutations, groups=groups(study)).p
+        for row in arranged
     ]
     if size < 100:
         assert np.sort(p) == pytest.approx(np.arange(1, size + 1) / size)
@@ -154,7 +153,7 @@ def test_over_all_arrangements_of_a_design_p_takes_every_value_once(draw, terms,
 
 
 def test_without_an_effect_one_study_in_twenty_is_significant(null_studies, architecture_fits):
-    seeds = [mrqap(s.x, s.y, by_seed(s), terms=block_terms(s)).p for s in null_studies]
+    seeds = [mrqap(s.x, s.y, by_seed(s), groups=blocks(s)).p for s in null_studies]
     assert within_monte_carlo_error([fit.p <= 0.05 for fit in architecture_fits], 0.05)
     assert within_monte_carlo_error([p <= 0.05 for p in seeds], 0.05)
 
@@ -168,7 +167,7 @@ def test_plain_mantel_and_ordinary_least_squares_take_what_models_share_for_an_e
     for study in null_studies[:200]:
         x, y = (matrix[off] - matrix[off].mean() for matrix in (study.x, study.y))
         plain.append(naive_p(x, y, len(x) - 1))
-        design = PairDesign.of(off, same_term(study))
+        design = PairDesign.of(off, same_group(study))
         with_effects.append(
             naive_p(design.residual(study.x), design.residual(study.y), design.free)
         )
@@ -184,7 +183,7 @@ def test_power_rises_with_the_effect():
     for beta in (0.0, 0.2, 0.4, 0.8):
         rng = np.random.default_rng(4)
         studies = [transfer_study(rng, beta=beta) for _ in range(150)]
-        fits = [mrqap(s.x, s.y, by_architecture(s), terms=same_term(s)) for s in studies]
+        fits = [mrqap(s.x, s.y, by_architecture(s), groups=same_group(s)) for s in studies]
         power.append(np.mean([fit.p <= 0.05 and fit.slope > 0 for fit in fits]))
     assert np.all(np.diff(power) > 0)
     assert power[-1] > 0.95
@@ -197,11 +196,11 @@ def test_the_interval_covers_the_slope_in_nineteen_studies_of_twenty(beta):
     covered = {"architectures": [], "seeds": []}
     for _ in range(STUDIES):
         study = transfer_study(rng, beta=beta)
-        for name, draw, terms in (
-            ("architectures", by_architecture, same_term),
-            ("seeds", by_seed, block_terms),
+        for name, draw, groups in (
+            ("architectures", by_architecture, same_group),
+            ("seeds", by_seed, blocks),
         ):
-            fit = mrqap(study.x, study.y, draw(study), terms=terms(study))
+            fit = mrqap(study.x, study.y, draw(study), groups=groups(study))
             covered[name].append(fit.low <= beta <= fit.high)
     assert within_monte_carlo_error(covered["architectures"], 0.95)
     assert within_monte_carlo_error(covered["seeds"], 0.95)
@@ -209,11 +208,11 @@ def test_the_interval_covers_the_slope_in_nineteen_studies_of_twenty(beta):
 
 def test_the_interval_excludes_a_slope_just_where_the_test_refuses_it(null_studies):
     for study in null_studies[:40]:
-        fit = mrqap(study.x, study.y, by_architecture(study), terms=same_term(study))
+        fit = mrqap(study.x, study.y, by_architecture(study), groups=same_group(study))
         assert (fit.low > 0 or fit.high < 0) == (fit.p <= 0.05)
         for slope, refused in ((fit.high + 1e-6, True), (fit.high - 1e-6, False)):
             moved = study.y - slope * study.x
-            p = mrqap(study.x, moved, by_architecture(study), terms=same_term(study)).p
+            p = mrqap(study.x, moved, by_architecture(study), groups=same_group(study)).p
             assert (p <= 0.05) == refused
 
 
@@ -222,7 +221,7 @@ def test_effects_of_sources_and_targets_change_nothing():
     rng = np.random.default_rng(7)
     shifted = study.y + 100 * rng.normal(size=15)[:, None] + 100 * rng.normal(size=15)
     one, other = (
-        mrqap(study.x, y, by_architecture(study), terms=same_term(study))
+        mrqap(study.x, y, by_architecture(study), groups=same_group(study))
         for y in (study.y, shifted)
     )
     assert one[:5] == pytest.approx(other[:5], rel=1e-9)
@@ -236,7 +235,7 @@ def test_missing_pairs_leave_the_size_of_the_test_as_it_is():
         study.y[rng.random(study.y.shape) < 0.1] = np.nan
         gone = np.triu(rng.random(study.x.shape) < 0.1, 1)
         study.x[gone | gone.T] = np.nan
-        fit = mrqap(study.x, study.y, by_architecture(study), terms=same_term(study))
+        fit = mrqap(study.x, study.y, by_architecture(study), groups=same_group(study))
         hits.append(fit.p <= 0.05)
         assert 0 < fit.n_pairs < 210
     assert within_monte_carlo_error(hits, 0.05)
@@ -256,7 +255,7 @@ def test_a_direction_of_the_pairs_is_kept():
     study = transfer_study(np.random.default_rng(10))
     x = study.x + np.random.default_rng(11).normal(size=(15, 15))
     fit, transposed, mixed = (
-        mrqap(a, b, by_architecture(study), terms=same_term(study))
+        mrqap(a, b, by_architecture(study), groups=same_group(study))
         for a, b in ((x, study.y), (x.T, study.y.T), (x.T, study.y))
     )
     assert fit.slope == pytest.approx(transposed.slope)
@@ -277,14 +276,14 @@ def test_a_direction_of_the_pairs_is_kept():
 def test_what_has_no_slope_says_why(size, change, reason):
     study = transfer_study(np.random.default_rng(12), *size)
     change(study)
-    fit = mrqap(study.x, study.y, by_architecture(study), terms=same_term(study))
+    fit = mrqap(study.x, study.y, by_architecture(study), groups=same_group(study))
     assert np.isnan(fit[:5]).all()
     assert reason in fit.note
 
 
 def test_three_architectures_give_no_bounded_interval():
     study = transfer_study(np.random.default_rng(13), 3, 3, beta=5.0)
-    fit = mrqap(study.x, study.y, by_architecture(study), terms=same_term(study))
+    fit = mrqap(study.x, study.y, by_architecture(study), groups=same_group(study))
     assert (fit.p, fit.low, fit.high) == (1 / 6, -np.inf, np.inf)
 
 

@@ -33,13 +33,13 @@ REFUSED = {
     "data: null": "data: got null, allowed: a section of its own with keys out of "
     "name, root, size, crop, test_samples, train_samples, fit_samples",
     "statistics: null": "statistics: got null, allowed: a section of its own with keys out of "
-    "permutations, bootstraps, seed, or no such key at all",
+    "permutations, seed, or no such key at all",
     "maps: least_squares": 'maps: got "least_squares", allowed: a section of its own with keys out of '
     "families, no such key at all, or null",
     "architectures: null": "architectures: got null, allowed: a section of its own",
     "architectures: {vgg: null}": "architectures.vgg: got null, allowed: a section of its own "
-    "with keys out of factory, activations, kwargs, weights, input, layers, classifier, tokens, classes, seeds, "
-    "training",
+    "with keys out of factory, activations, family, kwargs, weights, input, layers, classifier, "
+    "tokens, classes, seeds, training",
     "architectures: {vgg: {kwargs: null}}": "architectures.vgg.kwargs: got null, "
     "allowed: a section of its own, or no such key at all",
     "training: {epochs: null}": "training.epochs: got null, allowed: an integer from 1 up",

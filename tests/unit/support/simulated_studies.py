@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from repcompare.findings.model_matrices import Models
+from repcompare.transfer.rates import empirical_logit
 
 
 class Study(NamedTuple):
@@ -81,6 +83,71 @@ def similarity_study(rng, seeds, *, excess=0.0, blocks=0.0, family=0.0) -> Study
     return Study(architecture, same, x, np.full_like(x, np.nan))
 
 
+class TransferStudy(NamedTuple):
+    """Similarity x with its standard `error` and logits of transfer y, all (M, M)."""
+
+    architecture: np.ndarray
+    family: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    error: np.ndarray
+
+
+# Images that differ in difficulty, and to whom, flatten a logit of their mean by so much.
+FLATTENED = 0.716
+
+
+def attacked_study(
+    rng, seeds, *, beta=0.0, slopes=0.0, family=0.0, ceiling=0.0, floor=0.0, images=293
+) -> TransferStudy:
+    """Debiased CKA and transfer as they vary in a finished study of the digits.
+
+    Logit T_ij = source_i + target_j + (β + (b_a + b_b) / 2) x_ij + noise of the pair, of the two
+    architectures and of the images, which all pairs share; `slopes` is the standard deviation of b.
+    What makes a model like all others makes it easy to fool (correlation 0.6). The first half of the
+    architectures are of one family, whose pairs are more similar by 0.03 and transfer more by 0.25, times
+    `family`. With a `ceiling` similarity is near 1 on a concave scale, and quality drives transfer;
+    `floor` lowers all transfer.
+    """
+    count, size = len(seeds), sum(seeds)
+    architecture = np.repeat(np.arange(count), seeds)
+    same = architecture[:, None] == architecture
+
+    def effects(between, within):
+        return between * rng.normal(size=count)[architecture] + within * rng.normal(size=size)
+
+    def blocks(noise):
+        return noise[np.ix_(architecture, architecture)]
+
+    quality = effects(0.029, 0.012)
+    standard = quality / np.hypot(0.029, 0.012)
+    related = architecture < count // 2
+    of_family = family * np.outer(related, related)
+    x = quality[:, None] + quality + 0.01 * blocks(symmetric(count, rng))
+    x = 0.83 + x + 0.013 * symmetric(size, rng) + 0.03 * of_family
+    error = np.full_like(x, 0.006)
+    if ceiling:
+        x = 1 - 0.05 * np.exp(6 * ceiling * (0.83 - x))
+        error = error * np.clip((1 - x) / 0.17, 0, 1.5)
+    bend = slopes * rng.normal(size=count)[architecture]
+    source, target = (
+        0.6 * np.hypot(*spread) * standard + 0.8 * effects(*spread)
+        for spread in ((0.33, 0.125), (0.23, 0.115))
+    )
+    y = source[:, None] + target + (beta + (bend[:, None] + bend) / 2) * (x - x.mean())
+    y = y + 0.075 * blocks(rng.normal(size=(count, count))) + 0.06 * rng.normal(size=x.shape)
+    y = y + 0.2 * same + 0.25 * of_family + 0.9 * ceiling * (standard[:, None] + standard)
+    logits = ((y - 0.5 - floor) / FLATTENED)[:, :, None] + 1.5 * rng.normal(size=images)
+    chance = expit(logits + 0.7 * rng.normal(size=(size, images)))
+    correct = rng.random((size, images)) < 0.95
+    counted = correct[:, None] & correct
+    fooled = (rng.random(chance.shape) < chance) & counted
+    y = empirical_logit(fooled.sum(axis=2), counted.sum(axis=2))
+    x = x + error * symmetric(size, rng)
+    groups = np.where(related & bool(family), 0, 1 + architecture)
+    return TransferStudy(architecture, groups, x, y, error)
+
+
 def simulated_models(study, rng) -> Models:
     """The models of a simulated study, `a0/seed0` and so on, of accuracies that mean nothing."""
     place = study.architecture
@@ -88,7 +155,7 @@ def simulated_models(study, rng) -> Models:
     table = pd.DataFrame({"architecture": [f"a{a}" for a in place], "seed": seed})
     table["model"] = table["architecture"] + "/seed" + table["seed"].astype(str)
     table["test_accuracy"] = 0.9 + 0.01 * rng.random(len(table))
-    return Models.of(table.assign(representation_width=64))
+    return Models.of(table.assign(representation_width=64), {})
 
 
 def within_monte_carlo_error(hits, rate) -> bool:

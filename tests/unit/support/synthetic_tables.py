@@ -5,11 +5,9 @@ import pandas as pd
 
 from repcompare.figures import registry
 from repcompare.findings.rows import Resampling
-from repcompare.findings.table import findings_table
+from repcompare.findings.table import findings_tables
 from repcompare.stages.draw_figures import drawn, with_derived
 from repcompare.tables.schema import TABLES
-from repcompare.transfer.outcomes import ImageOutcomes
-from repcompare.transfer.reference import rates_at
 
 EPSILONS = {
     "linf": [("2/255", 2 / 255), ("4/255", 4 / 255), ("8/255", 8 / 255), ("16/255", 16 / 255)],
@@ -65,20 +63,13 @@ def tables(
 
 def findings(study, **settings) -> pd.DataFrame:
     """findings.csv of a study of `tables`, from few permutations unless `settings` say more."""
-    resampling = Resampling(**{"permutations": 199, "bootstraps": 100, "seed": 0} | settings)
-    return findings_table(study, lambda attack, names: outcomes(study, attack, names), resampling)
+    return judged(study, **settings)[0]
 
 
-def outcomes(study, attack, names, random_state: int = 0) -> ImageOutcomes:
-    """Images that are fooled at random, as many of each pair as its row of `transfer` says."""
-    table = rates_at(study["transfer"], attack).dropna(subset="fooled")
-    places = {name: place for place, name in enumerate(names)}
-    table = table[table["source"].isin(names) & table["target"].isin(names)]
-    rows, columns = (table[end].map(places).to_numpy() for end in ("source", "target"))
-    count = (table["n"] * table["fooled"]).round().to_numpy(int)
-    images = np.tile(np.arange(int(table["n"].max())), (len(table), 1))
-    order = np.random.default_rng(random_state).permuted(images, axis=1)
-    return ImageOutcomes(rows, columns, np.ones(order.shape, bool), order < count[:, None])
+def judged(study, families=(), **settings) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """findings.csv and specifications.csv."""
+    resampling = Resampling(**{"permutations": 199, "seed": 0} | settings)
+    return findings_tables(study, dict(families), resampling)
 
 
 def pairwise_similarity(models, architecture, exception, random):
@@ -339,13 +330,13 @@ def pairs_table(maps, geometry, transfer):
 
 def drawn_from(name):
     """A function that draws a figure of the registry from `tables`."""
-    return lambda study: drawn(name, with_derived(study))
+    return lambda study: drawn(name, with_derived({"specifications": judged(study)[1], **study}))
 
 
 FIGURES = {name: drawn_from(name) for name in registry.FIGURES}
 
 # Resampling that is enough for a verdict.
-MANY = {"permutations": 999, "bootstraps": 200}
+MANY = {"permutations": 999}
 
 
 def decided(table):

@@ -31,6 +31,7 @@ DERIVED = {"similarities": "geometry", "strength": ""}
 
 
 FIGURES = {
+    "specifications": Drawn("Findings", "specifications", ("specifications",)),
     "accuracies": Drawn("Models", "accuracies", ("models",)),
     "stitched_accuracy": Drawn("Linear maps", "heatmaps", ("maps",)),
     "held_out_r2": Drawn("Linear maps", "heatmaps", ("maps",)),

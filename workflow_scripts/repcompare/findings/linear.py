@@ -80,7 +80,8 @@ def mean_row(
         low, high, p = found.low, found.high, found.p_of(hypothesis)
     if np.isnan(low):
         row = row.lacking(Need.INTERVAL)
-    row = row._replace(effect=mean, low=low, high=high, p=p, resamples=len(left))
+    error = jackknifed(mean, left, image_error).error
+    row = row._replace(effect=mean, low=low, high=high, error=error, p=p, resamples=len(left))
     return row.noted("no interval or p" if np.isnan(p) else "")
 
 

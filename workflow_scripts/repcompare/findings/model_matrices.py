@@ -19,25 +19,33 @@ from repcompare.vocabulary import PRIMARY
 class Models:
     """The models of a study in the order of every matrix, with what is known of each.
 
-    `architecture` (M,) counts `architectures` from 0; `accuracy` (on the test images) and `width`
-    (of the representation) are (M,).
+    `architecture` (M,) counts `architectures` from 0, `family` (M,) what architectures have in
+    common; `accuracy` (on the test images) and `width` (of the representation) are (M,).
     """
 
     names: list[str]
     architectures: list[str]
     architecture: np.ndarray
+    family: np.ndarray
     accuracy: np.ndarray
     width: np.ndarray
 
     @classmethod
-    def of(cls, models: pd.DataFrame) -> "Models":
-        """From models.csv, by architecture and seed."""
+    def of(cls, models: pd.DataFrame, families: Mapping[str, str]) -> "Models":
+        """From models.csv, by architecture and seed, and the family of each architecture.
+
+        One that has none is of its own.
+        """
         table = models.sort_values(["architecture", "seed"])
         place, names = pd.factorize(table["architecture"])
+        family = table["architecture"].map(
+            lambda name: ("family", families[name]) if name in families else ("", name)
+        )
         return cls(
             list(table["model"]),
             list(names),
             place,
+            pd.factorize(family)[0],
             table["test_accuracy"].to_numpy(float),
             table["representation_width"].to_numpy(float),
         )
@@ -55,6 +63,21 @@ class Models:
         """Bool (M, M): pairs of one architecture, each model with itself too."""
         return self.architecture[:, None] == self.architecture
 
+    @property
+    def related(self) -> np.ndarray:
+        """Bool (M, M): pairs of different architectures of one family."""
+        return (self.family[:, None] == self.family) & ~self.same
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """Int (M, M): 2 for pairs of one architecture, 1 for others of one family, else 0."""
+        return 2 * self.same + self.related
+
+    @property
+    def blocks(self) -> np.ndarray:
+        """Int (M, M): the ordered pair of architectures that a pair of models is of."""
+        return self.architecture[:, None] * len(self.architectures) + self.architecture
+
     def without(self, dropped: np.ndarray) -> "Models":
         """The models for which `dropped` (M,) is false."""
         kept = np.flatnonzero(~dropped)
@@ -63,6 +86,7 @@ class Models:
             [self.names[model] for model in kept],
             [self.architectures[value] for value in values],
             place,
+            self.family[kept],
             self.accuracy[kept],
             self.width[kept],
         )
@@ -86,9 +110,11 @@ class Models:
         return np.abs(values[:, None] - values)
 
 
-def pair_logits(models: Models, transfer: pd.DataFrame, attack: Strength) -> np.ndarray:
-    """(M, M): the empirical logit of the primary rate of transfer at one strength."""
-    table = rates_at(transfer, attack, PRIMARY).dropna(subset="fooled")
+def pair_logits(
+    models: Models, transfer: pd.DataFrame, attack: Strength, denominator: str = PRIMARY
+) -> np.ndarray:
+    """(M, M): the empirical logit of a rate of transfer at one strength."""
+    table = rates_at(transfer, attack, denominator).dropna(subset="fooled")
     return models.matrix(
         table.assign(logit=empirical_logit(table["n"] * table["fooled"], table["n"])), "logit"
     )

@@ -25,8 +25,8 @@ def geometry_rows(
 ) -> tuple[list[Row], list[Row]]:
     """The rows of retraining (means over architectures) and of exception (one an architecture).
 
-    Every measure of `geometry` (as `tables.geometry.similarities` reads it) in its plain version,
-    the deciding one and CKA within classes in all `VERSIONS`, and with what decides: `excess_rows`.
+    Every measure of `geometry` (as `tables.geometry.similarities` reads it) in its plain version
+    and with what decides, `excess_rows`; the deciding one and CKA within classes in all `VERSIONS`.
     """
     retraining, exception = [], []
     matrices = by_measure(models, geometry)
@@ -57,10 +57,9 @@ def geometry_rows(
                 .lacking(*too_few(kept, place))
                 for place in range(len(kept.architectures))
             ]
-        if measure in decided_by:
-            mean, each = excess_rows(kept, x, measure)
-            retraining.append(mean.noted(note))
-            exception += [row.noted(note) for row in each]
+        mean, each = excess_rows(kept, x, measure)
+        retraining.append(mean.noted(note))
+        exception += [row.noted(note) for row in each]
     return retraining, exception
 
 
@@ -83,6 +82,7 @@ def excess_rows(models: Models, x: np.ndarray, measure: str) -> tuple[Row, list[
         effect=mean.effect,
         low=mean.low,
         high=mean.high,
+        error=mean.error,
         p=mean.p_of(bound),
         n_pairs=int(np.isfinite(x[np.triu_indices(len(x), 1)]).sum()),
         n_models=len(models),

@@ -11,7 +11,6 @@ class Resampling(NamedTuple):
     """The config's `statistics`."""
 
     permutations: int
-    bootstraps: int
     seed: int
 
     def generator(self, purpose: int) -> np.random.Generator:
@@ -21,6 +20,9 @@ class Resampling(NamedTuple):
 
 class Row(NamedTuple):
     """One test. `effect` has the interval `low` to `high`; NaN with a reason in `note`.
+
+    `error` is its standard error where the interval is Student's t over architectures. Of slopes,
+    `per_sd` and `per_sd_error` are the two per standard deviation of the pairs' similarity.
 
     `lacks` is the `vocabulary.Need` for want of which the row cannot answer, empty if it can.
     Verdicts go by it; `note` is for the reader alone, and nothing may depend on it.
@@ -36,11 +38,18 @@ class Row(NamedTuple):
     effect: float = np.nan
     low: float = np.nan
     high: float = np.nan
+    error: float = np.nan
     p: float = np.nan
+    per_sd: float = np.nan
+    per_sd_error: float = np.nan
     n_pairs: int = 0
     n_models: int = 0
     resamples: int = 0
     seed: int = 0
+    left_out_agree: int = 0
+    left_out_of: int = 0
+    specifications_agree: int = 0
+    specifications_of: int = 0
     lacks: str = ""
     note: str = ""
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from repcompare.statistics.permutations import FEWEST_DISTINCT, LEVEL
+from repcompare.statistics.permutations import LEVEL
 from repcompare.vocabulary import VERDICTS
 
 SUPPORTED, CONTRADICTED, INCONCLUSIVE, NOT_ASKED = VERDICTS
@@ -78,13 +78,13 @@ RULES = {
     "transfer": Rule(
         "Pairs with more similar geometry show higher adversarial transfer.",
         "β is the slope of the logit of transfer on debiased CKA, in logits per unit, given an "
-        "effect of every source, of every target and of sharing an architecture. Supported if p ≤ "
-        f"{LEVEL:g} and the 95 % interval of β lies above 0, contradicted if it lies below. p is "
-        "MRQAP's (pivotal t) over permutations of whole architectures with equally many seeds; the "
-        "interval resamples architectures and images, with Student's t, and so allows β to differ "
-        f"between architectures. Needs {FEWEST_DISTINCT} distinct permutations: four "
-        "architectures. The other rows permute seeds within architectures, take pairs of "
-        "different architectures alone, and adjust for accuracy and width.",
+        "effect of every source, of every target, of sharing an architecture and of sharing a "
+        "family, and Tukey's terms of non-additivity, and divided by the reliability of the "
+        "similarity. Supported if its 95 % interval lies above 0, contradicted if it lies below. The "
+        "interval leaves out one architecture after the other (dyadic jackknife, Student's t), so "
+        "it is of architectures in general, between which β may differ; p is of β being 0. Needs "
+        "three architectures. The other rows leave terms out, adjust for accuracy and width, permute "
+        "whole architectures and seeds, and take pairs of one kind alone.",
         "geometry_against_transfer",
         ("geometry", "attack"),
     ),

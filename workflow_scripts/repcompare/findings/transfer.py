@@ -1,26 +1,33 @@
 """Finding 4 tested: do pairs of more similar geometry transfer more, given source and target?"""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
 from repcompare.findings.model_matrices import Models, alone, pair_logits, standard_errors
 from repcompare.findings.rows import Resampling, Row, left_out
-from repcompare.statistics.bootstrap import image_weights, interval, model_weights, weighted_slopes
+from repcompare.statistics.dyadic import Slope, dyadic_slopes
 from repcompare.statistics.mrqap import Fit, mantel, mrqap
+from repcompare.statistics.over_architectures import Mean
 from repcompare.statistics.permutations import (
     FEWEST_DISTINCT,
-    chunks,
     of_architectures,
     of_models,
     of_seeds,
 )
-from repcompare.transfer.outcomes import ImageOutcomes
 from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import MEASURE, WITHIN_CLASSES, Need, preferred
 
-# The versions that decide: one has the p, the other the interval.
-PERMUTED, RESAMPLED = "architectures", "bootstrap"
+
+class Similarity(NamedTuple):
+    """A measure's values and their standard errors, (M, M) each."""
+
+    measure: str
+    value: np.ndarray
+    error: np.ndarray
 
 
 def transfer_rows(
@@ -28,51 +35,146 @@ def transfer_rows(
     geometry: pd.DataFrame,
     transfer: pd.DataFrame,
     attack: Strength,
-    outcomes: ImageOutcomes,
     resampling: Resampling,
 ) -> list[Row]:
     """For every measure, the slope of the logit of transfer on similarity, in logits per unit.
 
-    Versions: `architectures` and `seeds`, under both restricted nulls (the second given a term for
-    every ordered pair of architectures, so that it is of the seeds alone); `different_architectures`
-    and `same_architecture`, of such pairs only; `accuracy_adjusted` and `width_adjusted`, given how
-    far apart the two models are in it; `bootstrap`, the slope's interval over models and images;
-    `mantel` and `spearman`, plain correlations with models permuted at will, which disregard source
-    and target effects and architectures and so are no tests of the finding.
-
-    `outcomes` are of the same strength, with the places of `models`.
+    Versions by leaving out each architecture: `over_architectures`, which decides, given whether two
+    models share an architecture or a family and Tukey's terms, divided by the reliability of the
+    similarity; `uncorrected`, not divided by it; `plain`, given the architecture alone; and
+    `family_adjusted`, `nonadditivity_adjusted`, `accuracy_adjusted` and `width_adjusted`, with one
+    further term each. By permutations: `architectures` and `seeds`, under both restricted nulls (the
+    second given an effect of every ordered pair of architectures, so that it is of the seeds alone);
+    `different_architectures` and `same_architecture`, of such pairs only; `mantel` and `spearman`,
+    plain correlations with models permuted at will, which disregard source and target effects and
+    architectures and so are no tests of the finding.
     """
+    similar = similarities_of(models, geometry)
     y = pair_logits(models, transfer, attack)
-    images = image_weights(
-        outcomes.counted.shape[1], resampling.bootstraps, resampling.generator(6)
-    )
-    resampled = outcomes.logits(images, len(models))
-    measures = list(geometry["measure"].unique())
-    adjusted = {preferred(measures, MEASURE), WITHIN_CLASSES}
+    adjusted = {preferred([each.measure for each in similar], MEASURE), WITHIN_CLASSES}
+    full = [each for each in similar if each.measure in adjusted]
+    general = deciding_slopes(models, similar, [y])
+    found = {
+        each.measure: [
+            mean_row(models, "over_architectures", each, slope, slope.corrected),
+            mean_row(models, "uncorrected", each, slope, slope.plain),
+        ]
+        for each, (slope,) in zip(similar, general, strict=True)
+    }
+    for version, groups, term, additive in designs(models):
+        slopes = slopes_of(models, full, [y], groups, terms=term, additive=additive)
+        for each, (slope,) in zip(full, slopes, strict=True):
+            found[each.measure].append(mean_row(models, version, each, slope, slope.corrected))
     rows = []
-    for measure in measures:
-        table = geometry[geometry["measure"] == measure]
-        x = models.symmetric(table, "value")
-        dropped = alone([x, y])
+    for each in similar:
+        dropped = alone([each.value, y])
         kept, places = models.without(dropped), np.ix_(~dropped, ~dropped)
         if not len(kept):
             continue
         note = left_out(name for name, out in zip(models.names, dropped, strict=True) if out)
-        found = slope_rows(kept, x[places], y[places], resampling, full=measure in adjusted)
-        error = kept.symmetric(table.assign(error=standard_errors(table)), "error")
-        drawn = resampled[:, ~dropped][:, :, ~dropped]
-        found.append(bootstrap_row(found[0], kept, x[places], error, drawn, resampling))
-        found += correlation_rows(kept, x[places], y[places], resampling)
-        rows += [row._replace(measure=measure).noted(note) for row in found]
+        x = each.value[places]
+        rows += [
+            row._replace(measure=each.measure, n_models=len(kept)).noted(note)
+            for row in (
+                *found[each.measure],
+                *permuted_rows(kept, x, y[places], resampling),
+                *correlation_rows(kept, x, y[places], resampling),
+            )
+        ]
     return rows
 
 
-def slope_rows(
-    models: Models, x: np.ndarray, y: np.ndarray, resampling: Resampling, *, full: bool
+def similarities_of(models: Models, geometry: pd.DataFrame) -> list[Similarity]:
+    """Every measure of `tables.geometry.similarities`, in its order."""
+    return [
+        Similarity(
+            measure,
+            models.symmetric(table, "value"),
+            models.symmetric(table.assign(error=standard_errors(table)), "error"),
+        )
+        for measure, table in geometry.groupby("measure", sort=False)
+    ]
+
+
+def deciding_slopes(
+    models: Models, similar: Sequence[Similarity], y: Sequence[np.ndarray]
+) -> list[list[Slope]]:
+    """What decides, of every logit of transfer (M, M) on every measure; a list a measure."""
+    return slopes_of(models, similar, y, models.kinds)
+
+
+def slopes_of(
+    models: Models,
+    similar: Sequence[Similarity],
+    y: Sequence[np.ndarray],
+    groups: np.ndarray,
+    *,
+    terms: np.ndarray | None = None,
+    additive: bool = False,
+) -> list[list[Slope]]:
+    """See `statistics.dyadic.dyadic_slopes`."""
+    return dyadic_slopes(
+        [each.value for each in similar],
+        y,
+        [each.error for each in similar],
+        models.architecture,
+        groups,
+        terms=terms,
+        additive=additive,
+    )
+
+
+def designs(models: Models) -> list[tuple[str, np.ndarray, np.ndarray | None, bool]]:
+    """The further designs: a version, the groups of pairs, a term, whether effects add up."""
+    same = models.same.astype(int)
+    found: list[tuple[str, np.ndarray, np.ndarray | None, bool]]
+    found = [("plain", same, None, True), ("nonadditivity_adjusted", same, None, False)]
+    if models.related.any():
+        found.append(("family_adjusted", models.kinds, None, True))
+    for name, values in (("accuracy", models.accuracy), ("width", np.log(models.width))):
+        found.append((f"{name}_adjusted", same, models.differences(values)[None], True))
+    return found
+
+
+def mean_row(models: Models, version: str, similar: Similarity, slope: Slope, mean: Mean) -> Row:
+    """A slope for architectures in general: per unit, and per standard deviation of the pairs."""
+    used = np.isfinite(similar.value) & ~np.eye(len(models), dtype=bool)
+    deviation = float(similar.value[used].std()) if used.any() else np.nan
+    row = Row(
+        "transfer",
+        version,
+        similar.measure,
+        effect=mean.effect,
+        low=mean.low,
+        high=mean.high,
+        error=mean.error,
+        p=mean.p_of(0.0),
+        per_sd=mean.effect * deviation,
+        per_sd_error=mean.error * deviation,
+        n_pairs=slope.pairs,
+        n_models=len(models),
+        resamples=mean.architectures,
+    )
+    count = mean.architectures
+    if count < 3:
+        text = f"needs 3 architectures, there {'is' if count == 1 else 'are'} {count}"
+        row = row.lacking(Need.ARCHITECTURES, text)
+    if not np.isfinite(slope.plain.effect):
+        return row.lacking(
+            Need.VALUE, "nothing of similarity or transfer is left once they have gone"
+        )
+    if not np.isfinite(mean.effect):
+        return row.lacking(Need.VALUE, "the similarity varies no more than its error")
+    if not np.isfinite(mean.low):
+        return row.lacking(Need.INTERVAL, "without one of the architectures there is no slope")
+    return row.noted(f"reliability of the similarity {slope.reliability:.2f}")
+
+
+def permuted_rows(
+    models: Models, x: np.ndarray, y: np.ndarray, resampling: Resampling
 ) -> list[Row]:
-    """The slope in every version of the regression that applies, the deciding one first."""
+    """The slope under the restricted nulls, and of one kind of pairs."""
     same = models.same
-    term = same[None].astype(float)
     count = resampling.permutations
     by_architecture, ways = of_architectures(models.architecture, count, resampling.generator(3))
     by_seed, orders = of_seeds(models.architecture, count, resampling.generator(4))
@@ -86,33 +188,16 @@ def slope_rows(
         )
 
     rows = [
-        fitted(PERMUTED, by_architecture, ways, terms=term),
+        fitted("architectures", by_architecture, ways, groups=same.astype(int)),
         fitted("different_architectures", by_architecture, ways, within=~same),
     ]
-    # With one seed each there is no pair to look at, and a term for every pair.
+    # With one seed each there is no pair to look at, and an effect for every pair.
     if orders > 1:
         rows += [
-            fitted("seeds", by_seed, orders, terms=block_terms(models)),
+            fitted("seeds", by_seed, orders, groups=models.blocks),
             fitted("same_architecture", by_seed, orders, within=same),
         ]
-    if full:
-        rows += [
-            fitted(
-                f"{name}_adjusted",
-                by_architecture,
-                ways,
-                terms=np.stack([term[0], models.differences(values)]),
-            )
-            for name, values in (("accuracy", models.accuracy), ("width", np.log(models.width)))
-        ]
     return rows
-
-
-def block_terms(models: Models) -> np.ndarray:
-    """Bool (A², M, M): a term for every ordered pair of architectures."""
-    count = len(models.architectures)
-    block = models.architecture[:, None] * count + models.architecture
-    return block == np.arange(count**2)[:, None, None]
 
 
 def slope_row(row: Row, fit: Fit, permutations: np.ndarray, distinct: int) -> Row:
@@ -137,46 +222,6 @@ def slope_row(row: Row, fit: Fit, permutations: np.ndarray, distinct: int) -> Ro
     if not np.isfinite(row.low + row.high):
         row = row._replace(low=np.nan, high=np.nan).noted("no bounded interval")
     return row
-
-
-def bootstrap_row(
-    row: Row,
-    models: Models,
-    x: np.ndarray,
-    error: np.ndarray,
-    resampled: np.ndarray,
-    resampling: Resampling,
-) -> Row:
-    """The interval of the slope of `row` by resampling models × images.
-
-    `resampled` (B, M, M) is transfer counted again on resampled images; a similarity moves by the
-    `error` (M, M) that its jackknife over the images found.
-    """
-    row = row._replace(version=RESAMPLED, resamples=resampling.bootstraps)
-    if not np.isfinite(row.effect):
-        return row
-    weights = model_weights(models.architecture, resampling.bootstraps, resampling.generator(5))
-    generator = resampling.generator(7)
-    off = ~np.eye(len(models), dtype=bool)
-    slopes = np.empty(resampling.bootstraps)
-    # Normal equations of 2M effects hold as many numbers as four matrices of pairs; twice for LU.
-    for part in chunks(resampling.bootstraps, 8 * x.size):
-        y = resampled[part]
-        draws = np.triu(generator.standard_normal(y.shape), 1)
-        moved = x + error * (draws + draws.transpose(0, 2, 1))
-        used = off & np.isfinite(x) & np.isfinite(y).all(axis=0)
-        same = models.same.astype(float)
-        slopes[part] = weighted_slopes(moved, y, used, same, weights[part])
-    found = interval(row.effect, slopes, len(models.architectures))
-    reason = "" if np.isfinite(found.p) else "no slope in too many resampled studies"
-    # It permutes nothing, so permutations that `row` lacks are none of its own.
-    return row._replace(
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        lacks="" if np.isfinite(found.low) else Need.INTERVAL,
-        note=reason,
-    )
 
 
 def correlation_rows(

@@ -4,6 +4,7 @@ Every rule reads what rows of findings.csv found and what they lack, never their
 the row that decides, and says in its note why a finding is inconclusive.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,13 @@ from repcompare.findings.rules import (
     NOT_ASKED,
     SUPPORTED,
 )
-from repcompare.findings.transfer import PERMUTED, RESAMPLED
 from repcompare.statistics.permutations import LEVEL
 from repcompare.vocabulary import FAMILY, MEASURE, WITHIN_CLASSES, Need, preferred
 
 # Endings of the versions that hold a map against one from what has learnt nothing.
 CONTROLS = ("_above_untrained", "_above_pixels")
 
-# The versions that decide findings 2 and 3.
+# The versions that decide findings 2 and 4, and 3.
 GENERAL, CONTRAST = "over_architectures", "contrast"
 
 # What an architecture that stands out must show beside, by the version and whether it is of the
@@ -35,9 +35,12 @@ CONDITIONS = {
 BY_CLASS_RESIDUALS = "by CKA within classes"
 
 
-def linear_verdict(rows: list[Row]) -> list[Row]:
-    """Finding 1: the rows of `findings.linear.linear_rows`, the deciding one marked."""
-    family = preferred((row.measure for row in rows), FAMILY)
+def linear_verdict(rows: list[Row], family: str = "") -> list[Row]:
+    """Finding 1: the rows of `findings.linear.linear_rows`, the deciding one marked.
+
+    Of the `family` of maps that is named beforehand, unless another is given.
+    """
+    family = family or preferred((row.measure for row in rows), FAMILY)
     own = [row for row in rows if row.measure == family]
     if not own:
         return [nothing("linear", "no pair of models")]
@@ -65,16 +68,17 @@ def linear_verdict(rows: list[Row]) -> list[Row]:
 
 
 def geometry_verdicts(
-    retraining: list[Row], exception: list[Row], margins: dict[str, float]
+    retraining: list[Row], exception: list[Row], margins: Mapping[str, float], measure: str = ""
 ) -> tuple[list[Row], list[Row]]:
     """Findings 2 and 3: the rows of `retraining.geometry_rows`, the deciding ones marked.
 
-    `margins` has what counts as negligible, by measure.
+    `margins` has what counts as negligible, by measure. Of the measure that is named beforehand,
+    unless another is given.
     """
     if not retraining:
         reason = "no pair of models with a similarity"
         return [nothing("retraining", reason)], [nothing("exception", reason)]
-    measure = preferred((row.measure for row in retraining), MEASURE)
+    measure = measure or preferred((row.measure for row in retraining), MEASURE)
     decided = next(row for row in retraining if (row.version, row.measure) == (GENERAL, measure))
     verdict, bound = INCONCLUSIVE, margins[measure]
     if not decided.lacks:
@@ -131,28 +135,15 @@ def survives(row: Row) -> bool:
 
 
 def transfer_verdict(rows: list[Row]) -> list[Row]:
-    """Finding 4: the rows of `findings.transfer.transfer_rows`, the deciding one marked.
-
-    That is the one with the interval; it gets the p of the permutations of architectures.
-    """
+    """Finding 4: the rows of `findings.transfer.transfer_rows`, the deciding one marked."""
     if not rows:
         return [nothing("transfer", "no pair of models with a similarity and a transfer rate")]
     measure = preferred((row.measure for row in rows), MEASURE)
-    own = {row.version: row for row in rows if row.measure == measure}
-    permuted, decided = own[PERMUTED], own[RESAMPLED]
-    if lacks := permuted.lacks:
-        return marked(rows, decided, INCONCLUSIVE, permuted.note, p=permuted.p, lacks=lacks)
-    basis = f"tested by {permuted.resamples} permutations of whole architectures"
-    if decided.lacks:
-        return marked(rows, decided, INCONCLUSIVE, basis, p=permuted.p)
+    decided = next(row for row in rows if (row.version, row.measure) == (GENERAL, measure))
     verdict = INCONCLUSIVE
-    if permuted.p > LEVEL:
-        basis += f": p above {LEVEL:g}"
-    elif not (decided.above or decided.below):
-        basis += "; the interval over models and images includes 0"
-    else:
-        verdict = SUPPORTED if decided.above else CONTRADICTED
-    return marked(rows, decided, verdict, basis, p=permuted.p)
+    if not decided.lacks:
+        verdict = SUPPORTED if decided.above else CONTRADICTED if decided.below else INCONCLUSIVE
+    return marked(rows, decided, verdict)
 
 
 def marked(

@@ -127,7 +127,7 @@ def section_tables(
 
 def complete_tables(tables: Mapping[str, pd.DataFrame]) -> dict[str, Table | int]:
     """Each large table in full, or its number of rows if it is too long for a page."""
-    names = {name: name for name in ("findings", "maps", "pairs", "transfer")}
+    names = {name: name for name in ("findings", "specifications", "maps", "pairs", "transfer")}
     names["geometry"] = "layers_geometry"
     files = {name: tables[read] for name, read in names.items() if read in tables}
     return {

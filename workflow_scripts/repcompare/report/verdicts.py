@@ -20,6 +20,7 @@ class Verdict:
     verdict: str
     effect: str
     basis: str
+    stability: str
     note: str
     rule: str
     figure: str
@@ -35,6 +36,7 @@ def verdicts(findings: pd.DataFrame) -> list[Verdict]:
             verdict=row.verdict,
             effect=effect(row),
             basis=basis(row),
+            stability=stability(row),
             note=row.note,
             rule=RULES[row.finding].rule,
             figure=RULES[row.finding].figure,
@@ -59,8 +61,11 @@ def effect(row: Row) -> str:
         "exception": f"δ of {row.architecture} less the others' by {measure}",
         "transfer": f"β, logits of transfer per unit of {measure}",
     }
+    per_sd = ""
+    if math.isfinite(row.per_sd):
+        per_sd = f"; {Column('', '', 'number', 2, True).show(row.per_sd)} per standard deviation"
     ends = "simultaneous 95\u00a0% bounds" if row.finding == "exception" else "95\u00a0% interval"
-    return f"{what[row.finding]}: {form.show(row.effect)}, {ends} {interval}"
+    return f"{what[row.finding]}: {form.show(row.effect)}, {ends} {interval}{per_sd}"
 
 
 def basis(row: Row) -> str:
@@ -71,7 +76,7 @@ def basis(row: Row) -> str:
     own = " of its own" if row.finding == "exception" else ""
     drawn = {
         "linear": f"{row.resamples} architectures left out in turn",
-        "transfer": f"interval from {row.resamples} resampled studies, seed {row.seed}",
+        "transfer": f"{row.resamples} architectures left out in turn",
         "retraining": f"{row.resamples} architectures left out in turn",
         "exception": f"{row.resamples} architectures",
     }
@@ -79,6 +84,28 @@ def basis(row: Row) -> str:
         f"{p_text(row.p)}; {row.n_pairs} {ordered}pair{'' if row.n_pairs == 1 else 's'}{own}, "
         f"{row.n_models} models; {drawn[row.finding]}"
     )
+
+
+# What else might have been chosen for each finding.
+CHOICES = {
+    "linear": "families of maps",
+    "retraining": "measures",
+    "exception": "measures",
+    "transfer": "measures, strengths and denominators",
+}
+
+
+def stability(row: Row) -> str:
+    """In how many of how many cases the verdict is the same; nothing of one that was not asked."""
+    told = []
+    if row.left_out_of:
+        told.append(f"without one architecture in {row.left_out_agree} of {row.left_out_of} cases")
+    if row.specifications_of:
+        told.append(
+            f"by other {CHOICES[row.finding]} in {row.specifications_agree} of "
+            f"{row.specifications_of}"
+        )
+    return f"The verdict holds {', '.join(told)}" if told else ""
 
 
 def p_text(p: float) -> str:

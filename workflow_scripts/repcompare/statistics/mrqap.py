@@ -6,15 +6,12 @@ places within the design. Then permuting the rows and columns of x together give
 (multiple regression quadratic assignment procedure; Krackhardt 1988, doi:10.1016/0378-8733(88)90004-4).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from repcompare.statistics.permutations import LEVEL, chunks, p_value
-
-# Of the variation of a predictor, the part that is no more than rounding.
-ROUNDING = 1e-9
+from repcompare.statistics.pair_design import ROUNDING, PairDesign
+from repcompare.statistics.permutations import LEVEL, chunks, moved_by, p_value
 
 # Without so many degrees of freedom after the nuisance terms there is no slope.
 FEWEST_FREE = 3
@@ -37,63 +34,13 @@ class Fit(NamedTuple):
     note: str
 
 
-@dataclass(frozen=True, eq=False)
-class PairDesign:
-    """The nuisance terms of the regression on the pairs that have values.
-
-    `rows`, `columns` (n,) are the places of each pair, `basis` (n, r) an orthonormal basis of
-    source effects, target effects and further terms.
-    """
-
-    rows: np.ndarray
-    columns: np.ndarray
-    basis: np.ndarray
-
-    @classmethod
-    def of(cls, observed: np.ndarray, terms: np.ndarray | None = None) -> "PairDesign":
-        """From a mask (M, M) of pairs, whose diagonal is never used, and terms (k, M, M)."""
-        rows, columns = np.nonzero(observed & ~np.eye(len(observed), dtype=bool))
-        of_pairs = () if terms is None else (terms[:, rows, columns].T,)
-        return cls.between(rows, columns, len(observed), *of_pairs)
-
-    @classmethod
-    def between(
-        cls, rows: np.ndarray, columns: np.ndarray, models: int, *terms: np.ndarray
-    ) -> "PairDesign":
-        """From the places (n,) of both ends of each pair, and terms (n, k), n pairs in any order."""
-        places = np.arange(models)
-        parts = [rows[:, None] == places, columns[:, None] == places, *terms]
-        design = np.hstack(parts, dtype=np.float64)
-        if not len(rows):
-            return cls(rows, columns, design)
-        left, values, _ = np.linalg.svd(design, full_matrices=False)
-        return cls(rows, columns, left[:, values > 1e-10 * values[0]])
-
-    @property
-    def free(self) -> int:
-        """Pairs less the dimension of the nuisance terms."""
-        return len(self.rows) - self.basis.shape[1]
-
-    def residual(self, matrix: np.ndarray) -> np.ndarray:
-        """What the terms leave of a matrix (M, M) on its pairs, (n,); rounding is an exact 0."""
-        return self.left_of(matrix[self.rows, self.columns])
-
-    def left_of(self, values: np.ndarray) -> np.ndarray:
-        """What the terms leave of the values (n,) of the pairs; rounding is an exact 0."""
-        if not len(values):
-            return values
-        centred = values - values.mean()
-        left = centred - self.basis @ (self.basis.T @ centred)
-        scale = ROUNDING * np.abs(values).max()
-        return np.where(np.abs(left).max() <= scale, 0.0, left)
-
-
 def mrqap(
     x: np.ndarray,
     y: np.ndarray,
     permutations: np.ndarray,
     *,
     within: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
     terms: np.ndarray | None = None,
 ) -> Fit:
     """β of y_ij = source_i + target_j + β x_ij + terms, its permutation p and interval.
@@ -101,10 +48,9 @@ def mrqap(
     What is permuted is the residual of x given all other terms, which is then freed of them again
     where it has come to lie (double semi-partialing; Dekker, Krackhardt & Snijders 2007,
     doi:10.1007/s11336-007-9016-1); the statistic is the pivotal |t| of β. Where permutations keep
-    the terms' space, as those of `statistics.permutations` keep node effects and whether two models
-    are of one architecture, this is the procedure of Freedman & Lane (1983,
-    doi:10.1080/07350015.1983.10509354) term by term, and the test is exact. Terms that move, and
-    missing pairs, make it approximate.
+    the terms' space, as those of `statistics.permutations` keep node effects and groups, this is the
+    procedure of Freedman & Lane (1983, doi:10.1080/07350015.1983.10509354) term by term, and the
+    test is exact. Terms that move, and missing pairs, make it approximate.
 
     The interval holds every slope that the same test does not refuse at 5 %, so it excludes 0 just
     where p ≤ 0.05. It is unbounded where fewer than 20 permutations can tell slopes apart.
@@ -113,13 +59,15 @@ def mrqap(
         x, y: (M, M) by source and target; NaN where a pair has no value. The diagonal is not read.
         permutations: (B, M), without the identity.
         within: bool (M, M), the pairs to use; None: all. Must be kept by every permutation.
-        terms: (k, M, M) further terms of the regression.
+        groups: int (M, M), pairs that share an effect, such as those of one architecture; None: all
+            of one group. Every permutation must carry whole groups into groups.
+        terms: (k, M, M) further terms of the regression, which permutations may move.
     """
     wanted = np.ones_like(x, dtype=bool) if within is None else within
     wanted = wanted & ~np.eye(len(x), dtype=bool)
     observed = wanted & np.isfinite(x) & np.isfinite(y)
     missing = int(wanted.sum() - observed.sum())
-    design = PairDesign.of(observed, terms)
+    design = PairDesign.of(observed, groups, terms)
     n, free = len(design.rows), design.free
     note = f"{missing} of {wanted.sum()} ordered pairs have no value" if missing else ""
     nothing = dict.fromkeys(("slope", "low", "high", "p", "partial"), np.nan)
@@ -134,7 +82,10 @@ def mrqap(
     if not e_y.any():
         why = "transfer does not vary once source and target effects are removed"
         return Fit(**nothing, n_pairs=n, free=free, note=joined(note, why))
-    with_y, with_x = permuted_products(design, e_x, np.stack([e_y, e_x], axis=1), permutations)
+    kept = not missing and terms is None
+    with_y, with_x = permuted_products(
+        design, e_x, np.stack([e_y, e_x], axis=1), permutations, kept=kept
+    )
     observed_y = e_x @ e_y / length
     slope = observed_y / length
     low, high = accepted_slopes(with_y, with_x, observed_y, length)
@@ -152,29 +103,34 @@ def mrqap(
 
 
 def permuted_products(
-    design: PairDesign, e_x: np.ndarray, against: np.ndarray, permutations: np.ndarray
+    design: PairDesign,
+    e_x: np.ndarray,
+    against: np.ndarray,
+    permutations: np.ndarray,
+    *,
+    kept: bool,
 ) -> np.ndarray:
     """Inner products of the permuted predictor, at unit length, with columns of `against` (n, k).
 
-    `e_x` (n,) is the residual of x; a permuted pair without a value has residual 0. Returns (k, B),
-    0 where nothing of the permuted predictor is left.
+    `e_x` (n,) is the residual of x; a permuted pair without a value has residual 0. `kept` says that
+    every permutation keeps the pairs and the terms' space, so that a permuted residual is one.
+    Returns (k, B), 0 where nothing of the permuted predictor is left.
     """
-    size = permutations.shape[1]
-    matrix = np.zeros((size, size))
+    size = design.models
+    matrix, targets = np.zeros((size, size)), np.zeros((against.shape[1], size, size))
     matrix[design.rows, design.columns] = e_x
-    flat = matrix.ravel()
-    products = np.zeros((against.shape[1], len(permutations)))
-    floor = (ROUNDING * np.abs(e_x).max()) ** 2 * len(e_x)
-    for part in chunks(len(permutations), len(e_x)):
-        places = permutations[part]
-        moved = flat[places[:, design.rows] * size + places[:, design.columns]]
-        # Columns of `against` are orthogonal to the basis, so only the length needs it.
-        shared = moved @ design.basis
-        squares = np.einsum("bn,bn->b", moved, moved) - np.einsum("br,br->b", shared, shared)
-        kept = squares > floor
-        scaled = (moved @ against)[kept] / np.sqrt(squares[kept])[:, None]
-        products[:, part.start + np.flatnonzero(kept)] = scaled.T
-    return products
+    targets[:, design.rows, design.columns] = against.T
+    products = np.zeros((len(targets), len(permutations)))
+    squares = np.full(len(permutations), e_x @ e_x)
+    for part in chunks(len(permutations), matrix.size):
+        moved = moved_by(matrix, permutations[part])
+        products[:, part] = targets.reshape(len(targets), -1) @ moved.reshape(len(moved), -1).T
+        if not kept:
+            values = moved[:, design.rows, design.columns].T
+            squares[part] = (values**2).sum(axis=0) - design.taken_out(values)
+    # Columns of `against` are orthogonal to the terms, so only the length needs them.
+    left = squares > (ROUNDING * np.abs(e_x).max()) ** 2 * len(e_x)
+    return np.where(left, products, 0.0) / np.sqrt(np.where(left, squares, 1.0))
 
 
 def accepted_slopes(
@@ -212,18 +168,18 @@ def mantel(x: np.ndarray, y: np.ndarray, permutations: np.ndarray) -> tuple[floa
         r, p and the number of ordered pairs; r and p NaN for fewer than 3 pairs or if x or y is
         constant.
     """
-    observed = np.isfinite(x) & np.isfinite(y) & ~np.eye(len(x), dtype=bool)
-    rows, columns = np.nonzero(observed)
-    if len(rows) < 3:
-        return np.nan, np.nan, len(rows)
-    design = PairDesign(rows, columns, np.full((len(rows), 1), len(rows) ** -0.5))
+    design = PairDesign.of(np.isfinite(x) & np.isfinite(y), nodes=False)
+    count = len(design.rows)
+    if count < 3:
+        return np.nan, np.nan, count
     e_x, e_y = design.residual(x), design.residual(y)
     if not e_x.any() or not e_y.any():
-        return np.nan, np.nan, len(rows)
-    unit = (e_y / np.sqrt(e_y @ e_y))[:, None]
-    (permuted,) = permuted_products(design, e_x, unit, permutations)
-    r = float(e_x @ unit[:, 0] / np.sqrt(e_x @ e_x))
-    return r, p_value(np.abs(permuted), abs(r)), len(rows)
+        return np.nan, np.nan, count
+    unit = e_y / np.sqrt(e_y @ e_y)
+    kept = count == len(x) * (len(x) - 1)
+    (products,) = permuted_products(design, e_x, unit[:, None], permutations, kept=kept)
+    r = float(e_x @ unit / np.sqrt(e_x @ e_x))
+    return r, p_value(np.abs(products), abs(r)), count
 
 
 def joined(*notes: str) -> str:

@@ -5,7 +5,8 @@ import functools
 import numpy as np
 import pandas as pd
 
-from repcompare.statistics.mrqap import FEWEST_FREE, PairDesign
+from repcompare.statistics.mrqap import FEWEST_FREE
+from repcompare.statistics.pair_design import PairDesign
 
 
 def rank_correlation(x: pd.Series, y: pd.Series) -> float:

@@ -20,6 +20,13 @@ class Mean(NamedTuple):
     error: float
     architectures: int
 
+    @classmethod
+    def of(cls, effect: float, variance: float, architectures: int) -> "Mean":
+        """With Student's t of `architectures` − 1 degrees of freedom."""
+        error = float(np.sqrt(variance))
+        half = stdtrit(max(architectures - 1, 1), (1 + CONFIDENCE) / 2) * error
+        return cls(float(effect), effect - half, effect + half, error, architectures)
+
     def p_of(self, value: float) -> float:
         """The two-sided p of the hypothesis that it is `value`."""
         if not self.error > 0:
@@ -27,19 +34,21 @@ class Mean(NamedTuple):
         return 2 * float(stdtr(self.architectures - 1, -abs(self.effect - value) / self.error))
 
 
-def jackknifed(effect: float, left: np.ndarray, further: float = 0.0) -> Mean:
-    """A mean from what it is without each architecture, `left` (A,).
+def variance(left: np.ndarray) -> float:
+    """The jackknife's variance of a value that is `left` (A,) without each architecture.
 
-    NaN with fewer than three, or if one of `left` is. `further` is a standard error of another kind,
-    which is added.
+    NaN with fewer than three, or if one of `left` is.
     """
     count = len(left)
-    if count < 3:
-        return Mean(effect, np.nan, np.nan, np.nan, count)
-    variance = (count - 1) / count * np.sum((left - np.mean(left)) ** 2)
-    error = float(np.sqrt(variance + further**2))
-    half = stdtrit(count - 1, (1 + CONFIDENCE) / 2) * error
-    return Mean(effect, effect - half, effect + half, error, count)
+    return np.nan if count < 3 else float((count - 1) / count * ((left - left.mean()) ** 2).sum())
+
+
+def jackknifed(effect: float, left: np.ndarray, further: float = 0.0) -> Mean:
+    """A mean from what it is without each architecture, `left` (A,); see `variance`.
+
+    `further` is a standard error of another kind, which is added.
+    """
+    return Mean.of(effect, variance(left) + further**2, len(left))
 
 
 def pair_means(

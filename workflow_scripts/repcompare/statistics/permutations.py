@@ -91,6 +91,17 @@ def chunks(count: int, pairs: int) -> Iterator[slice]:
         yield slice(start, min(start + step, count))
 
 
+def moved_by(matrix: np.ndarray, permutations: np.ndarray) -> np.ndarray:
+    """A matrix (M, M) permuted by every row (B, M), rows and columns together: (B, M, M).
+
+    One after the other: the places of all entries at once take four times as long to look up.
+    """
+    moved = np.empty((len(permutations), *matrix.shape), matrix.dtype)
+    for out, places in zip(moved, permutations, strict=True):
+        np.take(matrix[places], places, axis=1, out=out, mode="clip")
+    return moved
+
+
 def p_value(statistics: np.ndarray, observed: float) -> float:
     """p = (1 + b) / (1 + B), b of the B permuted statistics being at least the observed one.
 

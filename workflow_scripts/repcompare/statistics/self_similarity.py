@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from repcompare.statistics.mrqap import ROUNDING, PairDesign
-from repcompare.statistics.permutations import LEVEL, chunks, p_value
+from repcompare.statistics.pair_design import ROUNDING, PairDesign
+from repcompare.statistics.permutations import LEVEL, chunks, moved_by, p_value
 
 
 class Differences(NamedTuple):
@@ -84,8 +84,7 @@ def architecture_differences(
 def block_sums(matrix: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Sums (B, A, A) of a matrix (M, M), permuted by every row (B, M), over pairs of labels."""
     count, size = rows.shape
-    moved = matrix.ravel()[(rows * size)[:, :, None] + rows[:, None, :]]
-    half = moved.reshape(count * size, size) @ labels
+    half = moved_by(matrix, rows).reshape(count * size, size) @ labels
     return labels.T @ half.reshape(count, size, -1)
 
 
@@ -120,9 +119,8 @@ def interaction_differences(
         matrix = np.zeros_like(x)
         matrix[design.rows, design.columns] = e_x - columns @ removed[used]
         found = np.full((len(permutations), count), np.nan)
-        for part in chunks(len(permutations), len(e_x)):
-            rows = permutations[part]
-            moved = matrix.ravel()[rows[:, design.rows] * len(x) + rows[:, design.columns]]
+        for part in chunks(len(permutations), matrix.size):
+            moved = moved_by(matrix, permutations[part])[:, design.rows, design.columns]
             found[part][:, used] = moved @ columns @ solve
         return found
 

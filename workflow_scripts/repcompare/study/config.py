@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from repcompare.architectures import available
 from repcompare.study.consistency import study_problems
 from repcompare.study.epsilon import parse_epsilon
 from repcompare.study.networks import (
@@ -184,6 +185,19 @@ def training_settings(config: Mapping[str, Any], architecture: str) -> dict[str,
 def families(config: Mapping[str, Any]) -> list[str]:
     """The families of maps of a validated config; none where no maps are asked for."""
     return list(config["maps"]["families"]) if config["maps"] else []
+
+
+def network_families(config: Mapping[str, Any]) -> dict[str, str]:
+    """The family of each architecture: what it is said to be of, else its factory's.
+
+    One that is not built by repcompare, and of which none is said, is of its own.
+    """
+    entries, known = config["architectures"], available()
+    return {
+        name: entries[name].get("family", factory if factory in known else name)
+        for name in sorted(entries)
+        for factory in [entries[name].get("factory")]
+    }
 
 
 def measures(config: Mapping[str, Any]) -> list[str]:

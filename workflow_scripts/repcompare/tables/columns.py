@@ -31,8 +31,9 @@ class Column:
 
     `kind` is "text", "int", "float" or "bool". A number lies between `low` and `high`, where there
     are such, and text is one of `values`, where there are such. Where a number may be `empty`, the
-    reason stands in the row's `note`. A text that may be empty says so by that. A column that is
-    `optional` is not there in a study that does not ask for what it is of.
+    reason stands in the row's `note`; of one that is `of_some` rows, the others have none, and
+    need no reason. A text that may be empty says so by that. A column that is `optional` is not there
+    in a study that does not ask for what it is of.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     values: tuple[str, ...] = ()
     empty: bool = False
     optional: bool = False
+    of_some: bool = False
 
     def is_named(self, name: str) -> bool:
         """Whether a column of this name is this one, or one of its pattern."""
@@ -151,9 +153,13 @@ def number(
     high: float | None = None,
     empty: bool = False,
     optional: bool = False,
+    of_some: bool = False,
 ) -> Column:
     """A column of numbers."""
-    return Column(name, "float", meaning, unit, low, high, empty=empty, optional=optional)
+    empty = empty or of_some
+    return Column(
+        name, "float", meaning, unit, low, high, empty=empty, optional=optional, of_some=of_some
+    )
 
 
 def share(name: str, *, meaning: str, empty: bool = False) -> Column:

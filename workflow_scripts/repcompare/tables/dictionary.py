@@ -20,7 +20,8 @@ are: [measures.md](measures.md); how the findings are tested: [statistics.md](st
 - Tables are comma-separated, with a header, in UTF-8; read them with only the empty cell as missing, so that an
   architecture may be called `NA`, and `epsilon_label` as text, so that `1` stays what the config says. In pandas:
   `read_csv(path, keep_default_na=False, na_values=[""], dtype={"epsilon_label": str})`.
-- An empty number is undefined, and the row's `note` says why. Other cells are never empty but where it is said.
+- An empty number is undefined, and the row's `note` says why; a column that is empty "in others" has
+  numbers in rows of one kind alone. Other cells are never empty but where it is said.
 - A value may lie outside its range by rounding, up to 10⁻⁹.
 - Braces in a name stand for what depends on the study: `{family}` for a family of maps, `{measure}` for a measure of
   geometry, `{ball}` for norm and bound, such as `linf_8_255`, `{start}` for the start of the inversions.
@@ -103,7 +104,7 @@ def column_row(column: Column) -> tuple[str, ...]:
         column.meaning,
         column.unit,
         range_of(column),
-        "yes" if column.empty else "",
+        "in others" if column.of_some else "yes" if column.empty else "",
     )
 
 

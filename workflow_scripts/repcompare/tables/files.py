@@ -123,6 +123,7 @@ def checked(table: Table, columns: Mapping[str, list]) -> list[list]:
             numbers = np.array(values, float)
             empty, allowed = ~np.isfinite(numbers), in_range(column, numbers)
             explained = np.array(noted if column.empty and noted else [False] * len(values))
+            explained |= column.of_some
         for refused, why in (
             (empty & ~explained, "not finite without a note" if column.empty else "empty"),
             (~empty & ~allowed, f"not {column.allowed}"),

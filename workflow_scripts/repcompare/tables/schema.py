@@ -409,6 +409,23 @@ PAIRS = Table(
         NOTE,
     ),
 )
+PER_SD = (
+    number(
+        "per_sd",
+        unit="logits",
+        of_some=True,
+        meaning="A slope per standard deviation of the pairs' similarity.",
+    ),
+    number(
+        "per_sd_error", unit="logits", low=0, of_some=True, meaning="The standard error of per_sd."
+    ),
+)
+LACKS = text(
+    "lacks",
+    values=tuple(Need),
+    empty=True,
+    meaning="What the row lacks to answer, where it cannot.",
+)
 FINDINGS_TABLE = Table(
     "findings",
     meaning="One test of a finding; see docs/statistics.md.",
@@ -432,21 +449,63 @@ FINDINGS_TABLE = Table(
         ),
         number("low", unit="as effect", empty=True, meaning="Lower end of its 95 % interval."),
         number("high", unit="as effect", empty=True, meaning="Upper end of its 95 % interval."),
+        number(
+            "error",
+            unit="as effect",
+            low=0,
+            of_some=True,
+            meaning="Its standard error over architectures.",
+        ),
         number("p", low=0, high=1, empty=True, meaning="The p value."),
+        *PER_SD,
         count(
             "n_pairs",
             unit="pairs",
             meaning="Pairs used, ordered ones for the findings on maps and transfer.",
         ),
         count("n_models", unit="models", meaning="Models used."),
-        count("resamples", meaning="Permutations, resampled studies, or architectures compared."),
+        count("resamples", meaning="Permutations, or architectures left out or compared."),
         count("seed", meaning="The seed that they are drawn with."),
-        text(
-            "lacks",
-            values=tuple(Need),
-            empty=True,
-            meaning="What the row lacks to answer, where it cannot.",
+        count(
+            "left_out_agree",
+            meaning="Of a verdict, the architectures without which it is the same.",
         ),
+        count("left_out_of", meaning="Architectures that were left out, one after the other."),
+        count(
+            "specifications_agree",
+            meaning="Of a verdict, the other choices in specifications.csv by which it is the same.",
+        ),
+        count("specifications_of", meaning="Other choices that were tried."),
+        LACKS,
+        NOTE,
+    ),
+)
+SPECIFICATIONS = Table(
+    "specifications",
+    meaning="One verdict by other choices than those fixed beforehand, or without an architecture.",
+    keys=("finding", "measure", "norm", "epsilon_label", "denominator", "left_out"),
+    may_be_empty=True,
+    columns=(
+        text("finding", values=FINDINGS, meaning="The finding."),
+        text("measure", empty=True, meaning="The measure of geometry, or the family of maps."),
+        text("norm", values=tuple(NORMS), empty=True, meaning="The norm of the attack."),
+        text("epsilon_label", empty=True, meaning="Its bound, as the config writes it."),
+        text(
+            "denominator",
+            values=tuple(DENOMINATORS),
+            empty=True,
+            meaning="The images that the rate of transfer is of.",
+        ),
+        text("left_out", empty=True, meaning="The architecture that is left out."),
+        Column("decides", "bool", "Whether these are the choices fixed beforehand."),
+        text("verdict", values=VERDICTS, meaning="What the rule of the finding says by them."),
+        text("architecture", empty=True, meaning="Of an exception, the architecture it is about."),
+        number("effect", unit="of the finding", empty=True, meaning="The estimate."),
+        number("low", unit="as effect", empty=True, meaning="Lower end of its 95 % interval."),
+        number("high", unit="as effect", empty=True, meaning="Upper end of its 95 % interval."),
+        number("p", low=0, high=1, empty=True, meaning="The p value."),
+        *PER_SD,
+        LACKS,
         NOTE,
     ),
 )
@@ -527,6 +586,9 @@ EXPORTED = (
     ),
 )
 
+# What the tests of the findings write, and is joined from nothing.
+JUDGED = (FINDINGS_TABLE, SPECIFICATIONS)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -544,6 +606,7 @@ TABLES: dict[str, Table] = {
         FEATURES,
         PAIRS,
         FINDINGS_TABLE,
+        SPECIFICATIONS,
         NONROBUST,
         LAYERS.stored("models/layers", OF_MODEL, after="precision"),
         CONTROL_MAPS.stored("models/controls", OF_MODEL, after="architecture"),
@@ -573,6 +636,6 @@ def summary_tables(asked: Callable[[str], bool]) -> list[str]:
         name
         for name, table in TABLES.items()
         if "/" not in name
-        and name != FINDINGS_TABLE.name
+        and table not in JUDGED
         and (not table.sections or any(map(asked, table.sections)))
     ]

@@ -1,0 +1,148 @@
+"""What is left of values of ordered pairs once sources, targets and other terms have had their part.
+
+By row and column sums: no basis of the pairs is held, so studies of hundreds of models fit.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+
+# Of the variation of a predictor, the part that is no more than rounding.
+ROUNDING = 1e-9
+
+# Effects that cannot be told apart make the normal equations singular: this share of their mean is
+# added to the diagonal, and what it leaves behind is taken out in a second pass.
+RIDGE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class PairDesign:
+    """Source effects, target effects, an effect of each group of pairs, and further terms.
+
+    `rows`, `columns` (n,) are the places of the pairs that have values among `models`; `group` (n,)
+    counts from 0; `terms` (n, k) are centred within groups and of length 1. `indicators` (2M, n) of
+    their ends and `averages` (groups, n) are sparse, `inverse` (2M + k)² is that of the normal
+    equations once groups are taken out, and `free` the pairs less the dimension of all of it.
+    """
+
+    models: int
+    rows: np.ndarray
+    columns: np.ndarray
+    group: np.ndarray
+    terms: np.ndarray
+    indicators: sparse.csr_array
+    averages: sparse.csr_array
+    inverse: np.ndarray
+    free: int
+
+    @classmethod
+    def of(
+        cls,
+        observed: np.ndarray,
+        groups: np.ndarray | None = None,
+        terms: np.ndarray | None = None,
+        *,
+        nodes: bool = True,
+    ) -> "PairDesign":
+        """From a mask (M, M) of pairs, whose diagonal is never used.
+
+        Args:
+            observed: bool (M, M).
+            groups: int (M, M), the group of each pair; None: all are of one.
+            terms: (k, M, M).
+            nodes: whether sources and targets have effects.
+        """
+        rows, columns = np.nonzero(observed & ~np.eye(len(observed), dtype=bool))
+        return cls.between(
+            rows,
+            columns,
+            len(observed),
+            None if groups is None else groups[rows, columns],
+            None if terms is None else terms[:, rows, columns].T,
+            nodes=nodes,
+        )
+
+    @classmethod
+    def between(
+        cls,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        models: int,
+        groups: np.ndarray | None = None,
+        terms: np.ndarray | None = None,
+        *,
+        nodes: bool = True,
+    ) -> "PairDesign":
+        """From the places (n,) of both ends of each pair, groups (n,) and terms (n, k)."""
+        n = len(rows)
+        labels = np.zeros(n, np.intp) if groups is None else groups
+        _, group = np.unique(labels, return_inverse=True)
+        effects = 2 * models if nodes else 0
+        ends = np.concatenate([rows, models + columns])[: n * bool(nodes) * 2]
+        places = np.tile(np.arange(n), 2)[: len(ends)]
+        ones = np.ones(len(ends))
+        indicators = sparse.csr_array((ones, (ends, places)), shape=(effects, n))
+        sizes = np.bincount(group)
+        averages = sparse.csr_array(
+            (1 / sizes[group], (group, np.arange(n))), shape=(len(sizes), n)
+        )
+        centred = np.empty((n, 0))
+        if terms is not None and n:
+            centred = terms - (averages @ terms)[group]
+            length = np.linalg.norm(centred, axis=0)
+            varies = length > ROUNDING * np.abs(terms).max(axis=0) * np.sqrt(n)
+            centred = centred[:, varies] / length[varies]
+        # Of every effect and group, how many pairs: what taking out the groups takes from the sums.
+        shared = sparse.csr_array((ones, (ends, group[places])), shape=(effects, len(sizes)))
+        among = (indicators @ indicators.T - shared @ (shared.T / sizes[:, None])).toarray()
+        mixed = indicators @ centred
+        normal = np.block([[among, mixed], [mixed.T, centred.T @ centred]])
+        size = len(normal)
+        ridge = RIDGE * (np.trace(normal) / max(size, 1) or 1.0)
+        inverse = linalg.cho_solve(linalg.cho_factor(normal + ridge * np.eye(size)), np.eye(size))
+        # Of each direction λ / (λ + ridge) is taken out: 1 of those that are there, 0 of the others.
+        rank = round(size - ridge * float(np.trace(inverse)))
+        free = n - len(sizes) - rank
+        return cls(models, rows, columns, group, centred, indicators, averages, inverse, free)
+
+    def residual(self, matrix: np.ndarray) -> np.ndarray:
+        """What the terms leave of a matrix (M, M) on its pairs, (n,); rounding is an exact 0."""
+        return self.left_of(matrix[self.rows, self.columns])
+
+    def left_of(self, values: np.ndarray) -> np.ndarray:
+        """What the terms leave of values (n,) or (n, k) of the pairs; rounding is an exact 0."""
+        if not len(values):
+            return values
+        left = values - values.mean(axis=0)
+        for _ in range(2):
+            left = left - self._group_means(left)
+            fitted = self._fitted(self.inverse @ self._sums(left))
+            left = left - fitted + self._group_means(fitted)
+        scale = ROUNDING * np.abs(values).max(axis=0)
+        return np.where(np.abs(left).max(axis=0) <= scale, 0.0, left)
+
+    def effects(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The effects of sources and of targets on values (n,) or (n, k) of the pairs, about 0.
+
+        (M,) or (M, k) each.
+        """
+        found = self.inverse @ self._sums(values - self._group_means(values))
+        source, target = found[: self.models], found[self.models : 2 * self.models]
+        return source - source.mean(axis=0), target - target.mean(axis=0)
+
+    def taken_out(self, values: np.ndarray) -> np.ndarray:
+        """The sum of squares that the terms take out of each column of values (n, B), (B,)."""
+        means = self._group_means(values)
+        sums = self._sums(values - means)
+        return (means**2).sum(axis=0) + (sums * (self.inverse @ sums)).sum(axis=0)
+
+    def _sums(self, values: np.ndarray) -> np.ndarray:
+        return np.concatenate([self.indicators @ values, self.terms.T @ values])
+
+    def _fitted(self, effects: np.ndarray) -> np.ndarray:
+        of_nodes, of_terms = np.split(effects, [self.indicators.shape[0]])
+        return self.indicators.T @ of_nodes + self.terms @ of_terms
+
+    def _group_means(self, values: np.ndarray) -> np.ndarray:
+        return (self.averages @ values)[self.group]
