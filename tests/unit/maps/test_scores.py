@@ -14,13 +14,19 @@ from repcompare.maps.families import FAMILIES, AffineMap
 from repcompare.maps.scores import (
     MapScores,
     PairMoments,
+    class_floor,
     r_squared,
     score_columns,
     score_map,
     stitched_predictions,
 )
 from repcompare.representations.activations_file import TargetClassifier
-from repcompare.representations.moments import cross_covariance, moments
+from repcompare.representations.moments import (
+    cross_covariance,
+    factorise,
+    moments,
+    weighted_class_means,
+)
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import Representation
 from repcompare.statistics.jackknife import GROUPS
@@ -331,3 +337,58 @@ def test_samples_that_do_not_match_are_refused():
     short = dataclasses.replace(classifier, logits=classifier.logits[:50])
     with pytest.raises(ValueError, match="number of samples"):
         scored(x, y, x, y, "ridge", short)
+
+
+def labelled(n, seed, within=1.0):
+    """Labels, and a source and a target that share classes and what is within them."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(4, size=n)
+    shared = within * rng.normal(size=(n, 3))
+    source = rng.normal(size=(4, 6))[labels] + shared @ rng.normal(size=(3, 6))
+    target = rng.normal(size=(4, 5))[labels] + shared @ rng.normal(size=(3, 5))
+    noise = within * 0.3
+    return labels, *(x + noise * rng.normal(size=x.shape) for x in (source, target))
+
+
+def floor_of(labels, x, y, split):
+    """`class_floor` of the first rows, on the others."""
+    fit_x, fit_y = (factorise(each[:split]) for each in (x, y))
+    classes = [
+        weighted_class_means(each[:split], found, labels[:split])
+        for each, found in ((x, fit_x), (y, fit_y))
+    ]
+    rest = labels[split:]
+    test = Pair.of(*(Representation.of(each[split:], rest, None) for each in (x, y)))
+    return class_floor(fit_x, fit_y, tuple(classes), test)
+
+
+def test_the_class_floor_is_what_shuffling_within_classes_leaves():
+    labels, x, y = labelled(6000, 0)
+    found = floor_of(labels, x, y, 4000)
+    rng, shuffled = np.random.default_rng(1), []
+    for _ in range(20):
+        order = np.empty(6000, int)
+        for part in (slice(0, 4000), slice(4000, 6000)):
+            for label in range(4):
+                places = np.flatnonzero(labels[part] == label) + part.start
+                order[places] = rng.permutation(places)
+        mixed = y[order]
+        mapping = fitted(x[:4000], mixed[:4000])["least_squares"]
+        mean = mixed[:4000].mean(axis=0)
+        shuffled.append(r2_of_predictions(mapping, x[4000:], mixed[4000:], mean))
+    assert np.mean(shuffled) <= found
+    assert found == pytest.approx(np.mean(shuffled), abs=0.005)
+    whole = fitted(x[:4000], y[:4000])["least_squares"]
+    assert r2_of_predictions(whole, x[4000:], y[4000:], y[:4000].mean(axis=0)) > found + 0.3
+
+
+def test_where_nothing_differs_within_classes_they_tell_all():
+    labels, x, y = labelled(400, 2, within=0.0)
+    assert floor_of(labels, x, y, 200) == pytest.approx(1.0)
+
+
+def test_without_classes_there_is_no_class_floor():
+    labels, x, y = labelled(400, 3)
+    found = factorise(x[:200]), factorise(y[:200])
+    test = Pair.of(*(Representation.of(each[200:], labels[200:], None) for each in (x, y)))
+    assert np.isnan(class_floor(*found, (None, None), test))

@@ -163,7 +163,7 @@ def test_every_verdict_stands_at_the_top_with_effect_p_n_rule_and_a_link_to_its_
     assert "per standard deviation" in shown["transfer"].effect
     row = table.query("finding == 'transfer' and verdict != ''").iloc[0]
     assert shown["transfer"].stability == (
-        f"The verdict holds without one architecture in {row['left_out_agree']} of 5 cases, by other "
+        f"The verdict is the same without one architecture in {row['left_out_agree']} of 5 cases, by other "
         f"measures, strengths and denominators in {row['specifications_agree']} of 139"
     )
     assert "180 ordered pairs, 15 models; 5 architectures left out in turn" in shown["linear"].basis

@@ -10,9 +10,13 @@ from matplotlib.lines import Line2D
 
 from repcompare.figures.panels import legend_below, name_rows, title_figure
 from repcompare.figures.style import explanation, few_ticks, styled
-from repcompare.vocabulary import VERDICTS, label_of
-
-SUPPORTED, CONTRADICTED, INCONCLUSIVE, _ = VERDICTS
+from repcompare.findings.rules import (
+    CONTRADICTED,
+    INCONCLUSIVE,
+    MOST_OF_THE_VARIANCE,
+    SUPPORTED,
+)
+from repcompare.vocabulary import label_of
 
 # Colour, mark, and whether it is filled: told apart in grey, too.
 MARKS = {
@@ -20,12 +24,12 @@ MARKS = {
     CONTRADICTED: ("#D55E00", "D", True),
     INCONCLUSIVE: ("#7A7A7A", "o", False),
 }
-# What the effect of each finding is, and its value in specifications.csv.
+# What the effect of each finding is, its value in specifications.csv, and where the panel has a line.
 EFFECTS = {
-    "linear": ("1. mean R²", "effect"),
-    "retraining": ("2. mean δ", "effect"),
-    "exception": ("3. largest δ less the others'", "effect"),
-    "transfer": ("4. logits of transfer per SD", "per_sd"),
+    "linear": ("1. mean R²", "effect", MOST_OF_THE_VARIANCE),
+    "retraining": ("2. mean δ", "effect", 0.0),
+    "exception": ("3. largest δ less the others'", "effect", 0.0),
+    "transfer": ("4. logits of transfer per SD", "per_sd", 0.0),
 }
 ROW = 0.19
 
@@ -62,8 +66,10 @@ def rows_of(cells: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return rows + [(f"without {name}", each) for name, each in without.groupby("left_out")]
 
 
-def draw(axes: Axes, rows: Sequence[tuple[str, pd.DataFrame]], title: str, effect: str) -> None:
-    """The rows of one finding."""
+def draw(
+    axes: Axes, rows: Sequence[tuple[str, pd.DataFrame]], title: str, effect: str, line: float
+) -> None:
+    """The rows of one finding, with a line at a value of the effect."""
     name_rows(axes, [name for name, _ in rows])
     axes.set_title(title)
     shown = []
@@ -81,10 +87,10 @@ def draw(axes: Axes, rows: Sequence[tuple[str, pd.DataFrame]], title: str, effec
     values = np.array([value for value, *_ in shown])
     # Intervals of few architectures reach far: those of the choices fixed beforehand are whole.
     ends = np.array([each[1:3] for each in shown if each[3]]).ravel()
-    ends = np.concatenate([values, ends[np.isfinite(ends)], [0.0]])
+    ends = np.concatenate([values, ends[np.isfinite(ends)], [line]])
     reach = np.ptp(ends) or 1.0
     axes.set_xlim(ends.min() - 0.08 * reach, ends.max() + 0.08 * reach)
-    axes.axvline(0, color="black", linewidth=0.8, zorder=1)
+    axes.axvline(line, color="black", linewidth=0.8, zorder=1)
     few_ticks(axes, x=4)
 
 

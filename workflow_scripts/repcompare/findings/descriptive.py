@@ -16,7 +16,14 @@ from repcompare.tables.directions import mirrored
 from repcompare.transfer.rates import empirical_logit
 from repcompare.transfer.reference import Strength, rates_at
 
-LINEAR_SCORES = ("r2_test", "r2_floor", "stitched_accuracy", "recovered_accuracy", "agreement")
+LINEAR_SCORES = (
+    "r2_test",
+    "r2_floor",
+    "r2_class_floor",
+    "stitched_accuracy",
+    "recovered_accuracy",
+    "agreement",
+)
 
 
 def linear_numbers(maps: pd.DataFrame) -> pd.DataFrame:

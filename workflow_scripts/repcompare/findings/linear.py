@@ -18,7 +18,8 @@ def linear_rows(models: Models, maps: pd.DataFrame, controls: pd.DataFrame) -> l
 
     Versions: `r2` (its p is of the hypothesis that it is `MOST_OF_THE_VARIANCE`) and
     `recovered_accuracy` (0 is what is reached without the source); `r2_above_floor`, against what
-    least squares fits to unrelated samples; `…_above_untrained` and `…_above_pixels`, against what
+    least squares fits to unrelated samples; `r2_above_classes`, against what the labels alone tell
+    it; `…_above_untrained` and `…_above_pixels`, against what
     a map from the control reaches on the same target. Intervals and p by leaving out each
     architecture (`statistics.over_architectures`), widened by the jackknife's error over the images,
     as if that of all pairs were one.
@@ -35,6 +36,7 @@ def linear_rows(models: Models, maps: pd.DataFrame, controls: pd.DataFrame) -> l
             references = {name: np.zeros(len(models))}
             if name == "r2":
                 references["r2_above_floor"] = models.matrix(table, "r2_floor")
+                references["r2_above_classes"] = models.matrix(table, "r2_class_floor")
             for control in CONTROLS:
                 reached = own[own["control"] == control].set_index("model")[column]
                 references[f"{name}_above_{control}"] = reached.reindex(models.names).to_numpy()

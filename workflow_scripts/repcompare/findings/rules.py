@@ -38,10 +38,10 @@ RULES = {
         "Networks of different architecture have hidden representations related by linear maps.",
         f"Supported if, for least-squares maps between architectures on the test images, the 95 % "
         f"interval of the mean R² lies above {MOST_OF_THE_VARIANCE:g}, and the intervals of its "
-        "difference from its floor (what is fitted to unrelated samples) and of the differences "
-        "of R² and of recovered accuracy from the maps out of the untrained network and out of "
-        "the pixels, onto the same target, all lie above 0. Contradicted if that of R² or of its "
-        "difference from the floor lies below; where a control reaches more, the maps tell nothing. "
+        "differences from its floor (what is fitted to unrelated samples) and from what the labels alone "
+        "would give, and of those of R² and of recovered accuracy from the maps out of the untrained "
+        "network and out of the pixels, onto the same target, all lie above 0. Contradicted if that of R² or of its "
+        "difference from the floor lies below; where labels or a control reach more, the maps tell nothing. "
         "Intervals leave out one architecture after the other (jackknife, Student's t), that of R² "
         "on the scale of log(1 − R²), and add the error over the images; p is the largest of "
         "all these comparisons. Needs three architectures.",

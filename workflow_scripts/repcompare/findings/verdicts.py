@@ -20,8 +20,8 @@ from repcompare.findings.rules import (
 from repcompare.statistics.permutations import LEVEL
 from repcompare.vocabulary import FAMILY, MEASURE, WITHIN_CLASSES, Need, preferred
 
-# Endings of the versions that hold a map against one from what has learnt nothing.
-CONTROLS = ("_above_untrained", "_above_pixels")
+# Endings of the versions that hold a map against one from what has learnt nothing, or from the labels.
+CONTROLS = ("_above_untrained", "_above_pixels", "_above_classes")
 
 # The versions that decide findings 2 and 4, and 3.
 GENERAL, CONTRAST = "over_architectures", "contrast"

@@ -76,8 +76,7 @@ class MapProblem:
     @cached_property
     def least_squares(self) -> np.ndarray:
         """V S⁻² Vᵀ C (m_a, m_b)."""
-        eigenvalues = self.source.singular_values**2
-        return self.source.basis @ (self.projected_cross / eigenvalues[:, None])
+        return least_squares_weight(self.source, self.projected_cross)
 
     @cached_property
     def rotation(self) -> np.ndarray:
@@ -105,6 +104,11 @@ class MapProblem:
     def full_rank(self) -> int:
         """The highest rank that a map can have."""
         return min(self.source.rank, self.target.width - self.target.dead_units)
+
+
+def least_squares_weight(source: Factorisation, projected_cross: np.ndarray) -> np.ndarray:
+    """V S⁻² Vᵀ C (m_a, m_b), from Vᵀ C (rank, m_b)."""
+    return source.basis @ (projected_cross / source.singular_values[:, None] ** 2)
 
 
 def orthogonal_factor(cross: np.ndarray) -> np.ndarray:

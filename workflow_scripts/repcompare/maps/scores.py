@@ -8,9 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 from repcompare.geometry.replicates import inner_products
-from repcompare.maps.families import AffineMap
+from repcompare.maps.families import AffineMap, least_squares_weight
 from repcompare.representations.activations_file import TargetClassifier
-from repcompare.representations.moments import ROWS_PER_CHUNK, Moments, Rows, row_chunks
+from repcompare.representations.moments import (
+    ROWS_PER_CHUNK,
+    Factorisation,
+    Moments,
+    Rows,
+    between_units,
+    row_chunks,
+)
 from repcompare.representations.pair import Pair
 from repcompare.statistics.jackknife import FEWEST_SAMPLES, interval, without_each_group
 
@@ -44,6 +51,7 @@ class MapScores:
     r2_test_low: float
     r2_test_high: float
     r2_floor: float
+    r2_class_floor: float
     stitched_accuracy: float
     target_accuracy: float
     recovered_accuracy: float
@@ -75,6 +83,31 @@ def r_squared(mapping: AffineMap, split: PairMoments, training_mean: np.ndarray)
         + split.target.n * (bias_error @ bias_error)
     )
     return float(1 - error / total)
+
+
+def class_floor(
+    source: Factorisation,
+    target: Moments,
+    classes: tuple[np.ndarray | None, np.ndarray | None],
+    test: Pair,
+) -> float:
+    """`r_squared` on the test split of what the classes alone tell a least-squares map.
+
+    In expectation over orders of the samples within their classes: of the products that map and
+    score are made of, what classes contribute is left. No lower than the mean R² of such orders, for
+    chance makes no map better. `source` and `target` are of the fit split, `classes` their
+    `moments.weighted_class_means` there. NaN where the classes are not known.
+    """
+    of_source, of_target = classes
+    if of_source is None or of_target is None or not test.a.whole.labelled:
+        return np.nan
+    cross = (of_source @ source.basis).T @ of_target
+    weight = between_units(source, least_squares_weight(source, cross), target)
+    bias = target.mean - source.mean @ weight
+    mapping = AffineMap("least_squares", weight, bias, source.rank, 0.0, "")
+    between = test.a.class_means.T @ (test.a.class_sizes[:, None] * test.b.class_means)
+    split = PairMoments(test.a.whole.moments, test.b.whole.moments, between)
+    return r_squared(mapping, split, target.mean)
 
 
 def stitched_predictions(
@@ -131,16 +164,21 @@ class Stitched(NamedTuple):
 
 
 def score_map(
-    mapping: AffineMap, fit: PairMoments, test: Pair, classifier: TargetClassifier | None
+    mapping: AffineMap,
+    fit: PairMoments,
+    test: Pair,
+    classifier: TargetClassifier | None,
+    r2_class_floor: float = np.nan,
 ) -> MapScores:
     """Score a map by R² on both splits, and on the test split by stitching a classifier to it.
 
     `test` is of the source's and the target's test rows (n, d_a) and (n, d_b); the stitched
     classifier is the target's, which not every target has. `r2_floor` = d_a/(n_fit − 1), at most 1,
     is the R² that least squares has on the fit split, in expectation, when source and target are
-    independent. Recovered accuracy is (stitched − chance) / (target's accuracy − chance), where
-    chance is the share of the commonest test label: 1 is as good as the target, 0 as good as always
-    guessing that label. Agreement is the share of samples on which stitched and own predictions are
+    independent; `r2_class_floor` is what `class_floor` found. Recovered accuracy is (stitched −
+    chance) / (target's accuracy − chance), where chance is the share of the commonest test label: 1
+    is as good as the target, 0 as good as always guessing that label. Agreement is the share of
+    samples on which stitched and own predictions are
     the same. Intervals are of the test samples alone, for the map as it was fitted. Raises
     ValueError if the numbers of samples do not match.
     """
@@ -172,6 +210,7 @@ def score_map(
         r2_test_low=r2_interval[0],
         r2_test_high=r2_interval[1],
         r2_floor=min(1.0, fit.source.width / (fit.source.n - 1)),
+        r2_class_floor=r2_class_floor,
         **stitched._asdict(),
         note="; ".join(notes),
     )

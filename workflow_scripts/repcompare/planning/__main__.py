@@ -1,4 +1,6 @@
-"""What a study would cost, before it is started: its jobs, their time, memory and disk.
+"""What a study would cost, before it is started, and what it could tell.
+
+Its jobs, their time, memory and disk; the verdicts that its design can reach, and how often.
 
 Jobs are those that Snakemake would run: what stands is not counted. Times are from the benchmarks of
 jobs of this study that stand, else from a few passes of each network, timed now. Memory is that of
@@ -33,6 +35,7 @@ from repcompare.planning.estimate import (
 )
 from repcompare.planning.jobs import Job, read_jobs, read_seconds
 from repcompare.planning.memory import FLOAT
+from repcompare.planning.power import lines
 from repcompare.planning.resources import Network, asked, assumed_study, too_little
 from repcompare.planning.workload import Sizes, Study, study_of
 from repcompare.study.config import validate
@@ -82,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"Of all jobs {most} at most, and asks a cluster for {asks[place].memory / 1e3:.1f} GB.")
     for line in too_little(due, held, [one.seconds for one in estimates], asks):
         print(line)
+    print("\nWhat it could tell, by simulated studies (docs/statistics.md):")
+    for line in lines(config):
+        print(f"- {line}")
 
 
 def found_study(config: dict, dataset: Path) -> Study:

@@ -47,7 +47,8 @@ def linear(maps: pd.DataFrame, controls: pd.DataFrame) -> Finding:
                 "held-out R², median",
                 number(row["r2_test_median"]),
                 f"{spread(row['r2_test_min'], row['r2_test_max'])} over {row['pairs']} ordered "
-                f"pairs of different architectures; floor {number(row['r2_floor_median'])}",
+                f"pairs of different architectures; floor {number(row['r2_floor_median'])}, of the "
+                f"classes alone {number(row['r2_class_floor_median'])}",
             ),
             *stitched_numbers(row),
             *control_numbers(controls, family),
@@ -65,6 +66,7 @@ def linear(maps: pd.DataFrame, controls: pd.DataFrame) -> Finding:
         Column("r2_test_min", "min", "number"),
         Column("r2_test_max", "max", "number"),
         Column("r2_floor_median", "floor", "number"),
+        Column("r2_class_floor_median", "classes alone", "number"),
         Column("recovered_accuracy_median", "recovered accuracy, median %", "percent", 1),
         Column("recovered_accuracy_min", "min %", "percent", 1),
         Column("agreement_median", "agreement, median %", "percent", 1),

@@ -198,13 +198,15 @@ def map_blocks(maps: pd.DataFrame, family: str) -> Table:
     """Mean scores of one family of maps, by source and target architecture."""
     chosen = maps[(maps["family"] == family) & (maps["source"] != maps["target"])]
     grouped = chosen.groupby([column.key for column in ENDS], sort=False)
-    scores = ["r2_test", "r2_floor", "stitched_accuracy", "recovered_accuracy", "agreement"]
+    scores = ["r2_test", "r2_floor", "r2_class_floor"]
+    scores += ["stitched_accuracy", "recovered_accuracy", "agreement"]
     means = grouped[scores].mean().join(grouped.size().rename("pairs"))
     columns = [
         *ENDS,
         Column("pairs", "pairs", "count"),
         Column("r2_test", "held-out R²", "number"),
         Column("r2_floor", "its floor", "number"),
+        Column("r2_class_floor", "classes alone", "number"),
         Column("stitched_accuracy", "stitched accuracy, %", "percent", 1),
         Column("recovered_accuracy", "recovered accuracy, %", "percent", 1),
         Column("agreement", "agreement, %", "percent", 1),

@@ -105,7 +105,7 @@ def stability(row: Row) -> str:
             f"by other {CHOICES[row.finding]} in {row.specifications_agree} of "
             f"{row.specifications_of}"
         )
-    return f"The verdict holds {', '.join(told)}" if told else ""
+    return f"The verdict is the same {', '.join(told)}" if told else ""
 
 
 def p_text(p: float) -> str:

@@ -7,7 +7,12 @@ from functools import cached_property
 import numpy as np
 
 from repcompare.names import REPRESENTATION
-from repcompare.representations.moments import Factorisation, Rows, factorise
+from repcompare.representations.moments import (
+    Factorisation,
+    Rows,
+    factorise,
+    weighted_class_means,
+)
 from repcompare.representations.representation import Representation
 from repcompare.storage.files import MismatchError
 from repcompare.storage.hdf5 import ModelFile, require_same_data
@@ -66,6 +71,18 @@ class ModelActivations(ModelFile):
     def fit(self) -> Factorisation:
         """Its factorisation."""
         return factorise(self.fit_rows)
+
+    @cached_property
+    def fit_labels(self) -> np.ndarray | None:
+        """The classes of the fit images, int64 (n,); None if they are not known."""
+        return self.h5["fit/labels"][:] if "fit/labels" in self.h5 else None
+
+    @cached_property
+    def fit_classes(self) -> np.ndarray | None:
+        """`moments.weighted_class_means` on the fit split; None if the classes are not known."""
+        if self.fit_labels is None:
+            return None
+        return weighted_class_means(self.fit_rows, self.fit, self.fit_labels)
 
     @cached_property
     def test(self) -> Representation:

@@ -165,6 +165,19 @@ def row_chunks(n: int, chunk: int = ROWS_PER_CHUNK) -> Iterator[slice]:
         yield slice(start, min(start + chunk, n))
 
 
+def weighted_class_means(x: Rows, moments: Frame, labels: np.ndarray) -> np.ndarray:
+    """Each class's mean about the mean of all rows, times √(its samples): (K, m), float64.
+
+    The product of two of them is what classes alone contribute to Σ x yᵀ. `labels` (n,) count from 0.
+    """
+    sizes = np.bincount(labels)
+    sums = np.zeros((len(sizes), moments.size))
+    for chunk in row_chunks(x.shape[0]):
+        members = np.arange(len(sizes))[:, None] == labels[chunk]
+        sums += members.astype(np.float64) @ moments.coordinates(x[chunk])
+    return sums / np.sqrt(np.maximum(sizes, 1))[:, None]
+
+
 def mean_of(x: Rows, chunk: int = ROWS_PER_CHUNK) -> np.ndarray:
     """The mean (d,), float64, of the rows of `x` (n, d).
 

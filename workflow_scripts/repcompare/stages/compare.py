@@ -13,7 +13,7 @@ from repcompare.geometry.catalogue import MEASURES
 from repcompare.geometry.similarity import GeometryRow, compare_geometry
 from repcompare.geometry.similarity import convergence as converged
 from repcompare.maps.families import AffineMap, fit_maps_both_ways
-from repcompare.maps.scores import MapScores, PairMoments, score_columns, score_map
+from repcompare.maps.scores import MapScores, PairMoments, class_floor, score_columns, score_map
 from repcompare.names import REPRESENTATION
 from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import cross_covariance
@@ -103,10 +103,13 @@ def scored_maps(
     cross = cross_covariance(a.fit_rows, a.fit, b.fit_rows, b.fit)
     fit = PairMoments(a.fit, b.fit, cross)
     there, back = fit_maps_both_ways(a.fit, b.fit, cross, families, a.fit_rows, b.fit_rows)
-    for mapping in there.values():
-        yield a, b, mapping, score_map(mapping, fit, test, b.classifier)
-    for mapping in back.values():
-        yield b, a, mapping, score_map(mapping, fit.reversed, test.reversed, a.classifier)
+    for one, other, maps, split, pair in (
+        (a, b, there, fit, test),
+        (b, a, back, fit.reversed, test.reversed),
+    ):
+        floor = class_floor(one.fit, other.fit, (one.fit_classes, other.fit_classes), pair)
+        for mapping in maps.values():
+            yield one, other, mapping, score_map(mapping, split, pair, other.classifier, floor)
 
 
 def same_layer_rows(

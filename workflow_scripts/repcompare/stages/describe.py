@@ -13,9 +13,15 @@ import numpy as np
 from repcompare.data.dataset_file import Dataset
 from repcompare.maps.families import fit_maps
 from repcompare.maps.pixels import Pixels
-from repcompare.maps.scores import PairMoments, score_columns, score_map
+from repcompare.maps.scores import PairMoments, class_floor, score_columns, score_map
 from repcompare.representations.activations_file import ModelActivations
-from repcompare.representations.moments import Rows, cross_covariance, diagonalise, factorise
+from repcompare.representations.moments import (
+    Rows,
+    cross_covariance,
+    diagonalise,
+    factorise,
+    weighted_class_means,
+)
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import Representation
 from repcompare.storage.files import MismatchError
@@ -94,8 +100,12 @@ def mapped(
     maps = fit_maps(source, model.fit, cross, families, fit_rows, model.fit_rows)
     fit = PairMoments(source, model.fit, cross)
     test = Pair.of(Representation.of(test_rows, model.test_labels, None), model.test)
+    classes = None
+    if model.fit_labels is not None:
+        classes = weighted_class_means(fit_rows, source, model.fit_labels)
+    floor = class_floor(source, model.fit, (classes, model.fit_classes), test)
     for mapping in maps.values():
-        yield score_columns(mapping, score_map(mapping, fit, test, model.classifier))
+        yield score_columns(mapping, score_map(mapping, fit, test, model.classifier, floor))
 
 
 def controls(model: ModelActivations, data: Dataset) -> Iterator[tuple[str, Rows, Rows]]:

@@ -91,6 +91,12 @@ SCORES = (
         high=1,
         meaning="R² that least squares has on its fit images between unrelated representations.",
     ),
+    number(
+        "r2_class_floor",
+        high=1,
+        of_some=True,
+        meaning="R² of least squares on test images where the classes alone tell which image is which.",
+    ),
     share(
         "stitched_accuracy",
         empty=True,
