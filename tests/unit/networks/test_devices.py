@@ -10,11 +10,22 @@ import torch
 from unit.support.small_study import TRAINING
 
 from repcompare.architectures import build
-from repcompare.networks.devices import resolve_device, resolve_precision, with_recorded_step
+from repcompare.networks.devices import (
+    processor,
+    resolve_device,
+    resolve_precision,
+    with_recorded_step,
+)
 from repcompare.networks.training import train
 
 CPU = torch.device("cpu")
 SCRIPTS = Path(__file__).parents[3] / "workflow_scripts"
+
+
+def test_a_processor_is_named_with_the_instructions_that_torch_uses_of_it():
+    name, _, instructions = processor(CPU).rpartition(", ")
+    assert name
+    assert instructions == torch.backends.cpu.get_cpu_capability()
 
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch):

@@ -23,7 +23,7 @@ def test_the_nearest_design_counts_architectures_twice_and_unequal_seeds_by_thei
     assert nearest([3] * 5, designs) == Design(5, 3)
     assert nearest([3] * 9, designs) == Design(10, 3)
     assert nearest([4] * 7, designs) == Design(6, 4)
-    assert nearest([6, 4, 3, 2, 2, 1], designs) == Design(5, 3)
+    assert nearest([6, 4, 3, 2, 2, 1], designs) == Design(6, 4)
 
 
 def test_shares_grow_with_the_effect_and_with_the_architectures():

@@ -15,6 +15,7 @@ from repcompare.storage.hdf5 import (
     content_digest,
     image_chunk,
     new_hdf5,
+    row_chunk,
     row_slices,
     rows_at_once,
 )
@@ -112,3 +113,13 @@ def test_a_mismatch_names_both_files_and_both_values():
     with pytest.raises(MismatchError, match=r"b\.h5 has 'two' but a\.h5 has 'one'"):
         require_equal("digest", [("a.h5", "one"), ("b.h5", "two")])
     require_equal("digest", [("a.h5", "one"), ("b.h5", "one")])
+
+
+@pytest.mark.parametrize("n", [1, 3, 1024, 1025, 1200, 10_000])
+def test_rows_are_stored_in_chunks_that_are_nearly_full(n, tmp_path):
+    chunk = row_chunk((n, 7))
+    assert chunk[0] <= 1024
+    assert chunk[1:] == (7,)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        rows = file.create_dataset("x", data=np.ones((n, 7)), chunks=chunk)
+        assert rows.id.get_storage_size() < rows.nbytes + 7 * 8 * (n // chunk[0] + 1)

@@ -101,6 +101,7 @@ def models_table(models, architecture, random):
             "epochs": 20,
             "train_seconds": round(4 + random.random(), 2),
             "device": "cpu",
+            "processor": "A processor, AVX2",
             "precision": "float32",
             "n_over_d": 1000 / 64,
             "effective_rank": 60,

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import platform
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -49,6 +50,19 @@ def prepared_device(name: str, threads: int) -> torch.device:
     device = resolve_device(name)
     prepare_process(threads, device)
     return device
+
+
+def processor(device: torch.device) -> str:
+    """The name of what runs a network: of a GPU, or of the CPU with the instructions torch uses of it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    described = Path("/proc/cpuinfo")
+    if described.exists():
+        lines = described.read_text(encoding="utf-8", errors="replace").splitlines()
+        named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        name = next(named, name)
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def resolve_precision(name: str, device: torch.device) -> str:

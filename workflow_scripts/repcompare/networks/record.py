@@ -9,7 +9,8 @@ from typing import Any
 class Record:
     """What is known of a model, beside its weights; record.json, with their digest.
 
-    Accuracies are shares of the images of a split. `origin` is `trained`, with the `training` that
+    Accuracies are shares of the images of a split. `processor` is the name of what ran it: two kinds of
+    processor round differently, and give other networks. `origin` is `trained`, with the `training` that
     it had and a `history` of one entry an epoch; or `imported`, with the file or name of its
     `weights`, the digest of the file, how a foreign module is used, an `Adaptation`, and the digest
     of the `code` that made it: other code may compute something else with the same weights; or
@@ -30,6 +31,7 @@ class Record:
     parameters: int | None = None
     test_accuracy: float | None = None
     device: str | None = None
+    processor: str | None = None
     threads: int | None = None
     train_accuracy: float | None = None
     training: Mapping[str, Any] | None = None

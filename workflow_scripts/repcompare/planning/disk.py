@@ -12,6 +12,7 @@ from repcompare.planning import workload
 from repcompare.planning.jobs import Job
 from repcompare.planning.workload import Sizes, Study
 from repcompare.registry import known
+from repcompare.storage.hdf5 import row_chunk
 from repcompare.study import config as study_config
 from repcompare.study.networks import RANDOM
 from repcompare.vocabulary import DENOMINATORS
@@ -19,7 +20,6 @@ from repcompare.vocabulary import DENOMINATORS
 HALF, FLOAT, DOUBLE, INTEGER = 2, 4, 8, 8
 # Header, attributes and place in its group of one HDF5 data set; a group counts as one.
 HDF5_OBJECT = 1_100
-ROWS_PER_CHUNK = 1024
 # A row of a block's table, with its digests, and of the study's.
 ROWS = {"geometry": 290, "maps": 425, "classes": 80, "convergence": 80, "features": 146}
 TABLE_ROWS = {"geometry": 190, "maps": 290, "classes": 58, "features": 146, "transfer": 175}
@@ -91,7 +91,7 @@ def _other_layers(study: Study, sizes: Sizes) -> int:
 
 def _stored(n: int) -> int:
     """Rows that activations of n images take: whole chunks."""
-    chunk = min(n, ROWS_PER_CHUNK)
+    (chunk,) = row_chunk((n,))
     return -(-n // chunk) * chunk
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from repcompare.findings.rules import FEWEST_SEEDS, RULES
+from repcompare.statistics.mrqap import FEWEST_FREE
 from repcompare.study import config as study_config
 
 
@@ -41,9 +42,9 @@ POWER = {
         Effect("one excess of 0.09 in CKA", "supported", {FIVE: 0.87, SIX: 0.90, TEN: 0.91}),
     ),
     "transfer": (
-        Effect("0.1 logits per SD", "supported", {}),
-        Effect("0.2 logits per SD", "supported", {}),
-        Effect("0.4 logits per SD", "supported", {}),
+        Effect("0.1 logits per SD", "supported", {SMALL: 0.15, FIVE: 0.19, SIX: 0.44, TEN: 0.87}),
+        Effect("0.2 logits per SD", "supported", {SMALL: 0.29, FIVE: 0.47, SIX: 0.76, TEN: 0.98}),
+        Effect("0.4 logits per SD", "supported", {SMALL: 0.45, FIVE: 0.64, SIX: 0.87, TEN: 0.99}),
     ),
 }
 
@@ -70,8 +71,19 @@ def lacking(finding: str, seeds: Sequence[int]) -> str:
     `seeds` are the numbers of models of the architectures that take part.
     """
     count, several = len(seeds), sum(number > 1 for number in seeds)
-    if finding in ("linear", "transfer"):
-        return "" if count >= 3 else f"it needs 3 architectures, there are {count}"
+    if finding in ("linear", "transfer") and count < 3:
+        return f"it needs 3 architectures, there are {count}"
+    if finding == "linear":
+        return ""
+    if finding == "transfer":
+        # Sources, targets, pairs of one architecture and Tukey's two terms leave too little.
+        left = sum(seeds) - max(seeds)
+        free = left * (left - 1) - (2 * left - 1) - (several > 0) - 2
+        return (
+            ""
+            if free >= FEWEST_FREE
+            else f"without an architecture {left} models are left, too few"
+        )
     if count < 4:
         return f"it needs 4 architectures, there are {count}"
     if finding == "retraining":

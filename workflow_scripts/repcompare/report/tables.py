@@ -28,7 +28,7 @@ MODELS = (
     Column("train_accuracy", "train accuracy, %", "percent", 2),
     Column("test_accuracy", "test accuracy, %", "percent", 2),
     Column("train_seconds", "training, s", "number", 1),
-    Column("device", "device"),
+    Column("processor", "processor"),
     Column("precision", "precision"),
 )
 IMPORTED = (

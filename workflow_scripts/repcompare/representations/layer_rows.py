@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from repcompare.representations.wide import coordinates
+from repcompare.storage.hdf5 import row_chunk
 
 # Units of a flattened layer that are read back at a time, at least.
 UNITS_PER_BLOCK = 1024
@@ -42,7 +43,7 @@ class LayerRows(contextlib.AbstractContextManager):
             self._waiting[name][rows] = values
             return
         if name not in self.group:
-            chunks = (min(self.n, 1024), width)
+            chunks = row_chunk((self.n, width))
             self.group.create_dataset(name, (self.n, width), np.float32, chunks=chunks)
         self.group[name][rows] = values
 
@@ -54,7 +55,7 @@ class LayerRows(contextlib.AbstractContextManager):
 
     def _write(self, name: str, whole: np.ndarray) -> None:
         found = coordinates(_by_units(whole), self.n)
-        chunks = (min(self.n, 1024), self.n - 1)
+        chunks = row_chunk((self.n, self.n - 1))
         rows = found.rows.astype(np.float32)
         stored = self.group.create_dataset(name, data=rows, chunks=chunks)
         stored.attrs["units"], stored.attrs["dead_units"] = whole.shape[1], found.dead_units

@@ -14,7 +14,7 @@ from repcompare.networks.devices import prepared_device
 from repcompare.networks.inference import batches, logits_of, to_float
 from repcompare.networks.models import Network, TrainedModel, load_model, untrained
 from repcompare.representations.layer_rows import LayerRows
-from repcompare.storage.hdf5 import new_hdf5, row_slices
+from repcompare.storage.hdf5 import new_hdf5, row_chunk, row_slices
 
 
 def dump_activations(
@@ -137,5 +137,5 @@ def _store(file: h5py.File, name: str, values: torch.Tensor, rows: slice, n: int
     """Fill `rows` of the data set `name`, which has `n`."""
     width = values.shape[1]
     if name not in file:
-        file.create_dataset(name, (n, width), "float32", chunks=(min(n, 1024), width))
+        file.create_dataset(name, (n, width), "float32", chunks=row_chunk((n, width)))
     file[name][rows] = values.cpu().numpy()

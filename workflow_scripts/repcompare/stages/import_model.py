@@ -15,7 +15,7 @@ from repcompare.architectures.classifier import Classifier
 from repcompare.data.class_names import output_names
 from repcompare.data.dataset_file import Dataset
 from repcompare.networks import training
-from repcompare.networks.devices import prepared_device
+from repcompare.networks.devices import prepared_device, processor
 from repcompare.networks.factories import LIBRARIES, build_foreign
 from repcompare.networks.imported import ImportedNetwork, NetworkError
 from repcompare.networks.importing import (
@@ -95,6 +95,7 @@ def import_model(
                 representation_width=width,
                 test_accuracy=accuracy,
                 device=str(where),
+                processor=processor(where),
                 threads=threads,
                 data_digest=data.digest,
                 versions=versions() | _version_of(settings["factory"]),

@@ -17,7 +17,7 @@ from repcompare.architectures.classifier import Classifier
 from repcompare.data.dataset_file import Dataset
 from repcompare.networks import training
 from repcompare.networks.checkpoints import Checkpoint
-from repcompare.networks.devices import prepared_device, resolve_precision
+from repcompare.networks.devices import prepared_device, processor, resolve_precision
 from repcompare.networks.models import save_model
 from repcompare.networks.record import Record
 from repcompare.networks.training import TrainingError, TrainingSettings
@@ -170,6 +170,7 @@ def train(
         training=settings["training"],
         train_seconds=round(seconds, 3),
         device=str(spec.device),
+        processor=processor(spec.device),
         precision=spec.precision,
         threads=threads,
         data_digest=data_digest,

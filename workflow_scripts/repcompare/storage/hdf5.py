@@ -83,6 +83,15 @@ def image_chunk(shape: Sequence[int], most: int = 1024) -> tuple[int, ...]:
     return min(images, shape[0]), *shape[1:]
 
 
+def row_chunk(shape: Sequence[int], most: int = 1024) -> tuple[int, ...]:
+    """The chunk that rows (n, ...) are stored by: at most so many rows, and of nearly equal numbers.
+
+    HDF5 writes whole chunks: of 1,200 rows in chunks of 1,024 it would store 2,048.
+    """
+    count = -(-shape[0] // most)
+    return -(-shape[0] // count), *shape[1:]
+
+
 def store_rows(group: h5py.Group, name: str, rows: slice, n: int, values: np.ndarray) -> None:
     """Fill some rows of the data set `name`, which has n: it is made when the first come.
 

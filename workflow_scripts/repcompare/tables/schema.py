@@ -190,6 +190,7 @@ MODELS = Table(
             meaning="Time that the training took.",
         ),
         text("device", empty=True, meaning="Where it was trained, or imported."),
+        text("processor", empty=True, meaning="The name of that processor, and its instructions."),
         text("precision", empty=True, meaning="The arithmetic of its training, such as bfloat16."),
         *VALIDITY,
         NOTE,
