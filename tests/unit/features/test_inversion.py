@@ -10,6 +10,7 @@ from repcompare.features.inversion import (
     other_images,
     relative_distance,
     representing,
+    residuals,
 )
 
 STARTS = torch.rand(8, 1, 6, 6, generator=torch.Generator().manual_seed(1))
@@ -39,6 +40,16 @@ def test_a_distance_is_a_share_of_the_length_aimed_at():
     aimed = Linear()(IMAGES)
     torch.testing.assert_close(relative_distance(aimed, aimed), torch.zeros(8))
     torch.testing.assert_close(relative_distance(1.25 * aimed, aimed), torch.full((8,), 0.25))
+
+
+def test_a_residual_does_not_depend_on_how_far_all_representations_are_from_0():
+    aimed = np.random.default_rng(0).normal(size=(8, 5)).astype(np.float32)
+    seen = aimed + 0.1
+    found = residuals(seen, aimed)
+    length = np.linalg.norm(aimed - aimed.mean(axis=0), axis=1)
+    np.testing.assert_allclose(found, 0.1 * np.sqrt(5) / length, rtol=1e-4)
+    np.testing.assert_allclose(residuals(seen + 50, aimed + 50), found, rtol=1e-3)
+    assert np.isinf(residuals(seen[:1], aimed[:1])).all()
 
 
 def test_inverted_images_are_images():

@@ -152,9 +152,14 @@ def test_a_network_is_shown_the_inversions_of_the_other_that_converged(study, bl
         labels = inverted["labels"][:]
         both = (inverted["prediction"][:] == labels) & (other["prediction"][:] == labels)
         assert not both.all()
+        left_out = 0
         for start in ("noise", "image"):
             group = inverted[f"inversion/{start}"]
+            # Those of both networks, so that both directions are of the same images.
+            back = other[f"inversion/{start}/residual"][:]
             chosen = both & (group["residual"][:] <= FEATURES.tolerance)
+            left_out += int((back[chosen] > FEATURES.tolerance).sum())
+            chosen &= back <= FEATURES.tolerance
             images = to_float(torch.from_numpy(group["images"][:][chosen]))
             seen = study["resnet/seed1"].model.network.represent(images).numpy()
             for measure, beside in (
@@ -165,6 +170,7 @@ def test_a_network_is_shown_the_inversions_of_the_other_that_converged(study, bl
                 expected = similarity(beside, seen, labels[chosen], 0)
                 assert row["value"] == pytest.approx(expected.value, abs=1e-3)
                 assert (row["n"], row["dropped"]) == (chosen.sum(), both.sum() - chosen.sum())
+        assert left_out
 
 
 def test_mistakes_are_those_on_images_that_both_classified_correctly(study, block):
@@ -226,7 +232,8 @@ def test_the_file_of_features_holds_what_it_says(study, dataset):
             distance = np.linalg.norm(
                 group["representation"][:] - file["representation"][:], axis=1
             )
-            length = np.linalg.norm(file["representation"][:], axis=1)
+            aimed = file["representation"][:]
+            length = np.linalg.norm(aimed - aimed.mean(axis=0), axis=1)
             np.testing.assert_allclose(group["residual"], distance / length, atol=1e-3)
             assert np.median(group["residual"]) < FEATURES.tolerance
         assert not np.any(file["inversion/image/start"][:] == file["ids"][:])

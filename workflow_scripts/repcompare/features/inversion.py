@@ -51,6 +51,21 @@ def relative_distance(found: torch.Tensor, aimed: torch.Tensor) -> torch.Tensor:
     return (found - aimed).norm(dim=1) / aimed.norm(dim=1).clamp_min(torch.finfo(aimed.dtype).tiny)
 
 
+def residuals(seen: np.ndarray, aimed: np.ndarray) -> np.ndarray:
+    """How far inversions are from their aim, (n,), in distances of the aims from their mean.
+
+    About their mean, because representations of ReLUs lie far from 0 and close to one another: by
+    their plain length other images of the class would be near. Infinite where an aim is the mean.
+
+    Args:
+        seen: representations (n, d) of the inversions.
+        aimed: those of the images, (n, d).
+    """
+    spread = np.linalg.norm(aimed - aimed.mean(axis=0), axis=1)
+    left = np.linalg.norm(seen - aimed, axis=1)
+    return np.divide(left, spread, out=np.full(len(aimed), np.inf, spread.dtype), where=spread > 0)
+
+
 def representing(network: Classifier | ImportedNetwork) -> torch.nn.Module:
     """`network` up to its representation, batch normalisation folded into convolutions."""
     if isinstance(network, ImportedNetwork):

@@ -43,7 +43,7 @@ POWER = {
     ),
     "transfer": (
         Effect("0.1 logits per SD", "supported", {SMALL: 0.15, FIVE: 0.19, SIX: 0.44, TEN: 0.87}),
-        Effect("0.2 logits per SD", "supported", {SMALL: 0.29, FIVE: 0.47, SIX: 0.76, TEN: 0.98}),
+        Effect("0.2 logits per SD", "supported", {SMALL: 0.29, FIVE: 0.47, SIX: 0.76, TEN: 0.97}),
         Effect("0.4 logits per SD", "supported", {SMALL: 0.45, FIVE: 0.64, SIX: 0.87, TEN: 0.99}),
     ),
 }

@@ -183,13 +183,17 @@ def changes(
 def directed_rows(
     a: Files, b: Files, evaluation: Evaluation
 ) -> Iterator[tuple[str, str, FeatureRow]]:
-    """What b makes of images that a cannot tell from the clean ones."""
+    """What b makes of images that a cannot tell from the clean ones.
+
+    Of images whose inversions either network found, so that both directions are of the same ones.
+    """
     features, others = a.features, b.features
     shown = evaluation.pair(a.name, b.name)
     both = features.correct & others.correct
     for start in STARTS:
         inversions = features.inversions(start)
-        chosen = both & (inversions.residual <= features.tolerance)
+        found = [one.inversions(start).residual <= one.tolerance for one in (features, others)]
+        chosen = both & found[0] & found[1]
         dropped = int(both.sum() - chosen.sum())
         labels = features.labels[chosen]
         seen = shown.representation(start)[chosen]

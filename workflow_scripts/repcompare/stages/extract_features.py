@@ -15,10 +15,11 @@ from repcompare.features.inversion import (
     invert,
     noise_starts,
     other_images,
-    relative_distance,
     represented,
     representing,
+    residuals,
 )
+from repcompare.names import STARTS
 from repcompare.networks.devices import prepared_device, resolve_precision
 from repcompare.networks.inference import batches, to_bytes, to_float
 from repcompare.networks.models import TrainedModel, folded, load_model
@@ -76,7 +77,8 @@ def store_features(
     float32, divided by its largest absolute value: only its direction is asked for. A gradient of
     zeros stays so. `representation` (n, d) is what the network makes of the images. For each start,
     `noise` or another `image` of the probe set of another class, `inversion/{start}` holds `images`
-    uint8; their `residual` (n,) and their `representation` are of the images as they are stored.
+    uint8; their `residual` (n,), by `inversion.residuals`, and their `representation` are of the images
+    as they are stored.
     Starts depend on the seed and the image's id alone, so that all networks begin at the same ones.
     """
     test = dataset.split("test", settings.samples)
@@ -122,7 +124,9 @@ def store_features(
                 stored |= {
                     f"inversion/{name}/images": inverted,
                     f"inversion/{name}/representation": seen,
-                    f"inversion/{name}/residual": relative_distance(seen, aimed),
                 }
             for name, values in stored.items():
                 store_rows(file, name, rows, n, values.cpu().numpy())
+        for name in STARTS:
+            seen_by = file[f"inversion/{name}/representation"][:]
+            file[f"inversion/{name}/residual"] = residuals(seen_by, file["representation"][:])
