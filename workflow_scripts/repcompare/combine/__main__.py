@@ -56,7 +56,7 @@ def findings_files(given: Sequence[str]) -> dict[str, Path]:
     by_digest: dict[str, str] = {}
     for text in given:
         other = by_digest.setdefault(file_digest(files[text]), text)
-        if other is not text:
+        if other != text:
             raise CombineError(f"{other} and {text} have the same findings: name each study once")
     if len(files) < 2:
         raise CombineError(f"one study alone, {given[0]}: name two or more")

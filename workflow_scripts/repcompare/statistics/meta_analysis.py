@@ -109,9 +109,12 @@ def dispersion(squared: float, y: np.ndarray, variance: np.ndarray) -> float:
 def between(y: np.ndarray, variance: np.ndarray) -> float:
     """τ² with which the dispersion is what is expected, k − 1; 0 if it never exceeds that."""
     further = len(y) - 1
-
-    def beyond(squared: float) -> float:
-        return dispersion(squared, y, variance) - further
-
+    if not further:
+        return 0.0
     # With the effects' own variance for τ², the dispersion is below k − 1.
-    return brentq(beyond, 0.0, y.var(ddof=1)) if further and beyond(0.0) > 0 else 0.0
+    most = float(y.var(ddof=1))
+
+    def beyond(share: float) -> float:
+        return dispersion(share * most, y, variance) - further
+
+    return most * float(brentq(beyond, 0.0, 1.0)) if beyond(0.0) > 0 else 0.0
