@@ -62,7 +62,7 @@ def test_the_page_needs_nothing_beside_itself_and_says_what_was_found(combine):
     assert "&lt;mine&gt; is not pooled: not asked: maps is null in the config." in page
     assert "<mine>" not in page
     assert "it is wide" in page
-    assert "densenet40 (digits, &lt;mine&gt;)" in page
+    assert "densenet40, resnet20, resnext29, vgg (in digits, &lt;mine&gt;)" in page
     assert "nan" not in re.sub(r"<svg.*?</svg>|<style>.*?</style>", "", page, flags=re.DOTALL)
 
 

@@ -107,5 +107,4 @@ def test_what_is_another_quantity_or_has_no_weight_is_not_pooled(studies, change
 
 def test_architectures_of_one_name_are_named_with_their_studies(studies):
     found = shared_architectures({name: studies[name] for name in ("digits", "mine")})
-    assert sorted(found) == sorted({*studies["digits"]["architecture"]} - {""})
-    assert set(map(tuple, found.values())) == {("digits", "mine")}
+    assert found == {("digits", "mine"): sorted({*studies["digits"]["architecture"]} - {""})}

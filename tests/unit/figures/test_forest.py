@@ -28,7 +28,7 @@ def test_every_row_has_its_name_its_mark_and_its_numbers(axes):
     assert [text.get_text() for text in axes.get_yticklabels()] == list(ROWS["name"])
     shown = [text.get_text() for text in axes.findobj(Text)]
     assert set(ROWS["text"]) <= set(shown)
-    marks = [mark for mark in axes.findobj(PathCollection)]
+    marks = list(axes.findobj(PathCollection))
     places = np.array([mark.get_offsets()[0] for mark in marks])
     np.testing.assert_allclose(places, np.stack([ROWS["effect"], np.arange(4)], axis=1))
     assert marks[0].get_sizes() > marks[1].get_sizes()

@@ -111,7 +111,12 @@ def test_intervals_cover_although_errors_are_estimates_of_five_architectures(stu
 
 @pytest.mark.parametrize(
     ("effects", "errors", "df"),
-    [([], [], []), ([1, np.nan], [1, 1], [4, 4]), ([1, 2], [1, 0], [4, 4]), ([1, 2], [1, 1], [4, 0])],
+    [
+        ([], [], []),
+        ([1, np.nan], [1, 1], [4, 4]),
+        ([1, 2], [1, 0], [4, 4]),
+        ([1, 2], [1, 1], [4, 0]),
+    ],
 )
 def test_what_has_no_error_is_refused(effects, errors, df):
     with pytest.raises(ValueError, match="an error and degrees of freedom above 0"):

@@ -161,10 +161,16 @@ def pooled_row(finding: str, found: Synthesis) -> dict[str, str | float]:
     return row | {"q": found.q, "q_p": found.p, "i2": found.i2, "tau": found.tau}
 
 
-def shared_architectures(studies: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
-    """The studies that have an architecture of one name, by that name, where there are several."""
-    found: dict[str, list[str]] = {}
+def shared_architectures(
+    studies: Mapping[str, pd.DataFrame],
+) -> dict[tuple[str, ...], list[str]]:
+    """The names of architectures that several studies have, by those studies."""
+    having: dict[str, tuple[str, ...]] = {}
     for study, table in studies.items():
         for name in sorted({*table["architecture"]} - {""}):
-            found.setdefault(name, []).append(study)
-    return {name: having for name, having in sorted(found.items()) if len(having) > 1}
+            having[name] = (*having.get(name, ()), study)
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, among in having.items():
+        if len(among) > 1:
+            found.setdefault(among, []).append(name)
+    return found

@@ -65,7 +65,7 @@ class Finding(NamedTuple):
 
 
 def render_page(
-    rows: pd.DataFrame, pooled: pd.DataFrame, shared: Mapping[str, Sequence[str]]
+    rows: pd.DataFrame, pooled: pd.DataFrame, shared: Mapping[tuple[str, ...], Sequence[str]]
 ) -> str:
     """The page as HTML.
 
@@ -100,7 +100,6 @@ def told(name: str, rows: pd.DataFrame, pooled: pd.DataFrame) -> Finding:
         left_out=of_cases(rows["left_out_agree"], rows["left_out_of"]),
         specifications=of_cases(rows["specifications_agree"], rows["specifications_of"]),
         architectures=rows["resamples"].where(rows["resamples"] > 0),
-        weight=rows["weight"],
     )
     ends = "simultaneous 95\u00a0% bounds" if name == "exception" else "95\u00a0% interval"
     columns = [
@@ -151,7 +150,7 @@ def pooling(name: str, rows: pd.DataFrame, pooled: pd.Series) -> Pooling:
     number = NUMBERS[name]
     drawn["interval"] = [interval(name, row.low, row.high) for row in drawn.itertuples()]
     drawn["text"] = [f"{number.show(row.effect)}  ({row.interval})" for row in drawn.itertuples()]
-    title = f"The {EFFECTS[name]} of every study, and pooled"
+    title = f"The effect in every study, and pooled: {EFFECTS[name]}"
     svg = svg_of(forest(drawn, EFFECTS[name], QUANTITIES[name].reference))
     columns = [
         Column("name", "pooled as"),

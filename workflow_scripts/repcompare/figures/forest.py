@@ -39,6 +39,8 @@ def forest(rows: pd.DataFrame, label: str, reference: float) -> Figure:
         marker, area = ("s", 12 + 90 * row.weight) if np.isfinite(row.weight) else ("D", 48)
         axes.scatter([row.effect], [place], s=area, marker=marker, color=colour, linewidth=0)
         axes.text(1.04, place, row.text, transform=axes.get_yaxis_transform(), va="center")
+    # Room for the arrows, which stand on the edge.
+    axes.tick_params(axis="y", pad=7)
     axes.set_xlabel(label)
     few_ticks(axes, x=6)
     return figure

@@ -58,7 +58,7 @@ def synthesis(effects: ArrayLike, errors: ArrayLike, df: ArrayLike) -> Synthesis
     The fixed effect weighs by 1 / error². That errors are estimates adds to its variance (Meier 1953,
     doi:10.2307/3001633), and Student's t has Satterthwaite's degrees of freedom. τ² is Paule &
     Mandel's (1982, doi:10.6028/jres.087.022), with which the interval of Hartung & Knapp (2001,
-    doi:10.1002/sim.1009) is Student's t of k − 1 degrees of freedom times 1 / √Σ weights. Where τ is
+    doi:10.1002/sim.791) is Student's t of k − 1 degrees of freedom times 1 / √Σ weights. Where τ is
     0 theirs would be shorter than that, and is not let (Röver, Knapp & Friede 2015,
     doi:10.1186/s12874-015-0091-1).
 
