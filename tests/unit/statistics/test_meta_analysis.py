@@ -47,6 +47,13 @@ def test_q_and_what_follows_from_it_are_those_computed_by_hand():
     assert half(found.random) == pytest.approx(12.7062 * np.sqrt(2), rel=1e-5)
 
 
+def test_the_degrees_of_freedom_are_most_of_all_those_of_the_study_with_most_weight():
+    found = synthesis([0, 3], [1, 2], [4, 9])
+    assert found.fixed.df == pytest.approx(1 / (0.8**2 / 4 + 0.2**2 / 9))
+    variance = 0.8 * (1 + 4 * 0.16 * (1 / 4 + 1 / 9))
+    assert half(found.fixed) == pytest.approx(stdtrit(found.fixed.df, 0.975) * np.sqrt(variance))
+
+
 def test_of_one_study_the_fixed_effect_is_its_own_and_nothing_is_said_of_others():
     found = synthesis([0.7], [0.1], [4])
     assert found.fixed == pytest.approx((0.7, 0.7 - 0.277645, 0.7 + 0.277645, 4), abs=1e-6)
