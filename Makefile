@@ -12,7 +12,7 @@ ifneq ($(findstring ',$(CURDIR)),)
 $(error the path of this folder has an apostrophe, move it: $(CURDIR))
 endif
 
-.PHONY: run plan layers export test test-slow test-all lint bench docs lock format clean
+.PHONY: run plan layers export combine test test-slow test-all lint bench docs lock format clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --configfile "$(STUDY)" --quiet host reason rules
@@ -27,6 +27,10 @@ layers: .venv/run.stamp
 # Images and arrays of a finished study for use elsewhere: make export STUDY=… [TO=folder] [FORMAT=npy]
 export: .venv/run.stamp
 	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.export --configfile "$(STUDY)" --format "$(FORMAT)" $(if $(TO),--to "$(TO)")
+
+# The findings of several finished studies on one page: make combine STUDIES="results/digits results/mine" [TO=folder]
+combine: .venv/run.stamp
+	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.combine $(STUDIES) $(if $(TO),--to "$(TO)")
 
 # Two processes of one thread each. A worker that dies ends the run: pytest-xdist 3.8.0 gives the files
 # of the dead to its successor, which dies of the same test or waits for ever.

@@ -26,13 +26,13 @@ def convergence(**changes) -> pd.DataFrame:
     return rows.assign(**changes)
 
 
-def test_every_table_that_the_rules_write_is_in_the_schema_and_of_others_only_those_of_an_export():
+def test_every_table_that_the_rules_write_is_in_the_schema_and_of_others_only_those_of_commands():
     text = "".join(path.read_text(encoding="utf-8") for path in RULES.glob("*.smk"))
     folders = {"BLOCK": "blocks/", "MODEL": "models/", "RESULTS": ""}
     stored = re.findall(r'f"{(BLOCK|MODEL|RESULTS)}/(?:tables/)?(\w+)\.csv"', text)
     written = {folders[folder] + name for folder, name in stored}
-    exported = {name for name in TABLES if name.startswith("export/")}
-    assert written | set(summary_tables(lambda section: True)) == set(TABLES) - exported
+    commands = {name for name in TABLES if name.startswith(("export/", "combined/"))}
+    assert written | set(summary_tables(lambda section: True)) == set(TABLES) - commands
     # Where they lie is what the rules say.
     for name, folder in (("BLOCK", "blocks"), ("MODEL", "models")):
         assert f'{name} = f"{{RESULTS}}/{FOLDERS[folder]}"' in text.replace("{{", "{").replace(

@@ -17,11 +17,13 @@ PLACEHOLDERS = {
     "start": ".+",
 }
 
-# Where the tables lie that those of a study are joined from, and those of an export.
+# Where the tables lie that those of a study are joined from, those of an export, and those of several
+# studies.
 FOLDERS = {
     "blocks": "blocks/{a}--{b}",
     "models": "models/{architecture}/seed{seed}",
     "export": "export",
+    "combined": "combined",
 }
 
 
@@ -72,9 +74,10 @@ class Column:
 class Table:
     """One table: what a row is, the columns that tell rows apart, and all columns in their order.
 
-    `name` is that of the file in `tables/`, `blocks/…` and `models/…` of what is joined to it, or `export/…`. A
-    study has it that asks for one of the `sections` of the config, or any study if there are none. One
-    that `may_be_empty` has a header alone where a study has nothing of the kind.
+    `name` is that of the file in `tables/`, `blocks/…` and `models/…` of what is joined to it,
+    `export/…` or `combined/…`. A study has it that asks for one of the `sections` of the config, or
+    any study if there are none. One that `may_be_empty` has a header alone where there is nothing of
+    the kind.
     """
 
     name: str

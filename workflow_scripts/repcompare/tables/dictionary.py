@@ -41,6 +41,12 @@ EXPORT = """\
 What `make export` writes beside the images, see [export.md](export.md).
 """
 
+COMBINED = """\
+## Tables of several studies
+
+What `make combine` writes beside its page, see [combine.md](combine.md). They lie below `results/`.
+"""
+
 HDF5 = """\
 ## HDF5 files
 
@@ -53,6 +59,7 @@ def dictionary() -> str:
     study = [table for name, table in TABLES.items() if "/" not in name]
     stored = [table for name, table in TABLES.items() if name.startswith(("blocks/", "models/"))]
     exported = [table for name, table in TABLES.items() if name.startswith("export/")]
+    combined = [table for name, table in TABLES.items() if name.startswith("combined/")]
     parts = [
         INTRODUCTION,
         "## Tables of a study\n",
@@ -61,6 +68,8 @@ def dictionary() -> str:
         *map(stored_section, stored),
         EXPORT,
         *(table_section(table, table.columns) for table in exported),
+        COMBINED,
+        *(table_section(table, table.columns) for table in combined),
         HDF5,
         *map(layout_section, LAYOUTS.values()),
     ]

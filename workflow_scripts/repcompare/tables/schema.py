@@ -593,6 +593,61 @@ EXPORTED = (
     ),
 )
 
+OF_SEVERAL = (
+    replace(
+        FINDINGS_TABLE,
+        name="combined/combined",
+        meaning="The verdict of one study on one finding: the row of its findings.csv that decides.",
+        keys=("study", "finding"),
+        columns=(
+            text("study", meaning="The study."),
+            *FINDINGS_TABLE.columns,
+            number(
+                "estimate",
+                of_some=True,
+                meaning="The effect that is pooled: of transfer per_sd, else effect.",
+            ),
+            number("estimate_low", of_some=True, meaning="Lower end of its 95 % interval."),
+            number("estimate_high", of_some=True, meaning="Upper end of its 95 % interval."),
+            number(
+                "weight",
+                unit="share",
+                low=0,
+                high=1,
+                of_some=True,
+                meaning="Its share of the mean by random effects.",
+            ),
+            text("not_pooled", empty=True, meaning="Why the effect is not pooled."),
+        ),
+    ),
+    Table(
+        "combined/pooled",
+        meaning="One effect of several studies; see docs/combine.md.",
+        keys=("finding",),
+        may_be_empty=True,
+        columns=(
+            text("finding", values=FINDINGS, meaning="The finding that the effect is of."),
+            count("studies", unit="studies", low=2, meaning="Studies that are pooled."),
+            number("fixed", meaning="The effect, if it is one for all studies."),
+            number("fixed_low", meaning="Lower end of its 95 % interval."),
+            number("fixed_high", meaning="Upper end of its 95 % interval."),
+            number("fixed_df", low=0, meaning="The degrees of freedom of its Student's t."),
+            number("random", meaning="The mean of the effects, if they vary between studies."),
+            number("random_low", meaning="Lower end of its 95 % interval."),
+            number("random_high", meaning="Upper end of its 95 % interval."),
+            number("random_df", low=1, meaning="The degrees of freedom of its Student's t."),
+            number("q", low=0, meaning="Cochran's Q."),
+            number("q_p", low=0, high=1, meaning="Its p, by χ² of studies − 1."),
+            number("i2", unit="share", low=0, high=1, meaning="I²."),
+            number(
+                "tau",
+                low=0,
+                meaning="The standard deviation between studies; of linear, of −log(1 − R²).",
+            ),
+        ),
+    ),
+)
+
 # What the tests of the findings write, and is joined from nothing.
 JUDGED = (FINDINGS_TABLE, SPECIFICATIONS)
 
@@ -629,6 +684,7 @@ TABLES: dict[str, Table] = {
         replace(CONVERGENCE, name="blocks/convergence"),
         replace(FEATURES, name="blocks/features"),
         *EXPORTED,
+        *OF_SEVERAL,
     )
 }
 
