@@ -1,4 +1,4 @@
-"""The strength of PGD against torchattacks, foolbox and APGD-CE, on the same trained networks.
+"""The strength of PGD and APGD against torchattacks, foolbox and APGD's authors, on the same trained networks.
 
     python benchmarks/strength.py [results/STUDY]
 
@@ -15,13 +15,15 @@ import foolbox
 import torch
 import torchattacks
 import yaml
+from pyautoattack.autopgd_base import APGDAttack
 from timing import print_table
 from torch.nn.functional import cross_entropy
 
 from repcompare.architectures import build
-from repcompare.attacks.balls import LinfBall
-from repcompare.attacks.craft import Computation, Images, search
-from repcompare.attacks.pgd import Search
+from repcompare.attacks.balls import LinfBall, norms
+from repcompare.attacks.craft import Images
+from repcompare.attacks.pgd import Search, attack_objective
+from repcompare.attacks.schedules import ascend
 from repcompare.data.dataset_file import Dataset
 from repcompare.networks.devices import resolve_precision
 from repcompare.networks.inference import to_float
@@ -63,50 +65,100 @@ def new_networks(dataset: Dataset) -> Iterator[tuple[str, torch.nn.Module]]:
         yield name, network.requires_grad_(False)
 
 
-def compared(network: torch.nn.Module, test: Images, epsilon: float, steps: int) -> dict:
-    """Robust accuracy, mean loss and violated bounds of each attack.
+def crafted(
+    network: torch.nn.Module, test: Images, epsilon: float, steps: int
+) -> dict[str, torch.Tensor]:
+    """What each attack makes of images, float32 (n, C, H, W), by its name; ours in 8 bits.
 
-    All but APGD, which has a start of its own, begin at the images, so that no attack is luckier.
+    PGD begins at the images, and every APGD where the peers draw their start, so that no attack is
+    luckier: `test` are images that the network classifies correctly, for those alone they attack.
     """
     length = 2.5 * epsilon / steps
     images, labels = to_float(test.clean), test.classes
     wrapped = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
+    ball, precision = LinfBall(epsilon), resolve_precision("auto", DEVICE)
     settings = Search(steps, 2.5, random_start=False)
-
-    def ours() -> torch.Tensor:
-        how = Computation(100, resolve_precision("auto", DEVICE), 0)
-        (found,) = search(folded(network), test, settings, [LinfBall(epsilon)], how)
-        return to_float(found.images)
-
-    attacks = {
-        "ours, 8 bits": ours,
-        "torchattacks": lambda: torchattacks.PGD(
-            network, epsilon, length, steps, random_start=False
-        )(images, labels),
-        "foolbox": lambda: foolbox.attacks.LinfPGD(
-            abs_stepsize=length, steps=steps, random_start=False
-        ).run(wrapped, images, labels, epsilon=epsilon),
-        "APGD-CE": lambda: torchattacks.APGD(network, eps=epsilon, steps=steps, loss="ce", seed=0)(
+    torch.manual_seed(0)
+    drawn = 2 * torch.rand(images.shape) - 1
+    start = epsilon * drawn / norms(drawn, torch.inf)
+    found = {
+        "PGD, ours": ascended(network, test, ball, settings, None, precision),
+        "PGD, torchattacks": torchattacks.PGD(network, epsilon, length, steps, random_start=False)(
             images, labels
         ),
+        "PGD, foolbox": foolbox.attacks.LinfPGD(
+            abs_stepsize=length, steps=steps, random_start=False
+        ).run(wrapped, images, labels, epsilon=epsilon),
     }
-    found = {}
-    for name, attack in attacks.items():
-        perturbed = attack().detach()
-        logits = network(perturbed)
-        outside = (perturbed - images).abs().amax((1, 2, 3)) > epsilon * (1 + 1e-5)
-        outside |= (perturbed.amin((1, 2, 3)) < 0) | (perturbed.amax((1, 2, 3)) > 1)
-        found[name] = (
-            100 * (logits.argmax(1) == labels).float().mean().item(),
-            cross_entropy(logits, labels).item(),
-            int(outside.sum()),
+    for objective, loss in (("cross_entropy", "ce"), ("dlr", "dlr")):
+        name, adaptive = (
+            f"APGD-{loss.upper()}",
+            Search(steps, 2.5, objective=objective, schedule="adaptive"),
         )
-    return found
+        found[f"{name}, ours"] = ascended(network, test, ball, adaptive, start, precision)
+        peer = torchattacks.APGD(network, eps=epsilon, steps=steps, loss=loss, seed=0)
+        found[f"{name}, torchattacks"] = peer(images, labels)
+        authors = APGDAttack(network, steps, eps=epsilon, loss=loss, seed=0)
+        found[f"{name}, its authors"] = authors.perturb(images, labels)
+    return {name: images.detach() for name, images in found.items()}
+
+
+def ascended(
+    network: torch.nn.Module,
+    test: Images,
+    ball: LinfBall,
+    settings: Search,
+    start: torch.Tensor | None,
+    precision: str,
+) -> torch.Tensor:
+    """What our search makes of images, as they are stored."""
+    images = to_float(test.clean)
+    objective = attack_objective(folded(network), images, test.classes, settings, precision)
+    found = ascend(objective, start, ball, settings).perturbation
+    return to_float(ball.quantise(test.clean, found))
+
+
+def outside(perturbed: torch.Tensor, images: torch.Tensor, epsilon: float) -> int:
+    """How many leave the ball or [0, 1]."""
+    left = (perturbed - images).abs().amax((1, 2, 3)) > epsilon * (1 + 1e-5)
+    left |= (perturbed.amin((1, 2, 3)) < 0) | (perturbed.amax((1, 2, 3)) > 1)
+    return int(left.sum())
+
+
+def compared(
+    networks: dict[str, torch.nn.Module], test: Images, epsilon: float, steps: int
+) -> Iterator[list[str]]:
+    """A row for each network and attack.
+
+    Transfer is the share of images that both classify correctly on which another network is fooled,
+    its mean over the others; of our attacks alone, for peers leave clean what they do not fool.
+    """
+    images, labels = to_float(test.clean), test.classes
+    correct = {name: network(images).argmax(1) == labels for name, network in networks.items()}
+    for name, network in networks.items():
+        attacked = test.chosen(correct[name].nonzero().flatten().numpy())
+        for attack, perturbed in crafted(network, attacked, epsilon, steps).items():
+            logits = network(perturbed)
+            robust = (logits.argmax(1) == attacked.classes).sum().item() / len(labels)
+            fooled = [
+                (other(perturbed).argmax(1) != attacked.classes)[correct[target][correct[name]]]
+                for target, other in networks.items()
+                if target != name
+            ]
+            transfer = sum(each.float().mean().item() for each in fooled) / max(1, len(fooled))
+            yield [
+                name,
+                str(steps),
+                attack,
+                f"{100 * robust:.1f}",
+                f"{cross_entropy(logits, attacked.classes).item():.3f}",
+                str(outside(perturbed, to_float(attacked.clean), epsilon)),
+                f"{100 * transfer:.1f}" if attack.endswith("ours") else "",
+            ]
 
 
 def main() -> None:
     """Print a row for each network, number of steps and attack."""
-    rows = []
     with TemporaryDirectory() as folder:
         results = Path(sys.argv[1]) if len(sys.argv) > 1 else None
         path = results / "data" / "dataset.h5" if results else Path(folder, "dataset.h5")
@@ -118,15 +170,19 @@ def main() -> None:
             clean, labels = torch.from_numpy(test.images[:SAMPLES]), torch.from_numpy(test.labels)
             images = Images(clean, test.ids, labels)
             epsilon = EPSILONS[clean.shape[-1]]
-            for name, network in networks_of(results) if results else new_networks(dataset):
-                for steps in STEPS:
-                    for attack, values in compared(network, images, epsilon, steps).items():
-                        robust, loss, outside = values
-                        cells = [f"{robust:.2f}", f"{loss:.3f}", f"{outside}"]
-                        rows.append([name, str(steps), attack, *cells])
+            networks = dict(networks_of(results) if results else new_networks(dataset))
+            rows = [row for steps in STEPS for row in compared(networks, images, epsilon, steps)]
     print_table(
-        f"Strength, Linf {255 * epsilon:g}/255, {len(labels)} images, from the images themselves",
-        ["architecture", "steps", "attack", "robust accuracy, %", "mean loss", "out of bounds"],
+        f"Strength, Linf {255 * epsilon:g}/255, {len(labels)} images",
+        [
+            "architecture",
+            "steps",
+            "attack",
+            "robust accuracy, %",
+            "mean loss",
+            "out of bounds",
+            "transfer, %",
+        ],
         rows,
     )
 

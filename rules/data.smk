@@ -16,6 +16,7 @@ rule prepare_data:
         data_root=STUDY["data"]["root"] or "",
         attack_samples=study_config.samples(STUDY, "attack"),
         features_samples=study_config.samples(STUDY, "features"),
+        attack_classes=study_config.least_classes(STUDY),
         maps=int(asks_for("maps")),
     params:
         settings=stage_settings("prepare_data.py", **data_settings(STUDY["data"])),

@@ -16,6 +16,7 @@ def main(snakemake) -> None:
             "attack.samples": snakemake.resources.attack_samples,
             "features.samples": snakemake.resources.features_samples,
         },
+        classes={"attack.objective": snakemake.resources.attack_classes},
         maps=bool(snakemake.resources.maps),
     )
 

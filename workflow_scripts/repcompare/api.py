@@ -43,6 +43,8 @@ __docformat__ = "numpy"
 __all__ = ["attack", "compare", "compare_all", "fit_map", "r2_score"]
 
 COLUMNS = ("measure", "label", "direction", "value", "low", "high", "null", "n", "flag", "note")
+# The default of `attack`; an adaptive search takes no other, for it has steps of its own.
+STEP_SIZE = 2.5
 
 
 def compare(
@@ -246,7 +248,8 @@ def attack(
     norm: str = "linf",
     epsilon: float = 8 / 255,
     steps: int = 10,
-    step_size: float = 2.5,
+    step_size: float = STEP_SIZE,
+    schedule: str = "constant",
     random_start: bool = True,
     restarts: int = 1,
     objective: str = "cross_entropy",
@@ -257,9 +260,10 @@ def attack(
 ) -> torch.Tensor:
     """Adversarial images: small changes of images that raise a network's loss.
 
-    Projected gradient descent (PGD, Madry et al. 2018). The network runs where it is, in eval mode,
-    and is left as it was, in mode and gradients. The same call gives the same images, and neither
-    the batch size nor torch's random numbers decide where an image starts.
+    Projected gradient descent (PGD, Madry et al. 2018), or APGD (Croce and Hein 2020). The network
+    runs where it is, in eval mode, and is left as it was, in mode and gradients. The same call gives
+    the same images, and neither the batch size nor torch's random numbers decide where an image
+    starts.
 
     Parameters
     ----------
@@ -278,15 +282,19 @@ def attack(
         How often the gradient is followed.
     step_size : float
         The length of all steps together, as a multiple of `epsilon`: one step has the length
-        `step_size` · `epsilon` / `steps`.
+        `step_size` · `epsilon` / `steps`. Of the constant schedule alone.
+    schedule : {"constant", "adaptive"}
+        How the length of a step changes: not at all, or as in APGD, of an image by itself: from twice
+        `epsilon` it is halved where the steps no longer climb.
     random_start : bool
         Whether to start anywhere in the ball of allowed changes, or at the image itself.
     restarts : int
         Searches from different starts; of each image the one with the lowest margin of the label,
         or the highest of the target, is kept. A margin is the logit of a class minus the largest
         other.
-    objective : {"cross_entropy", "margin"}
-        What is followed: the cross-entropy, or the margin (Carlini and Wagner 2017).
+    objective : {"cross_entropy", "margin", "dlr"}
+        What is followed: the cross-entropy, the margin (Carlini and Wagner 2017), or, of 3 classes or
+        more and without targets, the difference of logits ratio (Croce and Hein 2020).
     targets : array-like of shape (n,), optional
         The class that each image is driven to. By default, away from its label.
     seed : int
@@ -319,10 +327,12 @@ def attack(
         pixels_of,
     )
     from repcompare.attacks.pgd import OBJECTIVES, Search
+    from repcompare.attacks.schedules import SCHEDULES
     from repcompare.networks.devices import PRECISIONS, resolve_precision
 
     ball = known(BALLS, norm, "norm")
     known(OBJECTIVES, objective, "objective")
+    known(SCHEDULES, schedule, "schedule")
     known(PRECISIONS, precision, "precision")
     positive("epsilon", epsilon)
     positive("step_size", step_size)
@@ -330,6 +340,8 @@ def attack(
         positive(name, count, whole=True)
     if seed < 0:
         raise ValueError(f"seed: a whole number from 0 is needed: {seed}")
+    if schedule == "adaptive" and step_size != STEP_SIZE:
+        raise ValueError(f"step_size: {step_size:g}, but the adaptive schedule sets it by itself")
     if restarts > 1 and not random_start:
         raise ValueError(f"restarts: {restarts}, but without a random start all are the same")
     pixels = pixels_of(images)
@@ -343,6 +355,7 @@ def attack(
         random_start=random_start,
         restarts=int(restarts),
         objective=objective,
+        schedule=schedule,
         target="none" if targets is None else "given",
     )
     return attack_module(

@@ -7,6 +7,7 @@ from torch.nn.functional import cross_entropy
 
 import repcompare
 from repcompare.attacks.pgd import OBJECTIVES
+from repcompare.attacks.schedules import SCHEDULES
 
 IMAGES = torch.rand(12, 1, 4, 4, generator=torch.Generator().manual_seed(1))
 
@@ -44,11 +45,14 @@ def distances(images, norm):
 @pytest.mark.parametrize(("norm", "epsilon"), [("linf", 8 / 255), ("l2", 0.5)])
 @pytest.mark.parametrize("objective", OBJECTIVES)
 @pytest.mark.parametrize("random_start", [False, True])
-def test_images_stay_in_the_ball_and_raise_the_loss(module, norm, epsilon, objective, random_start):
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_images_stay_in_the_ball_and_raise_the_loss(
+    module, norm, epsilon, objective, random_start, schedule
+):
     labels = answers(module, IMAGES)
     found = repcompare.attack(
         module, IMAGES, labels, norm=norm, epsilon=epsilon, objective=objective,
-        random_start=random_start,
+        random_start=random_start, schedule=schedule,
     )  # fmt: skip
     assert found.dtype == torch.float32
     assert found.shape == IMAGES.shape
@@ -69,6 +73,12 @@ def test_of_two_classes_it_is_the_worst_in_the_ball():
     ascent = (weight[1 - labels] - weight[labels]).sign().reshape(IMAGES.shape)
     worst = (IMAGES + 0.1 * ascent).clamp(0, 1)
     torch.testing.assert_close(found, worst)
+
+
+def test_a_ratio_of_three_logits_needs_three_classes():
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2))
+    with pytest.raises(ValueError, match="objective: dlr needs 3 classes or more, not 2"):
+        repcompare.attack(module, IMAGES, [0] * 12, objective="dlr")
 
 
 def test_targets_are_driven_to(module):
@@ -166,6 +176,9 @@ def test_it_attacks_where_gradients_are_off(module):
         ({"targets": [3] * 12}, "targets: classes from 0 to 2 are needed"),
         ({"norm": "l1"}, "norm: 'l1' is not one of linf, l2"),
         ({"objective": "hinge"}, "objective: 'hinge' is not one of"),
+        ({"objective": "dlr", "targets": [1] * 12}, "objective: dlr is of the label"),
+        ({"schedule": "linear"}, "schedule: 'linear' is not one of constant, adaptive"),
+        ({"schedule": "adaptive", "step_size": 1}, "step_size: 1, but the adaptive schedule"),
         ({"precision": "float64"}, "precision: 'float64' is not one of"),
         ({"epsilon": 0}, "epsilon: a number above 0 is needed"),
         ({"epsilon": np.nan}, "epsilon: a number above 0 is needed"),

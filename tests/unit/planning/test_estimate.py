@@ -126,6 +126,35 @@ def test_gradients_of_attacks_are_counted_as_the_search_takes_them(study, monkey
     assert workload.attacks(study).gradients == sum(seen) == 6 * (3 * 2 * 3 + 2)
 
 
+def test_passes_of_adaptive_searches_are_counted_as_they_take_them(monkeypatch):
+    """Where the last step of each ends is looked at once more."""
+    searched = (
+        "attack: {samples: 6, steps: 3, epsilons: {linf: [8/255, 16/255], l2: [1]}, variants: "
+    )
+    searched += (
+        "{apgd: {schedule: adaptive, restarts: 2, steps: 5, epsilons: {linf: [8/255, 16/255]}}}}"
+    )
+    study, seen = digits(searched), {True: 0, False: 0}
+    network = build("vgg", {"width": 4, "stages": 2}, 1, 10, seed=0).eval().requires_grad_(False)
+    original = network.forward
+
+    def forward(images):
+        seen[images.requires_grad] += len(images)
+        return original(images)
+
+    monkeypatch.setattr(network, "forward", forward)
+    pixels = torch.zeros(6, 1, 8, 8, dtype=torch.uint8)
+    images = Images(pixels, np.arange(6), torch.zeros(6, dtype=torch.int64))
+    _, adaptive, _ = planned(study.config["attack"])
+    search(network, images, adaptive.search, adaptive.balls, Computation(4, "float32", 0))
+    plain = digits(searched.replace("adaptive", "constant"))
+    passes, before = workload.attacks(study), workload.attacks(plain)
+    assert seen[True] == 6 * 2 * 2 * 5 == passes.gradients - 6 * 3 * 3
+    assert before.gradients == passes.gradients
+    # Of each search, the image that is stored of it besides.
+    assert seen[False] == 2 * (passes.answers - before.answers) == 2 * 6 * 2 * 2
+
+
 def test_training_is_counted_by_whole_batches_and_adversarial_examples_by_their_steps():
     plain = workload.training(digits("training: {epochs: 2, batch_size: 500}"), "vgg")
     assert plain == Passes(2 * 1000, 0, 1200 + 597)

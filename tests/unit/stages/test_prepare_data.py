@@ -85,6 +85,18 @@ def test_a_key_that_asks_for_more_test_images_than_there_are_is_named(tmp_path):
     assert str(refusal.value) == "attack.samples: got 3, but there are 2 test images"
 
 
+def test_a_key_that_needs_more_classes_than_there_are_is_named(tmp_path):
+    root = image_folder(tmp_path / "photos", {"cat": 6, "dog": 6})
+    settings = {"name": "folder", "size": 8, "crop": 1.0, "test_samples": 2}
+    settings |= {"fit_samples": 0, "train_samples": None}
+    needed = {"attack.objective": 2}
+    prepare_data(tmp_path / "a.h5", settings=settings, root=str(root), classes=needed)
+    needed = {"attack.objective": 3}
+    with pytest.raises(DataError) as refusal:
+        prepare_data(tmp_path / "a.h5", settings=settings, root=str(root), classes=needed)
+    assert str(refusal.value) == "attack.objective: needs 3 classes or more, but there are 2"
+
+
 def test_a_plan_counts_the_images_that_the_data_file_will_hold(tmp_path):
     root = image_folder(tmp_path / "photos", {"cat": 6, "dog": 5})
     data = {"name": "folder", "root": str(root), "size": 8, "crop": 1.0, "test_samples": 4}

@@ -4,8 +4,10 @@ import pytest
 from unit.support.study_configs import PAIRS, config, problems
 
 from repcompare import architectures
+from repcompare.data.catalogue import DATA_SETS
 from repcompare.geometry.catalogue import MEASURES
-from repcompare.study.config import validate
+from repcompare.study.config import least_classes, validate
+from repcompare.study.consistency import counted_problems
 
 EMPTY = "empty, allowed: one entry or more"
 NAMES = "letters and digits, in parts joined by a single '-', '_' or '.' (at most 64 characters)"
@@ -143,6 +145,26 @@ REFUSED = {
     "attack: {random_start: false, variants: {many: {restarts: 2}}}": (
         "attack.variants.many.restarts: got 2, but without a random start all are the same"
     ),
+    "attack: {schedule: adaptiv}": 'attack.schedule: got "adaptiv", allowed: one of constant, '
+    "adaptive; did you mean adaptive?",
+    "attack: {schedule: adaptive, momentum: 0.5}": "attack.momentum: got 0.5, "
+    "but the adaptive schedule has a momentum of its own, allowed: 0",
+    "attack: {momentum: 1, variants: {apgd: {schedule: adaptive}}}": "attack.variants.apgd.momentum: "
+    "got 1, but the adaptive schedule has a momentum of its own, allowed: 0",
+    "attack: {variants: {apgd: {schedule: adaptive, input_diversity: 0.5}}}": (
+        "attack.variants.apgd.input_diversity: got 0.5, but the adaptive schedule compares what an "
+        "image meets from step to step, allowed: 0"
+    ),
+    "attack: {schedule: adaptive, step_size: 1}": "attack.step_size: got 1, "
+    "but the adaptive schedule sets the length of its steps, leave it out",
+    "attack: {variants: {apgd: {schedule: adaptive, step_size: 2.5}}}": (
+        "attack.variants.apgd.step_size: got 2.5, "
+        "but the adaptive schedule sets the length of its steps, leave it out"
+    ),
+    "attack: {objective: dlr, variants: {aimed: {target: random}}}": (
+        "attack.variants.aimed.objective: got dlr, which is of the label, "
+        "but the target is random, allowed: cross_entropy, margin"
+    ),
     # adversarial training
     "training: {adversarial: {steps: 3}}": "training.adversarial.epsilon: missing, "
     "allowed: a number above zero, or a fraction such as '8/255'",
@@ -250,6 +272,22 @@ def test_all_problems_come_at_once_those_that_explain_others_first():
     )
     keys = [line.split(":")[0] for line in problems(raw)]
     assert keys == ["trainin", "seeds", "attack.epsilons.linf[0]", "data.fit_samples"]
+
+
+def test_an_objective_that_needs_more_classes_than_there_are_is_refused(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+    data = f"data: {{name: folder, root: '{tmp_path}', size: 8, test_samples: 9}}, features: null"
+    attack = "attack: {samples: 9, variants: {apgd: {objective: dlr}}}"
+    expected = "attack.variants.apgd.objective: got dlr, which needs 3 classes or more, "
+    expected += "but there are 2, allowed: cross_entropy, margin"
+    assert problems(config(f"{{{data}, {attack}}}")) == [expected]
+    (tmp_path / "emu").mkdir()
+    validated = validate(config(f"{{{data}, {attack}}}"))
+    assert least_classes(validated) == 3
+    found = counted_problems(validated, DATA_SETS["digits"]._replace(classes=2))
+    assert [*map(str, found)] == [expected]
+    assert least_classes(validate(config())) == least_classes(validate(config("attack: null"))) == 0
 
 
 def test_what_is_at_the_limit_is_accepted():

@@ -10,7 +10,8 @@ import torch
 
 from repcompare.attacks.balls import Ball
 from repcompare.attacks.input_diversity import draw_diversity
-from repcompare.attacks.pgd import Search, attack_objective, pgd
+from repcompare.attacks.pgd import Search, attack_objective
+from repcompare.attacks.schedules import ascend
 from repcompare.data.example_streams import TARGET, example_streams
 from repcompare.networks.inference import batches, logits_of, margins, to_float
 from repcompare.registry import known
@@ -146,7 +147,7 @@ def _search_batch(
             start = None
             if settings.random_start:
                 start = (units[ball.unit] * ball.epsilon).to(device)
-            trajectory = pgd(objective, start, ball, settings)
+            trajectory = ascend(objective, start, ball, settings)
             stored = computation.stored(ball, batch.clean, trajectory.perturbation.cpu())
             examples = Examples(
                 stored,

@@ -14,7 +14,8 @@ import torch
 
 from repcompare.arguments import as_array, classes_of
 from repcompare.attacks.balls import Ball
-from repcompare.attacks.pgd import Search, attack_objective, pgd
+from repcompare.attacks.pgd import Search, attack_objective
+from repcompare.attacks.schedules import ascend
 from repcompare.networks.inference import margins
 
 
@@ -143,7 +144,7 @@ def best_restart(
         if search.random_start:
             start = ball.draw_start(places, tuple(images.shape[1:]), seed, restart)
             start = start.to(images.device)
-        perturbation = pgd(objective, start, ball, search).perturbation
+        perturbation = ascend(objective, start, ball, search).perturbation
         perturbed = (images + perturbation).clamp(0, 1)
         if search.restarts == 1:
             return perturbed

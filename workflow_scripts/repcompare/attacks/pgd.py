@@ -21,7 +21,10 @@ class Search:
 
     One step of size 1 without a random start is FGSM (Goodfellow et al. 2015), momentum 1 is
     MI-FGSM (Dong et al. 2018), input diversity DI-FGSM (Xie et al. 2019), the margin CW's objective
-    (Carlini and Wagner 2017). The defaults are PGD as Madry et al. 2018 have it.
+    (Carlini and Wagner 2017), the adaptive schedule APGD, and DLR its second objective (Croce and
+    Hein 2020). The defaults are PGD as Madry et al. 2018 have it.
+
+    Raises ValueError for settings that do not go together.
     """
 
     steps: int
@@ -32,6 +35,17 @@ class Search:
     target: str = "none"
     momentum: float = 0.0
     input_diversity: float = 0.0
+    schedule: str = "constant"
+
+    def __post_init__(self) -> None:
+        """Refuse what no search can be."""
+        if self.schedule == "adaptive" and self.momentum:
+            raise ValueError(f"momentum: {self.momentum:g}, but an adaptive search has its own")
+        if self.schedule == "adaptive" and self.input_diversity:
+            text = "but an adaptive search compares what it sees from step to step"
+            raise ValueError(f"input_diversity: {self.input_diversity:g}, {text}")
+        if self.objective == "dlr" and self.targeted:
+            raise ValueError("objective: dlr is of the label, and the search has a target")
 
     @property
     def targeted(self) -> bool:
@@ -82,6 +96,12 @@ class Objective:
         (gradient,) = torch.autograd.grad(values.sum(), candidate)
         return Ascent(values.detach(), gradient)
 
+    def values_at(self, perturbation: torch.Tensor) -> torch.Tensor:
+        """The values alone, as no view shows them: a forward pass."""
+        with torch.no_grad(), self.arithmetic:
+            outputs = self.network(self.images + perturbation)
+        return self.values(outputs.float())
+
     @cached_property
     def at_clean(self) -> Ascent:
         """The first step's without a random start, whatever the ball: computed once."""
@@ -93,10 +113,24 @@ def shortfall(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
     return -margins(logits, classes)
 
 
+def logits_ratio(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """The difference of logits ratio (DLR), shape (N,): the shortfall over the first minus the third logit.
+
+    Neither a shift nor a scale of the logits changes it (Croce and Hein 2020, arXiv:2003.01690).
+    Raises ValueError where there are fewer than 3 classes.
+    """
+    if logits.shape[1] < 3:
+        raise ValueError(f"objective: dlr needs 3 classes or more, not {logits.shape[1]}")
+    first, _, third = logits.topk(3, dim=1).values.unbind(1)
+    # It is 0 where all logits are the same, as the shortfall is.
+    return shortfall(logits, classes) / (first - third).clamp_min(1e-12)
+
+
 # Of logits (N, K) and classes (N,): how far an image, (N,), is from its class.
 OBJECTIVES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "cross_entropy": partial(cross_entropy, reduction="none"),
     "margin": shortfall,
+    "dlr": logits_ratio,
 }
 
 

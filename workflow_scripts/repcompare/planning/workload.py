@@ -121,6 +121,15 @@ def searches(config: Mapping[str, Any]) -> list[tuple[int, int]]:
     ]
 
 
+def ends(config: Mapping[str, Any]) -> int:
+    """Passes of an image by which adaptive searches see where their last steps end."""
+    return sum(
+        each["restarts"] * sum(map(len, each["epsilons"].values()))
+        for each in _attacks(config)
+        if each["schedule"] == "adaptive"
+    )
+
+
 def _attacks(config: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The settings of every attack of the config, PGD first; none where no attack is asked for."""
     attack = config["attack"]
@@ -164,7 +173,7 @@ def attacks(study: Study) -> Passes:
     """What one model is attacked by, but for the larger balls that few images resist."""
     n = study.config["attack"]["samples"]
     gradients = sum(balls * steps for balls, steps in searches(study.config))
-    return Passes(0, n * gradients, n * (1 + conditions(study.config)))
+    return Passes(0, n * gradients, n * (1 + conditions(study.config) + ends(study.config)))
 
 
 def features(study: Study) -> Passes:

@@ -29,6 +29,7 @@ def prepare_data(
     settings: Mapping[str, Any],
     root: str | None = None,
     test_images: Mapping[str, int] | None = None,
+    classes: Mapping[str, int] | None = None,
     maps: bool = True,
 ) -> None:
     """Write the study's data file: splits, ids, class names and normalisation.
@@ -42,7 +43,7 @@ def prepare_data(
         root: the folder or file with the raw data; None: the usual places.
         test_images: how many a key of the config asks for, by key, so that one that asks for more
             than there are is told before anything is trained.
-
+        classes: how many classes, in the same way.
         maps: whether the study fits maps, for which it needs training images.
 
     Raises:
@@ -55,6 +56,10 @@ def prepare_data(
     for key, number in (test_images or {}).items():
         if number > len(raw.tested):
             raise DataError(f"{key}: got {number}, but there are {len(raw.tested)} test images")
+    for key, number in (classes or {}).items():
+        if number > len(raw.class_names):
+            text = f"needs {number} classes or more, but there are {len(raw.class_names)}"
+            raise DataError(f"{key}: {text}")
     if maps and not len(raw.train):
         text = f"{raw.source} has test images alone, and maps are fitted on others, allowed: null"
         raise DataError(f"maps: {text}")

@@ -324,6 +324,7 @@ LAYOUTS: dict[str, Layout] = {
                         ("target", "text"),
                         ("momentum", "float64"),
                         ("input_diversity", "float64"),
+                        ("schedule", "text"),
                     )
                 ),
             ),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from repcompare.architectures import available
-from repcompare.study.consistency import study_problems
+from repcompare.study.consistency import DLR_CLASSES, study_problems
 from repcompare.study.epsilon import parse_epsilon
 from repcompare.study.networks import (
     activations_file,
@@ -208,6 +208,13 @@ def measures(config: Mapping[str, Any]) -> list[str]:
 def samples(config: Mapping[str, Any], section: str) -> int:
     """The test images of `attack` or `features`; 0 where that is not asked for."""
     return config[section]["samples"] if config[section] else 0
+
+
+def least_classes(config: Mapping[str, Any]) -> int:
+    """How many classes the objectives of the attacks need; 0 where it does not matter."""
+    attack = config["attack"] or {"variants": {}}
+    objectives = [each.get("objective") for each in (attack, *attack["variants"].values())]
+    return DLR_CLASSES if "dlr" in objectives else 0
 
 
 def feature_settings(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from repcompare.vocabulary import NORMS
 
 # The least bound that images of float32 are held to: it is still far larger than their rounding.
 LEAST_FLOAT = 1e-4
+# The difference of logits ratio has the third largest logit in it.
+DLR_CLASSES = 3
 
 
 def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
@@ -29,6 +31,7 @@ def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
     yield from _crop_problems(get, names, data_set)
     yield from _epsilon_problems(get, data_set)
     yield from _search_problems(get)
+    yield from _class_problems(get, data_set)
     yield from _adversarial_problems(get, names, data_set)
     yield from _layer_pair_problems(get, names)
     yield from _answer_problems(get, names)
@@ -41,7 +44,8 @@ def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
 def counted_problems(config: Mapping[str, Any], data_set: DataSet) -> list[Problem]:
     """What a validated config asks for that its data, now that they are counted, do not have."""
     get = _sound(config, [])
-    return list(_sample_problems(get, Facts(*data_set)))
+    counted = Facts(*data_set)
+    return [*_sample_problems(get, counted), *_class_problems(get, counted)]
 
 
 def _sound(config: Any, unsound: list[KeyPath]) -> Any:
@@ -192,12 +196,54 @@ def _search_problems(get: Any) -> Iterator[Problem]:
         if path[-1] in ("pgd", "noise"):
             yield Problem(2, path, f"{path[-1]} is an attack already, choose another name")
     for path in (("attack",), *_variants(get)):
-        own = {key: get(*path, key) for key in ("random_start", "restarts", "input_diversity")}
-        search = {key: get("attack", key) if own[key] is None else own[key] for key in own}
+        search = _search(get, path)
         same = search["random_start"] is False and not search["input_diversity"]
         if same and (search["restarts"] or 1) > 1:
             text = f"got {search['restarts']}, but without a random start all are the same"
             yield Problem(3, (*path, "restarts"), text)
+        if search["schedule"] == "adaptive":
+            yield from _adaptive_problems(get, path, search)
+        if search["objective"] == "dlr" and search["target"] not in (None, "none"):
+            text = f"got dlr, which is of the label, but the target is {search['target']}"
+            yield Problem(3, (*path, "objective"), f"{text}, allowed: cross_entropy, margin")
+
+
+def _search(get: Any, path: KeyPath) -> dict[str, Any]:
+    """The settings of the search at `path`: a variant has those of `attack` that it does not change."""
+    names = study_schema()["properties"]["attack"]["properties"]["variants"]
+    own = {key: get(*path, key) for key in names["additionalProperties"]["properties"]}
+    return {key: get("attack", key) if own[key] is None else own[key] for key in own}
+
+
+def _adaptive_problems(get: Any, path: KeyPath, search: Mapping[str, Any]) -> Iterator[Problem]:
+    """What an adaptive search decides by itself, or cannot do."""
+    if search["momentum"]:
+        text = f"got {search['momentum']:g}, but the adaptive schedule has a momentum of its own"
+        yield Problem(3, (*path, "momentum"), f"{text}, allowed: 0")
+    if search["input_diversity"]:
+        text = (
+            f"got {search['input_diversity']:g}, but the adaptive schedule compares what an image"
+        )
+        text += " meets from step to step, allowed: 0"
+        yield Problem(3, (*path, "input_diversity"), text)
+    given, default = get(*path, "step_size"), None
+    if path == ("attack",):
+        default = study_schema()["properties"]["attack"]["properties"]["step_size"]["default"]
+    if given not in (None, default):
+        text = (
+            f"got {given:g}, but the adaptive schedule sets the length of its steps, leave it out"
+        )
+        yield Problem(3, (*path, "step_size"), text)
+
+
+def _class_problems(get: Any, data_set: Facts) -> Iterator[Problem]:
+    number = data_set.classes
+    if number is None or number >= DLR_CLASSES:
+        return
+    for path in (("attack",), *_variants(get)):
+        if get(*path, "objective") == "dlr":
+            text = f"got dlr, which needs {DLR_CLASSES} classes or more, but there are {number}"
+            yield Problem(3, (*path, "objective"), f"{text}, allowed: cross_entropy, margin")
 
 
 def _adversarial_problems(get: Any, names: list[Any], data_set: Facts) -> Iterator[Problem]:
