@@ -96,6 +96,7 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
                 "training": {"epochs": TRAINING.epochs},
                 "train_seconds": 1.0,
                 "device": "cpu",
+                "processor": "A processor, AVX2",
                 "precision": "float32",
                 "data_digest": dataset.h5.attrs["digest"],
             }
