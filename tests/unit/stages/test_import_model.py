@@ -7,6 +7,7 @@ import safetensors.torch
 import torch
 
 from repcompare.architectures import build
+from repcompare.networks.devices import processor
 from repcompare.networks.factories import build_foreign
 from repcompare.networks.imported import NetworkError
 from repcompare.networks.inference import to_float
@@ -166,6 +167,7 @@ def test_a_network_of_ones_own_has_a_record_of_all_that_it_was_made_from(
         "parameters": record["parameters"],
         "representation_width": 4,
         "device": "cpu",
+        "processor": processor(torch.device("cpu")),
         "threads": 1,
         "data_digest": dataset.digest,
         "weights": "best.safetensors",
