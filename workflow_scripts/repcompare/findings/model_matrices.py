@@ -93,12 +93,11 @@ class Models:
 
     def matrix(self, table: pd.DataFrame, value: str) -> np.ndarray:
         """(M, M) from a table of ordered pairs, `source` and `target`; NaN where it has no row."""
-        places = {name: place for place, name in enumerate(self.names)}
-        rows, columns = (table[end].map(places).to_numpy(float) for end in ("source", "target"))
-        known = np.isfinite(rows) & np.isfinite(columns)
+        places = pd.Index(self.names)
+        rows, columns = (places.get_indexer(table[end]) for end in ("source", "target"))
+        known = (rows >= 0) & (columns >= 0)
         matrix = np.full((len(self), len(self)), np.nan)
-        chosen = rows[known].astype(int), columns[known].astype(int)
-        matrix[chosen] = table[value].to_numpy(float)[known]
+        matrix[rows[known], columns[known]] = table[value].to_numpy(float)[known]
         return matrix
 
     def symmetric(self, table: pd.DataFrame, value: str) -> np.ndarray:

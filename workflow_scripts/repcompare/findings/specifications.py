@@ -23,6 +23,7 @@ from repcompare.findings.transfer import (
     similarities_of,
 )
 from repcompare.findings.verdicts import geometry_verdicts, linear_verdict, transfer_verdict
+from repcompare.statistics.dyadic import slopes_without_each
 from repcompare.transfer.reference import Strength, reference_attack
 from repcompare.vocabulary import DENOMINATORS, PRIMARY, WITHIN_CLASSES
 
@@ -177,12 +178,12 @@ def of_transfer(
         return
     y = pair_logits(models, transfer, reference)
     own = next(each for each in similar if each.measure == measure)
-    for place, out in enumerate(models.architectures):
+    left_out = slopes_without_each(own.value, y, own.error, models.architecture, models.kinds)
+    for place, (out, slope) in enumerate(zip(models.architectures, left_out, strict=True)):
         others = models.architecture != place
         kept = np.ix_(others, others)
         alike = Similarity(measure, own.value[kept], own.error[kept])
         left = models.without(~others)
-        ((slope,),) = deciding_slopes(left, [alike], [y[kept]])
         row = mean_row(left, "over_architectures", alike, slope, slope.corrected)
         found = Specification.of(transfer_verdict([row])[0], left_out=out)
         yield found.at(reference, PRIMARY)

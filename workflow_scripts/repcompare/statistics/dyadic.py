@@ -5,6 +5,7 @@ architectures and pairs that share an architecture are not independent. Every ar
 out in turn, with all pairs of its models.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -118,6 +119,30 @@ def _slopes(
             (row, column),
             _slope(whole, row, column, left[:, row, column], error[row], architecture),
         )
+
+
+def slopes_without_each(
+    x: np.ndarray, y: np.ndarray, error: np.ndarray, architecture: np.ndarray, groups: np.ndarray
+) -> list[Slope]:
+    """`dyadic_slopes` of one y on one x without each architecture, (A) of them.
+
+    Two that are left out are so in either order.
+    """
+    off = ~np.eye(len(architecture), dtype=bool) & np.isfinite(x) & np.isfinite(y)
+    count = architecture.max() + 1
+
+    def without(*out: int) -> _Regressions:
+        others = ~np.isin(architecture, out)
+        kept = off & np.outer(others, others)
+        return _Regressions(kept, [x], [y], (groups, None), additive=False)
+
+    left = np.full((count, count), np.nan)
+    for one, other in itertools.combinations(range(count), 2):
+        left[one, other] = left[other, one] = without(one, other).slope(0, 0)
+    return [
+        _slope(without(out), 0, 0, np.delete(left[out], out), error, architecture)
+        for out in range(count)
+    ]
 
 
 def _slope(

@@ -12,8 +12,9 @@ from scipy import linalg, sparse
 ROUNDING = 1e-9
 
 # Effects that cannot be told apart make the normal equations singular: this share of their mean is
-# added to the diagonal, and what it leaves behind is taken out in a second pass.
-RIDGE = 1e-9
+# added to the diagonal, and what it leaves behind is taken out in a second pass. A pivot of the
+# Cholesky factor below that share is such an effect's.
+RIDGE, PIVOT = 1e-11, 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +22,8 @@ class PairDesign:
     """Source effects, target effects, an effect of each group of pairs, and further terms.
 
     `rows`, `columns` (n,) are the places of the pairs that have values among `models`; `group` (n,)
-    counts from 0; `terms` (n, k) are centred within groups and of length 1. `indicators` (2M, n) of
-    their ends and `averages` (groups, n) are sparse, `inverse` (2M + k)² is that of the normal
+    counts from 0; `terms` (n, k) are centred within groups. `indicators` (2M, n) of their ends and
+    `averages` (groups, n) are sparse, `factor` (2M + k)² is the Cholesky factor of the normal
     equations once groups are taken out, and `free` the pairs less the dimension of all of it.
     """
 
@@ -33,7 +34,7 @@ class PairDesign:
     terms: np.ndarray
     indicators: sparse.csr_array
     averages: sparse.csr_array
-    inverse: np.ndarray
+    factor: np.ndarray
     free: int
 
     @classmethod
@@ -78,33 +79,38 @@ class PairDesign:
         n = len(rows)
         labels = np.zeros(n, np.intp) if groups is None else groups
         _, group = np.unique(labels, return_inverse=True)
+        sizes = np.bincount(group)
+        averages = sparse.csr_array((1 / sizes[group], (group, np.arange(n))), (len(sizes), n))
         effects = 2 * models if nodes else 0
         ends = np.concatenate([rows, models + columns])[: n * bool(nodes) * 2]
         places = np.tile(np.arange(n), 2)[: len(ends)]
-        ones = np.ones(len(ends))
-        indicators = sparse.csr_array((ones, (ends, places)), shape=(effects, n))
-        sizes = np.bincount(group)
-        averages = sparse.csr_array(
-            (1 / sizes[group], (group, np.arange(n))), shape=(len(sizes), n)
-        )
+        indicators = sparse.csr_array((np.ones(len(ends)), (ends, places)), (effects, n))
         centred = np.empty((n, 0))
         if terms is not None and n:
             centred = terms - (averages @ terms)[group]
             length = np.linalg.norm(centred, axis=0)
             varies = length > ROUNDING * np.abs(terms).max(axis=0) * np.sqrt(n)
-            centred = centred[:, varies] / length[varies]
-        # Of every effect and group, how many pairs: what taking out the groups takes from the sums.
-        shared = sparse.csr_array((ones, (ends, group[places])), shape=(effects, len(sizes)))
-        among = (indicators @ indicators.T - shared @ (shared.T / sizes[:, None])).toarray()
+            # As long as the column of a model's effect, so that their pivots can be compared.
+            centred = centred[:, varies] / length[varies] * np.sqrt(n / models)
+        # Of every effect and group how many pairs: what taking out the groups takes from the sums.
+        count = effects * len(sizes)
+        counts = np.bincount(ends * len(sizes) + group[places], minlength=count)
+        shared = counts.reshape(effects, len(sizes)) / np.sqrt(sizes)
+        among = -shared @ shared.T
+        if nodes:
+            both = np.bincount(rows * models + columns, minlength=models**2)
+            both = both.reshape(models, models)
+            among[:models, models:] += both
+            among[models:, :models] += both.T
+            among[np.diag_indices(effects)] += np.concatenate([both.sum(axis=1), both.sum(axis=0)])
         mixed = indicators @ centred
         normal = np.block([[among, mixed], [mixed.T, centred.T @ centred]])
         size = len(normal)
-        ridge = RIDGE * (np.trace(normal) / max(size, 1) or 1.0)
-        inverse = linalg.cho_solve(linalg.cho_factor(normal + ridge * np.eye(size)), np.eye(size))
-        # Of each direction λ / (λ + ridge) is taken out: 1 of those that are there, 0 of the others.
-        rank = round(size - ridge * float(np.trace(inverse)))
+        mean = np.trace(normal) / max(size, 1) or 1.0
+        factor = linalg.cholesky(normal + RIDGE * mean * np.eye(size), lower=True)
+        rank = int((np.diag(factor) ** 2 > PIVOT * mean).sum())
         free = n - len(sizes) - rank
-        return cls(models, rows, columns, group, centred, indicators, averages, inverse, free)
+        return cls(models, rows, columns, group, centred, indicators, averages, factor, free)
 
     def residual(self, matrix: np.ndarray) -> np.ndarray:
         """What the terms leave of a matrix (M, M) on its pairs, (n,); rounding is an exact 0."""
@@ -117,7 +123,7 @@ class PairDesign:
         left = values - values.mean(axis=0)
         for _ in range(2):
             left = left - self._group_means(left)
-            fitted = self._fitted(self.inverse @ self._sums(left))
+            fitted = self._fitted(self._solved(self._sums(left)))
             left = left - fitted + self._group_means(fitted)
         scale = ROUNDING * np.abs(values).max(axis=0)
         return np.where(np.abs(left).max(axis=0) <= scale, 0.0, left)
@@ -127,7 +133,7 @@ class PairDesign:
 
         (M,) or (M, k) each.
         """
-        found = self.inverse @ self._sums(values - self._group_means(values))
+        found = self._solved(self._sums(values - self._group_means(values)))
         source, target = found[: self.models], found[self.models : 2 * self.models]
         return source - source.mean(axis=0), target - target.mean(axis=0)
 
@@ -135,10 +141,13 @@ class PairDesign:
         """The sum of squares that the terms take out of each column of values (n, B), (B,)."""
         means = self._group_means(values)
         sums = self._sums(values - means)
-        return (means**2).sum(axis=0) + (sums * (self.inverse @ sums)).sum(axis=0)
+        return (means**2).sum(axis=0) + (sums * self._solved(sums)).sum(axis=0)
 
     def _sums(self, values: np.ndarray) -> np.ndarray:
         return np.concatenate([self.indicators @ values, self.terms.T @ values])
+
+    def _solved(self, sums: np.ndarray) -> np.ndarray:
+        return linalg.cho_solve((self.factor, True), sums) if len(sums) else sums
 
     def _fitted(self, effects: np.ndarray) -> np.ndarray:
         of_nodes, of_terms = np.split(effects, [self.indicators.shape[0]])

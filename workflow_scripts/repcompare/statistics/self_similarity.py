@@ -60,6 +60,8 @@ def architecture_differences(
     everything = bool(known.sum() == known.size - len(known))
 
     def differences(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        if everything and compared is None:
+            return whole_differences(matrix, architecture, rows)
         found = np.empty((len(rows), labels.shape[1]))
         for part in chunks(len(rows), matrix.size):
             sums = block_sums(matrix, labels, rows[part])
@@ -79,6 +81,27 @@ def architecture_differences(
     sizes = labels.sum(axis=0)
     alike = np.unique(np.stack([sizes, others @ sizes]), axis=1, return_inverse=True)[1]
     return max_t(observed, permuted, alike, free=int(known.sum()) // 2 - 1)
+
+
+def whole_differences(matrix: np.ndarray, architecture: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Δ (B, A) of a matrix (M, M), 0 on its diagonal, that has a value for every pair.
+
+    A model's pairs with others are its row less its own architecture's: only those are looked up.
+    """
+    found = np.full((len(rows), architecture.max() + 1), np.nan)
+    totals = matrix.sum(axis=1)
+    for place in range(found.shape[1]):
+        members = rows[:, architecture == place]
+        own = members.shape[1]
+        pairs, others = own * (own - 1), own * (len(matrix) - own)
+        if not pairs or not others:
+            continue
+        for part in chunks(len(rows), own**2):
+            chosen = members[part]
+            inner = matrix[chosen[:, :, None], chosen[:, None, :]].sum(axis=(1, 2))
+            outer = totals[chosen].sum(axis=1) - inner
+            found[part, place] = inner / pairs - outer / others
+    return found
 
 
 def block_sums(matrix: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
