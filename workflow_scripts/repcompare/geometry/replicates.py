@@ -6,13 +6,16 @@ need not be: those of the samples that are left are known.
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 
 from repcompare.geometry.measures import neighbour_overlaps, subsampled
 from repcompare.representations.pair import Pair
-from repcompare.representations.representation import ROUNDING, View
+from repcompare.representations.representation import (
+    ROUNDING,
+    View,
+    pairs_by_groups,
+    sums_by_groups,
+)
 from repcompare.statistics.jackknife import GROUPS
 
 
@@ -46,24 +49,14 @@ def knn_jaccard_replicates(pair: Pair) -> np.ndarray:
 
 def rsa_replicates(pair: Pair) -> np.ndarray:
     """Pearson's correlation of the ranks of all distances, without those of each group; (G,)."""
-    one, other = pair.a.distance_ranks, pair.b.distance_ranks
-    codes = group_pairs(len(pair.a.subsample))
-    count, x, y, xx, yy, xy = (
-        without_each(np.bincount(codes, values, minlength=GROUPS**2))
-        for values in (None, one, other, one * one, other * other, one * other)
-    )
+    m = subsampled(pair)
+    products = sums_by_groups(pair.a.distance_ranks * pair.b.distance_ranks, m)
+    tables = (pairs_by_groups(m), *pair.a.rank_sums, *pair.b.rank_sums, products)
+    count, x, xx, y, yy, xy = map(without_each, tables)
     covariance = xy - x * y / count
     return covariance / np.sqrt((xx - x * x / count) * (yy - y * y / count))
 
 
-@functools.cache
-def group_pairs(m: int) -> np.ndarray:
-    """For each pair of m samples, condensed, the groups of the two as one number below G²."""
-    first, second = np.triu_indices(m, 1)
-    return (first % GROUPS * GROUPS + second % GROUPS).astype(np.uint8)
-
-
-def without_each(totals: np.ndarray) -> np.ndarray:
-    """Sums (G,) over the pairs of samples that have none in group g, from sums (G²,) by groups."""
-    table = totals.reshape(GROUPS, GROUPS).astype(np.float64)
+def without_each(table: np.ndarray) -> np.ndarray:
+    """Sums (G,) over the pairs of samples that have none in group g, from sums (G, G) by groups."""
     return table.sum() - table.sum(axis=0) - table.sum(axis=1) + np.diagonal(table)

@@ -9,7 +9,7 @@ has converged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -303,6 +303,12 @@ class View:
         return (ranks / length if length > 0 else ranks).astype(np.float32)
 
     @cached_property
+    def rank_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """`sums_by_groups` of the `distance_ranks` of all samples, and of their squares."""
+        ranks, m = self.distance_ranks, len(self.subsample)
+        return sums_by_groups(ranks, m), sums_by_groups(ranks * ranks, m)
+
+    @cached_property
     def class_ranks(self) -> np.ndarray:
         """Sums (K, K) of `distance_ranks` over a sample of one class and another of one."""
         members = np.eye(len(self.class_sizes))[self.subsample_codes]
@@ -360,6 +366,24 @@ def nearest(neighbours: Neighbours, allowed: np.ndarray) -> tuple[np.ndarray, np
     last[of[rank == NEIGHBOURS - 1]] = cosines[rank == NEIGHBOURS - 1]
     near = cosines >= last[of] - ROUNDING
     return of[near], places[near]
+
+
+def sums_by_groups(values: np.ndarray, m: int) -> np.ndarray:
+    """Sums (G, G) of what each pair of m samples has, condensed, by the groups of the two."""
+    return np.bincount(group_pairs(m), values, GROUPS**2).reshape(GROUPS, GROUPS)
+
+
+@cache
+def pairs_by_groups(m: int) -> np.ndarray:
+    """The number of pairs of m samples (G, G), float64, by the groups of the two."""
+    return np.bincount(group_pairs(m), minlength=GROUPS**2).reshape(GROUPS, GROUPS) * 1.0
+
+
+@cache
+def group_pairs(m: int) -> np.ndarray:
+    """For each pair of m samples, condensed, the groups of the two as one number below G²."""
+    first, second = np.triu_indices(m, 1)
+    return (first % GROUPS * GROUPS + second % GROUPS).astype(np.uint8)
 
 
 def mean_ranks(values: np.ndarray, tolerance: float = 0.0) -> np.ndarray:
