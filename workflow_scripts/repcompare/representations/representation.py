@@ -38,7 +38,8 @@ ROUNDING = 1e-12
 class Neighbours(NamedTuple):
     """The nearest others of every sample, enough of them for `nearest`; all (l,), one row a neighbour.
 
-    Sample `of` has the neighbour `places`, at the cosine `cosines`: by sample, the nearest first.
+    Sample `of` has the neighbour `places`, int32 both, at the cosine `cosines`: by sample, the nearest
+    first.
     """
 
     of: np.ndarray
@@ -336,7 +337,7 @@ class View:
             parts.append((of + rows.start, places, cosines[of, places]))
         of, places, found = map(np.concatenate, zip(*parts, strict=True))
         order = np.lexsort((-found, of))
-        return Neighbours(of, places[order], found[order])
+        return Neighbours(of.astype(np.int32), places[order].astype(np.int32), found[order])
 
     @cached_property
     def nearest(self) -> tuple[np.ndarray, np.ndarray]:
