@@ -112,7 +112,7 @@ def measures_and_nulls(geometry: pd.DataFrame) -> Figure:
         if table[null].notna().any()
     ]
     title_figure(figure, "Measures, their intervals and nulls", missing_kinds(same))
-    legend_below(figure, [*kind_keys(same), mean_tick(), *null_keys])
+    legend_below(figure, [*kind_keys(same), mean_tick(), *null_keys], columns=3)
     return figure
 
 
