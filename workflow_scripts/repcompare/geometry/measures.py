@@ -172,7 +172,7 @@ def cca(pair: Pair) -> Result:
     note = forced_correlations(pair, *ranks(pair))
     if all_forced(pair, *ranks(pair)):
         return 1.0, note
-    return float(pair.canonical.correlations.mean()), note
+    return float(pair.correlations(*ranks(pair)).mean()), note
 
 
 def svcca(pair: Pair) -> Result:

@@ -141,6 +141,8 @@ def jackknife_replicates(pair: Pair, tasks: list[Task]) -> dict[Task, np.ndarray
     NaN where a representation is constant without the group.
     """
     exact = [task for task in tasks if task.measure.replicates is None]
+    # Directed measures need the canonical directions, which leave the correlations to the others.
+    exact.sort(key=lambda task: not task.measure.directed)
     short = {task: task.measure.replicates for task in tasks if task.measure.replicates is not None}
     constant = left_out_constant(pair)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -163,7 +163,12 @@ class Pair:
         return Canonical(white_a @ left, np.minimum(values, 1.0), white_b @ right.T)
 
     def correlations(self, components_a: int, components_b: int) -> np.ndarray:
-        """The canonical correlations of the leading components of each, alone."""
+        """The canonical correlations of the leading components of each, alone.
+
+        Without directions they cost a third; with those of all components they are there already.
+        """
+        if "canonical" in vars(self) and (components_a, components_b) == self._whitened.shape:
+            return self.canonical.correlations
         leading = self._whitened[:components_a, :components_b]
         return np.minimum(np.linalg.svd(leading, compute_uv=False), 1.0)
 
