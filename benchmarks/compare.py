@@ -134,7 +134,9 @@ def prepared(representation: Representation, *, groups: bool, subsample: bool) -
     for view in (pair.a, *left_out):
         _ = view.components, view.norms
     if subsample:
-        _ = pair.a.distance_ranks, pair.a.neighbours
+        _ = pair.a.distance_ranks, pair.a.nearest
+    if subsample and groups:
+        _ = pair.a.rank_sums, pair.a.class_ranks, pair.a.nearest_without_each_group
 
 
 def value(measure: str, pair: Pair) -> float:

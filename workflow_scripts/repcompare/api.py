@@ -42,7 +42,21 @@ __docformat__ = "numpy"
 
 __all__ = ["attack", "compare", "compare_all", "fit_map", "r2_score"]
 
-COLUMNS = ("measure", "label", "direction", "value", "low", "high", "null", "n", "flag", "note")
+COLUMNS = (
+    "measure",
+    "label",
+    "direction",
+    "value",
+    "low",
+    "high",
+    "bias",
+    "error",
+    "null",
+    "class_null",
+    "n",
+    "flag",
+    "note",
+)
 # The default of `attack`; an adaptive search takes no other, for it has steps of its own.
 STEP_SIZE = 2.5
 
@@ -80,9 +94,14 @@ def compare(
         - `direction`: `X to Y` or `Y to X` of a directed measure, else empty;
         - `value`: NaN where the measure is undefined, and `note` says why;
         - `low`, `high`: the 95 % interval over samples, by the jackknife: the measure is computed
-          again without each of 16 groups of samples. NaN below 32 samples;
+          again without each of 16 groups of samples. NaN below 32 samples, and where the bias is
+          more than the interval;
+        - `bias`, `error`: the jackknife's estimates of how much too large the value is for so few
+          samples, and of its standard error;
         - `null`: what the measure gives when the samples of Y are put in another order, so that
           nothing is shared. A value means something only against it;
+        - `class_null`: the same when they trade places within their classes alone, so that nothing
+          is shared but these. NaN without `labels`;
         - `n`: the number of samples used;
         - `flag`: not empty where samples are too few for so many units, and the value says more of
           their number than of the representations;

@@ -27,7 +27,7 @@ LABELS = labels_of(N)
 PREDICTIONS = answers_to(LABELS)
 
 
-NUMBERS = ["value", "low", "high", "null"]
+NUMBERS = ["value", "low", "high", "bias", "error", "null", "class_null"]
 
 
 def test_its_rows_are_those_of_the_library():

@@ -191,11 +191,30 @@ def test_maps_stand_beside_those_of_the_controls():
     assert {("^", 0.5), ("s", 0.4)} <= marks
 
 
-def test_every_measure_stands_beside_its_null():
-    axes = FIGURES["measures_and_nulls"](tables(2, 2)).axes[0]
-    dashed = [lines for lines in axes.collections if lines.get_linestyle()[0][1] is not None]
-    nulls = [lines.get_segments()[0][0][0] for lines in dashed]
-    assert nulls == pytest.approx([0, 0.05, 0.1, 0.15, 0.2])
+def marks_of(figure) -> dict[str, list[float]]:
+    """Where the vertical marks stand, by their dashes."""
+    dashes = {}
+    for lines in figure.axes[0].collections:
+        if lines.get_linestyle()[0][1] is not None:
+            pattern = tuple(lines.get_linestyle()[0][1])
+            dashes.setdefault(pattern, []).append(lines.get_segments()[0][0][0])
+    return dashes
+
+
+def test_every_measure_stands_beside_its_nulls():
+    found = marks_of(FIGURES["measures_and_nulls"](tables(2, 2)))
+    null, class_null = found.values()
+    assert null == pytest.approx([0, 0.05, 0.1, 0.15, 0.2])
+    assert class_null == pytest.approx([0.1, 0.15, 0.2, 0.25, 0.3])
+
+
+def test_without_labels_there_is_one_mark_and_without_intervals_there_are_none_drawn():
+    study = tables(2, 2)
+    study["geometry"][["class_null", "low", "high"]] = np.nan
+    figure = FIGURES["measures_and_nulls"](study)
+    (words,) = ({text.get_text() for text in each.get_texts()} for each in figure.legends)
+    assert "shuffled samples" in words
+    assert "shuffled within classes" not in words
 
 
 def layered(geometry):

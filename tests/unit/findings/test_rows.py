@@ -210,3 +210,24 @@ def test_transfer_is_judged_by_the_interval_of_the_deciding_measure(low, high, v
 def test_measures_that_are_not_the_deciding_one_have_no_verdict():
     table = findings(tables(4, 3))
     assert set(table.loc[table["verdict"] != "", "measure"]) == {"least_squares", "cka_debiased"}
+
+
+def transfer_effects(study, models, **columns) -> list[float]:
+    """The deciding β of every measure, with other columns of geometry.csv."""
+    changed = study | {"geometry": study["geometry"].assign(**columns)}
+    return [row.effect for row in rows_of(changed, models) if row.version == "over_architectures"]
+
+
+def test_reliability_is_of_the_error_whether_or_not_there_is_an_interval(study, models, transfer):
+    expected = [row.effect for row in transfer.values() if row.version == "over_architectures"]
+    assert transfer_effects(study, models, low=np.nan, high=np.nan) == expected
+    plain = [row.effect for row in transfer.values() if row.version == "uncorrected"]
+    assert transfer_effects(study, models, error=np.nan) == plain
+    assert np.all(np.abs(expected) > np.abs(plain))
+
+
+def test_an_error_that_is_not_known_is_taken_to_be_that_of_the_other_pairs(study, models):
+    error = study["geometry"]["error"].copy()
+    known = transfer_effects(study, models, error=error)
+    error[::3] = np.nan
+    assert transfer_effects(study, models, error=error) == pytest.approx(known)

@@ -10,13 +10,14 @@ import scipy.linalg
 from rsatoolbox.data import Dataset
 from rsatoolbox.rdm import calc_rdm, compare_spearman
 from rsatoolbox.rdm.compare import compare_bures_similarity
-from scipy.spatial.distance import pdist
-from scipy.stats import spearmanr
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import ortho_group, spearmanr
 from sklearn.cross_decomposition import CCA
 from sklearn.neighbors import NearestNeighbors
 from unit.support.synthetic_representations import (
     ALL,
     CLASSES,
+    answers_to,
     centred,
     labels_of,
     orthonormal,
@@ -28,6 +29,9 @@ from unit.support.synthetic_representations import (
 )
 
 from repcompare.geometry.catalogue import MEASURES
+from repcompare.geometry.similarity import compare_geometry
+from repcompare.representations.pair import Pair
+from repcompare.representations.representation import Representation
 from repcompare.vocabulary import GEOMETRY_MEASURES
 
 
@@ -149,7 +153,6 @@ def test_procrustes_is_what_the_best_rotation_attains():
     found = value("procrustes", pair)
     assert found == pytest.approx(attained)
     assert np.linalg.norm(x @ rotation - y) ** 2 == pytest.approx(2 - 2 * found)
-    np.testing.assert_allclose(pair.polar[0], rotation, atol=1e-9)
 
 
 @pytest.mark.parametrize("widths", [(6, 4), (3, 9)])
@@ -185,6 +188,52 @@ def test_pwcca_is_the_formula_of_the_paper_on_the_rows(widths):
     assert value("pwcca", pair.reversed) == pytest.approx(projection_weighted(y, x), abs=1e-9)
 
 
+def shared_and_own(n: int = 120, common: int = 4, own: int = 3):
+    """Representations with `common` directions in common and others that are correlated."""
+    rng = np.random.default_rng(5)
+    z, left, right = (rng.standard_normal((n, k)) for k in (common, own, own))
+    x = np.hstack([z, left]) @ rng.standard_normal((common + own, 9))
+    return x, np.hstack([z, left + right]) @ rng.standard_normal((common + own, 8))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pwcca_does_not_depend_on_the_basis_of_tied_directions(seed):
+    """Which basis comes out depends on rounding, and so on the order of the samples and the frame."""
+    x, y = shared_and_own()
+    expected = value("pwcca", pair_of(x, y))
+    order = np.random.default_rng(seed).permutation(120)
+    assert value("pwcca", pair_of(x[order], y[order])) == pytest.approx(expected, abs=1e-9)
+    rotation = ortho_group.rvs(8, random_state=seed)
+    assert value("pwcca", pair_of(x, y @ rotation)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_pwcca_of_tied_directions_is_the_mean_over_all_of_their_bases():
+    x, y = shared_and_own()
+    found = pair_of(x, y).canonical
+    assert (found.correlations > 1 - 1e-9).sum() == 4
+    along = centred(x).T @ centred(x) @ found.directions_a
+    weights = []
+    for seed in range(4000):
+        turned = along.copy()
+        turned[:, :4] = along[:, :4] @ ortho_group.rvs(4, random_state=seed)
+        weights.append(np.abs(turned).sum(axis=0))
+    weights = np.mean(weights, axis=0)
+    expected = weights @ found.correlations / weights.sum()
+    plain = np.abs(along).sum(axis=0)
+    assert abs(plain @ found.correlations / plain.sum() - expected) > 1e-3
+    assert value("pwcca", pair_of(x, y)) == pytest.approx(expected, abs=2e-4)
+
+
+def test_forced_correlations_are_tied():
+    x, y = related(76, 60, 40)
+    pair = pair_of(x, y)
+    forced = 60 + 40 - 75
+    assert (pair.canonical.correlations[:forced] > 1 - 1e-9).all()
+    expected = value("pwcca", pair)
+    rotation = ortho_group.rvs(40, random_state=0)
+    assert value("pwcca", pair_of(x, y @ rotation)) == pytest.approx(expected, abs=1e-9)
+
+
 def test_rsa_is_the_rank_correlation_of_the_distances():
     x, y = related()
     found = value("rsa", pair_of(x, y))
@@ -199,6 +248,9 @@ def test_rsa_gives_tied_distances_their_mean_rank():
     y[:30] = x[:30]
     expected = spearmanr(pdist(x, "sqeuclidean"), pdist(y, "sqeuclidean")).statistic
     assert value("rsa", pair_of(x, y)) == pytest.approx(expected, abs=1e-6)
+    # Turned, equal distances differ by rounding.
+    turned = x @ ortho_group.rvs(2, random_state=0)
+    assert value("rsa", pair_of(turned, y)) == pytest.approx(expected, abs=1e-6)
 
 
 def test_neighbours_are_those_of_scikit_learn():
@@ -214,19 +266,63 @@ def test_neighbours_are_those_of_scikit_learn():
 def test_samples_at_the_same_place_are_neighbours_and_none_is_its_own():
     x, _ = related(66)
     twice = np.repeat(x[:33], 2, axis=0)
-    nearest = pair_of(twice, x).a.neighbours
-    np.testing.assert_array_equal(nearest[:, 0], np.arange(66) ^ 1)
-    assert not (nearest == np.arange(66)[:, None]).any()
+    of, places, _ = pair_of(twice, x).a.neighbours
+    first = np.searchsorted(of, np.arange(66))
+    np.testing.assert_array_equal(places[first], np.arange(66) ^ 1)
+    assert (of != places).all()
 
 
 def test_a_sample_at_the_mean_is_at_right_angles_to_all_others():
     half = np.random.default_rng(0).integers(-9, 10, (20, 5)) + 0.5
     x = np.vstack([half, np.zeros((1, 5)), -half])
     with np.errstate(all="raise"):
-        view = pair_of(x, x).a
-        assert view.neighbours.shape == (41, 20)
-    cosines = half @ half[0] / np.linalg.norm(half, axis=1)
-    assert (20 in view.neighbours[0]) == (np.sum(cosines[1:] > 0) + np.sum(cosines < 0) < 20)
+        sets = neighbour_sets(pair_of(x, x).a.nearest, 41)
+    assert sets[20] == set(range(41)) - {20}
+    for i in range(20):
+        cosines = x @ x[i]
+        assert (20 in sets[i]) == (np.sum(cosines > 0) - 1 < 10)
+
+
+def neighbour_sets(nearest, m) -> list[set[int]]:
+    found = [set() for _ in range(m)]
+    for sample, place in zip(*nearest, strict=True):
+        found[sample].add(int(place))
+    return found
+
+
+def sets_by_distance(x: np.ndarray) -> list[set[int]]:
+    """All that are no farther, in angle, than the tenth nearest."""
+    angles = squareform(pdist(centred(x), "cosine"))
+    np.fill_diagonal(angles, np.inf)
+    return [{*np.flatnonzero(row <= np.sort(row)[9] + 1e-9)} for row in angles]
+
+
+def tied_samples(n: int = 90):
+    """Two representations of few different samples each, so that most distances are tied."""
+    rng = np.random.default_rng(3)
+    x, y = rng.integers(0, 3, (2, n, 2)) * 1.0
+    y[: n // 2] = x[: n // 2]
+    return x, y
+
+
+def test_all_that_are_as_near_as_the_tenth_neighbour_belong():
+    x, y = tied_samples()
+    one, other = sets_by_distance(x), sets_by_distance(y)
+    assert max(map(len, one)) > 12
+    assert neighbour_sets(pair_of(x, y).a.nearest, 90) == one
+    expected = np.mean([len(i & j) / len(i | j) for i, j in zip(one, other, strict=True)])
+    assert value("knn_jaccard", pair_of(x, y)) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("measure", ALL)
+@pytest.mark.parametrize("given", [related(90), tied_samples()])
+def test_no_value_depends_on_the_order_of_the_samples(measure, given):
+    x, y = given
+    labels, answers = labels_of(90), answers_to(labels_of(90))
+    order = np.random.default_rng(1).permutation(90)
+    moved = pair_of(x[order], y[order], labels[order], [each[order] for each in answers])
+    expected = value(measure, pair_of(x, y, labels, answers))
+    assert value(measure, moved) == pytest.approx(expected, abs=1e-6 if measure == "rsa" else 1e-9)
 
 
 def class_means(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -282,13 +378,90 @@ def test_the_null_is_the_mean_over_all_orders_of_the_samples(measure):
     assert null == pytest.approx(found.mean(), abs=1e-6)
 
 
-def test_the_null_within_classes_is_the_mean_over_all_orders_of_what_class_means_leave():
-    x, y = related(6)
-    labels = np.array([0, 1, 0, 1, 0, 0])
-    left = (each - class_means(each, labels)[labels] for each in (x, y))
-    found = values_in_orders("cka", *left, np.zeros((2, 6), int), permutations(range(6)))
-    null = MEASURES["cka_within_class"].null(pair_of(x, y, labels))
-    assert null == pytest.approx(found.mean(), abs=1e-9)
+def orders_within(labels: np.ndarray, count: int):
+    """Random orders in which samples trade places within their classes."""
+    rng = np.random.default_rng(9)
+    for _ in range(count):
+        order = np.arange(len(labels))
+        for label in np.unique(labels):
+            members = np.flatnonzero(labels == label)
+            order[members] = rng.permutation(members)
+        yield order
+
+
+def all_orders_within(labels: np.ndarray):
+    """Every order in which samples trade places within their classes."""
+    return (each for each in permutations(range(len(labels))) if (labels[[*each]] == labels).all())
+
+
+def class_nulls(measure: str, x, y, labels, orders) -> np.ndarray:
+    """Values with y's samples in each of the orders within classes."""
+    one, other = answers_to(labels)
+    return np.array(
+        [
+            value(measure, pair_of(x, y[order], labels, (one, other[order])))
+            for order in map(list, orders)
+        ]
+    )
+
+
+CLOSED = ["cka", "cka_debiased", "cka_within_class", "cka_centroids", "rsa", "disagreement"]
+
+
+@pytest.mark.parametrize("measure", CLOSED)
+@pytest.mark.parametrize(
+    "labels", [[0, 1, 0, 1, 0, 2, 1], [0, 0, 0, 1, 2, 2, 2], [0] * 3 + [1, 2, 3, 4]]
+)
+def test_the_class_null_is_the_mean_over_all_orders_within_classes(measure, labels):
+    x, y = related(7)
+    labels = np.array(labels)
+    found = class_nulls(measure, x, y, labels, all_orders_within(labels))
+    null = MEASURES[measure].class_null(pair_of(x, y, labels, answers_to(labels)))
+    assert null == pytest.approx(found.mean(), abs=1e-6 if measure == "rsa" else 1e-9)
+
+
+@pytest.mark.parametrize("measure", [name for name in ALL if name != "cka_centroids"])
+def test_the_class_null_is_the_mean_over_many_orders_within_classes(measure):
+    x, y = related(240)
+    labels = labels_of(240)
+    found = class_nulls(measure, x, y, labels, orders_within(labels, 200))
+    row = rows_of(x, y, [measure])[0]
+    closed = MEASURES[measure].class_null is not None
+    error = found.std() * (1 / np.sqrt(200) if closed else 1)
+    assert abs(row.class_null - found.mean()) < 4 * error + 1e-9
+
+
+def test_within_classes_the_null_is_the_class_null():
+    (row,) = rows_of(*related(), ["cka_within_class"])
+    assert row.null == row.class_null
+
+
+@pytest.mark.parametrize("measure", [name for name in ALL if name != "cka_centroids"])
+def test_what_networks_share_beyond_the_classes_lies_above_the_class_null(measure):
+    """Class means alone are shared at first, then also what is left of them."""
+    rng = np.random.default_rng(2)
+    labels, n = labels_of(800), 800
+    means = 2 * rng.standard_normal((CLASSES, 5))[labels]
+    own, other = rng.standard_normal((2, n, 5))
+    wrong, mistaken = rng.integers(0, CLASSES, (2, n)), rng.random((2, n)) < 0.3
+    answers = np.where(mistaken, wrong, labels)
+    alone = rows_of(means + own, means + other, [measure], labels=labels, answers=answers)[0]
+    alike = rows_of(
+        means + own, means + own + 0.1 * other, [measure],
+        labels=labels, answers=(answers[0], answers[0]),
+    )[0]  # fmt: skip
+    sign = 1 if GEOMETRY_MEASURES[measure].similarity else -1
+    assert alone.value == pytest.approx(alone.class_null, abs=0.05)
+    assert sign * alike.value > sign * alike.class_null + 0.1
+
+
+@pytest.mark.parametrize("measure", ["cka", "procrustes", "rsa", "knn_jaccard", "disagreement"])
+def test_images_without_labels_have_no_class_null(measure):
+    x, y = related(64)
+    made = (Representation.of(each, None, answers_to(labels_of(64))[0]) for each in (x, y))
+    (row,) = compare_geometry(Pair.of(*made), [measure])
+    assert np.isnan(row.class_null)
+    assert "no class null: the images have no labels" in row.note
 
 
 def test_the_null_of_class_means_is_the_mean_over_all_orders_of_the_classes():
@@ -309,6 +482,15 @@ def test_the_null_of_neighbours_is_the_mean_over_many_orders_of_the_samples():
     assert abs(found.mean() - null) < 4 * found.std() / np.sqrt(600)
 
 
+def test_the_null_of_neighbours_is_the_mean_over_many_orders_where_sets_are_of_unequal_size():
+    x, y = tied_samples(48)
+    rng = np.random.default_rng(7)
+    orders = (rng.permutation(48) for _ in range(600))
+    found = values_in_orders("knn_jaccard", x, y, np.zeros((2, 48), int), orders)
+    null = MEASURES["knn_jaccard"].null(pair_of(x, y))
+    assert abs(found.mean() - null) < 4 * found.std() / np.sqrt(600)
+
+
 def test_every_null_in_closed_form_is_tested():
     assert {name for name in ALL if MEASURES[name].null} == {
         "cka",
@@ -319,6 +501,7 @@ def test_every_null_in_closed_form_is_tested():
         "knn_jaccard",
         "disagreement",
     }
+    assert {name for name in ALL if MEASURES[name].class_null} == {*CLOSED, "knn_jaccard"}
 
 
 def test_the_null_of_few_neighbours_is_that_of_a_forced_choice():

@@ -109,7 +109,7 @@ def test_features_of_an_architectures_own_pairs_stand_beside_those_of_different_
             assert row["value"] == f"{part['value'].mean():.3f}".replace("-", "−")
 
 
-def test_measures_stand_beside_their_null_their_ceiling_and_their_samples(study):
+def test_measures_stand_beside_their_nulls_and_their_samples(study):
     geometry = study["geometry"]
     geometry.loc[geometry["measure"] == "svcca", "high"] += 0.02
     geometry.loc[geometry["measure"].eq("svcca").idxmax(), "null"] += 0.15
@@ -120,6 +120,8 @@ def test_measures_stand_beside_their_null_their_ceiling_and_their_samples(study)
     assert row["cross"] == f"{chosen.loc[~same, 'value'].mean():.3f}"
     assert row["same"] == f"{chosen.loc[same, 'value'].mean():.3f}"
     assert (row["null"], row["half"], row["n"], row["flag"]) == ("0.210", "0.020", "597", "none")
+    assert row["class_null"] == f"{chosen['class_null'].mean():.3f}"
+    assert row["bias"] == f"{chosen['bias'].median():.3f}"
     flagged = the_row(made, label=label_of("cca"))
     assert flagged["flag"] == f"{len(chosen)} of {len(chosen)} pairs"
 

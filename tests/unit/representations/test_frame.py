@@ -24,7 +24,7 @@ from repcompare.representations.moments import (
 from repcompare.representations.representation import Representation
 
 N = 48
-NUMBERS = ("value", "low", "high", "null")
+NUMBERS = ("value", "bias", "error", "null", "class_null")
 
 
 def relu(n: int, width: int, seed: int, *, dead: bool = True) -> np.ndarray:

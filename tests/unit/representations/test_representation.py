@@ -15,7 +15,7 @@ from unit.support.synthetic_representations import (
 
 from repcompare.geometry.catalogue import MEASURES
 from repcompare.geometry.similarity import Task, convergence
-from repcompare.representations.pair import Pair
+from repcompare.representations.pair import Pair, shuffled_order
 from repcompare.representations.representation import Representation, evenly_spaced, mean_ranks
 from repcompare.statistics.jackknife import GROUPS, by_group
 
@@ -217,6 +217,45 @@ def test_shuffling_puts_the_samples_of_the_second_in_another_order(n):
             np.testing.assert_allclose(found, wanted, atol=1e-7)
 
 
+@pytest.mark.parametrize("n", [333, 9001])
+def test_shuffling_within_classes_keeps_every_class_and_moves_the_samples(n):
+    x, y = related(n, 3, 2)
+    codes = labels_of(n)
+    order = shuffled_order(n, 0, codes)
+    np.testing.assert_array_equal(order, shuffled_order(n, 0, codes))
+    np.testing.assert_array_equal(np.sort(order), np.arange(n))
+    np.testing.assert_array_equal(codes[order], codes)
+    np.testing.assert_array_equal(order // 4096, np.arange(n) // 4096)
+    assert np.mean(order == np.arange(n)) < 0.05
+    assert (order != shuffled_order(n, 1, codes)).any()
+    found = pair_of(x, y).shuffled(within_classes=True)
+    np.testing.assert_allclose(found.cross, centred(x).T @ centred(y)[order], atol=1e-8)
+
+
+def test_within_a_class_every_order_is_as_likely_as_another():
+    codes = np.array([0, 1, 0, 1, 0])
+    drawn = [tuple(shuffled_order(5, seed, codes)) for seed in range(1200)]
+    counts = [drawn.count(order) for order in set(drawn)]
+    assert len(counts) == 6 * 2
+    assert min(counts) > 60
+
+
+@pytest.mark.parametrize("part", KEPT)
+def test_squares_of_a_class_are_those_of_its_rows(part):
+    x, _ = related(640)
+    x += 50
+    labels = labels_of(640)
+    kept = KEPT[part]
+    view = pair_of(x, x).on(kept).a
+    chosen = kept[np.arange(640) % GROUPS]
+    rows, labels = centred(x[chosen]), labels[chosen]
+    for k in range(8):
+        of_class = rows[labels == k]
+        assert view.class_squares[k] == pytest.approx(np.sum(of_class**2))
+        assert view.class_traces[k] == pytest.approx(np.sum(centred(of_class) ** 2))
+    np.testing.assert_array_equal(view.codes, labels)
+
+
 @pytest.mark.parametrize("width", [30, 400])
 def test_parts_have_the_rank_of_their_samples_whatever_the_rounding_of_groups(width):
     rng = np.random.default_rng(0)
@@ -262,6 +301,12 @@ def test_equal_values_share_the_mean_of_their_ranks():
     np.testing.assert_array_equal(
         mean_ranks(np.array([5.0, 1, 5, 5, 9, 1])), [4, 1.5, 4, 4, 6, 1.5]
     )
+
+
+def test_values_closer_than_the_tolerance_are_equal():
+    values = np.array([2.0, 1, 1 + 1e-13, 3, 2 - 1e-13])
+    np.testing.assert_array_equal(mean_ranks(values, 1e-12), [3.5, 1.5, 1.5, 5, 3.5])
+    np.testing.assert_array_equal(mean_ranks(values), [4, 1, 2, 5, 3])
 
 
 def test_float32_rows_are_summed_in_float64():

@@ -197,8 +197,11 @@ def geometry_table(models, architecture, similarity):
             "value": similarity[a, b] - 0.1 * place,
             "low": similarity[a, b] - 0.1 * place - 0.01,
             "high": similarity[a, b] - 0.1 * place + 0.01,
+            "bias": 0.002,
+            "error": 0.01 / 2.13,
             "null": 0.05 * place,
-            "ceiling": 0.9,
+            "class_null": 0.1 + 0.05 * place,
+            "retraining_reference": 0.9,
             "n": 597,
             "flag": "n/d is 9.3, below 10" if measure == "cca" else "",
             "note": "",
@@ -353,7 +356,10 @@ def decided(table):
 # The columns of the tables of pairs that may be empty, and those that tell a pair.
 EMPTIED = {
     "maps": (["r2_test", "r2_test_low", "r2_test_high", "stitched_accuracy", "agreement"], ENDS),
-    "geometry": (["value", "low", "high", "null", "ceiling"], ["model_a", "model_b"]),
+    "geometry": (
+        ["value", "low", "high", "bias", "error", "null", "class_null", "retraining_reference"],
+        ["model_a", "model_b"],
+    ),
     "transfer": (["fooled", "same_mistake", "other_mistake", "margin_drop"], ENDS),
     "features": (["value", "low", "high", "null"], ["model_a", "model_b"]),
 }

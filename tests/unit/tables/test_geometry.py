@@ -59,9 +59,9 @@ def test_similarities_leave_out_other_layers_and_disagreement_and_average_direct
 
 
 def test_every_number_of_a_directed_measure_is_averaged():
-    found = undirected(GEOMETRY.assign(ceiling=GEOMETRY["value"] * 2))
+    found = undirected(GEOMETRY.assign(retraining_reference=GEOMETRY["value"] * 2))
     row = found[(found["measure"] == "pwcca") & (found["model_b"] == "b/seed0")].squeeze()
-    numbers = row[["value", "low", "high", "null", "ceiling"]].to_list()
+    numbers = row[["value", "low", "high", "null", "retraining_reference"]].to_list()
     assert numbers == pytest.approx([0.6, -0.4, 1.6, 0.6, 1.2])
     assert (row["architecture_a"], row["architecture_b"]) == ("a", "b")
     assert (row["n"], row["note"]) == (100, "")

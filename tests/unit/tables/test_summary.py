@@ -16,7 +16,7 @@ from repcompare.storage.files import MismatchError
 from repcompare.tables import summary
 from repcompare.tables.attacks import attacks_table, growth_table, steps_table
 from repcompare.tables.files import read_table, write_table
-from repcompare.tables.geometry import retraining_means, with_ceilings
+from repcompare.tables.geometry import retraining_means, with_retraining_references
 from repcompare.tables.schema import TABLES
 from repcompare.tables.transfer import transfer_tables
 from repcompare.vocabulary import DENOMINATORS
@@ -32,7 +32,7 @@ def block_tables(files, kind) -> list[pd.DataFrame]:
 def tables(files):
     blocks = {kind: block_tables(files, kind) for kind in JOINED}
     means = retraining_means(blocks["geometry"])
-    blocks["geometry"] = [with_ceilings(block, means) for block in blocks["geometry"]]
+    blocks["geometry"] = [with_retraining_references(block, means) for block in blocks["geometry"]]
     blocks["class_accuracies"] = list(map(summary.class_table, blocks["class_accuracies"]))
     blocks["transfer"] = list(transfer_tables(files["evaluations"], files["adversarial"]))
     blocks["features"] = list(map(read_table, files["features"]))
@@ -148,18 +148,18 @@ def test_disagreement_is_that_of_the_stored_logits(files, tables):
 def geometry_of(*rows) -> pd.DataFrame:
     """Rows of geometry.csv: architectures, layers, measure and value."""
     columns = ["architecture_a", "architecture_b", "layer_a", "layer_b", "measure", "value"]
-    return pd.DataFrame(rows, columns=columns).assign(null=0.0, n=9, note="")
+    return pd.DataFrame(rows, columns=columns).assign(null=0.0, class_null=0.1, n=9, note="")
 
 
-def ceilings_of(geometry) -> pd.DataFrame:
-    """The rows of a study, given a ceiling."""
-    return with_ceilings(geometry, retraining_means([geometry]))
+def references_of(geometry) -> pd.DataFrame:
+    """The rows of a study, given a reference."""
+    return with_retraining_references(geometry, retraining_means([geometry]))
 
 
 TOP = ("penultimate", "penultimate")
 
 
-def test_a_ceiling_is_the_mean_of_what_retraining_leaves_of_both_architectures():
+def test_a_retraining_reference_is_the_mean_of_what_retraining_leaves_of_both_architectures():
     table = geometry_of(
         ("a", "a", *TOP, "cka", 0.8),
         ("a", "a", *TOP, "cka", 0.9),
@@ -169,40 +169,44 @@ def test_a_ceiling_is_the_mean_of_what_retraining_leaves_of_both_architectures()
         ("a", "b", *TOP, "cka", 0.4),
         ("b", "a", *TOP, "cka", 0.3),
     )
-    found = ceilings_of(table)
-    assert found["ceiling"].to_list() == pytest.approx([0.85, 0.85, 0.2, 0.1, 0.5, 0.675, 0.675])
-    assert list(found.columns[5:8]) == ["value", "null", "ceiling"]
+    found = references_of(table)
+    assert found["retraining_reference"].to_list() == pytest.approx(
+        [0.85, 0.85, 0.2, 0.1, 0.5, 0.675, 0.675]
+    )
+    assert list(found.columns[6:9]) == ["null", "class_null", "retraining_reference"]
     assert (found["note"] == "").all()
-    pd.testing.assert_frame_equal(found.drop(columns="ceiling"), table)
+    pd.testing.assert_frame_equal(found.drop(columns="retraining_reference"), table)
 
 
-def test_an_architecture_with_one_seed_has_no_ceiling_and_the_note_says_so():
+def test_an_architecture_with_one_seed_has_no_retraining_reference_and_the_note_says_so():
     table = geometry_of(
         ("a", "a", *TOP, "cka", 0.8), ("a", "b", *TOP, "cka", 0.4), ("a", "b", *TOP, "cca", np.nan)
     )
     table["note"] = ["", "rank 3", "undefined"]
-    found = ceilings_of(table)
-    assert found["ceiling"].to_list() == pytest.approx([0.8, np.nan, np.nan], nan_ok=True)
-    one_seed = "rank 3; no ceiling: an architecture has one seed"
+    found = references_of(table)
+    assert found["retraining_reference"].to_list() == pytest.approx(
+        [0.8, np.nan, np.nan], nan_ok=True
+    )
+    one_seed = "rank 3; no retraining reference: an architecture has one seed"
     assert found["note"].to_list() == ["", one_seed, "undefined"]
 
 
-def test_different_layers_have_no_ceiling_however_many_seeds_there_are():
+def test_different_layers_have_no_retraining_reference_however_many_seeds_there_are():
     table = geometry_of(
         ("a", "a", *TOP, "cka_debiased", 0.8),
         ("a", "a", "stem", "stage1", "cka_debiased", 0.4),
     )
-    found = ceilings_of(table)
-    assert found["ceiling"].to_list() == pytest.approx([0.8, np.nan], nan_ok=True)
-    assert found["note"].to_list() == ["", "no ceiling between different layers"]
+    found = references_of(table)
+    assert found["retraining_reference"].to_list() == pytest.approx([0.8, np.nan], nan_ok=True)
+    assert found["note"].to_list() == ["", "no retraining reference between different layers"]
 
 
-def test_ceilings_of_a_study_are_there_where_both_architectures_have_two_seeds(tables):
+def test_references_of_a_study_are_there_where_both_architectures_have_two_seeds(tables):
     geometry = tables["geometry"]
     own = (geometry["architecture_b"] == "resnet") & (geometry["architecture_a"] == "resnet")
     own &= geometry["layer_a"] == geometry["layer_b"]
-    assert geometry.loc[own, "ceiling"].notna().all()
-    assert geometry.loc[~own, "ceiling"].isna().all()
+    assert geometry.loc[own, "retraining_reference"].notna().all()
+    assert geometry.loc[~own, "retraining_reference"].isna().all()
     assert (geometry.loc[~own, "note"] != "").all()
 
 

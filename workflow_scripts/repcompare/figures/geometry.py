@@ -26,6 +26,12 @@ from repcompare.vocabulary import (
 
 PANELS_PER_ROW = 3
 
+# What was shuffled, and the line that says so.
+NULLS: dict[str, tuple[str, tuple[float, tuple[float, float]]]] = {
+    "null": ("shuffled samples", (0, (4, 2))),
+    "class_null": ("shuffled within classes", (0, (1, 1))),
+}
+
 
 @styled
 def same_and_cross_architecture(geometry: pd.DataFrame) -> Figure:
@@ -77,10 +83,11 @@ def draw_lanes(axes: Axes, pairs: pd.DataFrame, architecture: str, row: int) -> 
 
 @styled
 def measures_and_nulls(geometry: pd.DataFrame) -> Figure:
-    """Every measure at a glance: pairs with their intervals, the two kinds apart, and the null.
+    """Every measure at a glance: pairs with their intervals, the two kinds apart, and the nulls.
 
-    `geometry` as `tables.geometry.similarities` reads it. The pairs of one architecture are the
-    ceiling of the others; the null is what unrelated samples give.
+    `geometry` as `tables.geometry.similarities` reads it. The pairs of one architecture say what
+    training again leaves; the nulls are what unrelated samples give, and samples that have nothing
+    in common but their classes.
     """
     table = geometry.dropna(subset="value")
     if table.empty:
@@ -93,16 +100,19 @@ def measures_and_nulls(geometry: pd.DataFrame) -> Figure:
         of_measure = table["measure"] == name
         for kind in KINDS:
             draw_intervals(axes, table[of_measure & (same == kind)], row, kind)
-        null = table.loc[of_measure, "null"].mean()
-        axes.vlines(null, row - 0.42, row + 0.42, color="black", linestyle="--", linewidth=0.9)
+        for null, (_, line) in NULLS.items():
+            place = table.loc[of_measure, null].mean()
+            axes.vlines(place, row - 0.42, row + 0.42, color="black", linestyle=line, linewidth=0.9)
     name_rows(axes, [label_of(name) for name in names])
     axes.set(xlabel="similarity", xlim=(min(-0.02, axes.get_xlim()[0]), 1.02))
     few_ticks(axes, x=6)
-    null_key = Line2D(
-        [], [], color="black", linestyle="--", linewidth=0.9, label="shuffled samples"
-    )
+    null_keys = [
+        Line2D([], [], color="black", linestyle=line, linewidth=0.9, label=words)
+        for null, (words, line) in NULLS.items()
+        if table[null].notna().any()
+    ]
     title_figure(figure, "Measures, their intervals and nulls", missing_kinds(same))
-    legend_below(figure, [*kind_keys(same), mean_tick(), null_key])
+    legend_below(figure, [*kind_keys(same), mean_tick(), *null_keys], columns=3)
     return figure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from repcompare.findings.model_matrices import Models, alone, pair_logits, standard_errors
+from repcompare.findings.model_matrices import Models, alone, pair_logits
 from repcompare.findings.rows import Resampling, Row, left_out
 from repcompare.statistics.dyadic import Slope, dyadic_slopes
 from repcompare.statistics.mrqap import Fit, mantel, mrqap
@@ -90,10 +90,18 @@ def similarities_of(models: Models, geometry: pd.DataFrame) -> list[Similarity]:
         Similarity(
             measure,
             models.symmetric(table, "value"),
-            models.symmetric(table.assign(error=standard_errors(table)), "error"),
+            models.symmetric(table.assign(error=errors_of(table)), "error"),
         )
         for measure, table in geometry.groupby("measure", sort=False)
     ]
+
+
+def errors_of(table: pd.DataFrame) -> pd.Series:
+    """The standard errors of one measure's values; of one that is not known, the mean of the others.
+
+    0 where none is known, which leaves β as it is.
+    """
+    return table["error"].fillna(table["error"].mean()).fillna(0.0)
 
 
 def deciding_slopes(

@@ -13,12 +13,7 @@ import numpy as np
 
 from repcompare.geometry import measures
 from repcompare.geometry.measures import Result
-from repcompare.geometry.replicates import (
-    cca_replicates,
-    knn_jaccard_replicates,
-    procrustes_replicates,
-    rsa_replicates,
-)
+from repcompare.geometry.replicates import knn_jaccard_replicates, rsa_replicates
 from repcompare.representations.pair import Pair
 from repcompare.vocabulary import GEOMETRY_MEASURES
 
@@ -40,11 +35,11 @@ class Measure:
     `isotropic_scaling`, `invertible_linear`; `target_invariances`, where given, what may be done to
     the second. `needs` is what the measure reads: `moments`, `classes` (and labels), `subsample`
     (every sample with every other) or `predictions`. `null` is its expectation over orders of the
-    samples, where that has a closed form: only a measure of moments can do without, for it is then
-    computed on shuffled samples. `replicates` is a short way to its jackknife replicates.
-    Below `samples_per_unit` samples for each unit its value says more of n than of the networks.
-    One that does not grow with the number of units may be read of `flattened` maps, which have more
-    units than there are samples.
+    samples, `class_null` that over orders within classes, where these have a closed form: only a
+    measure of moments can do without, for it is then computed on shuffled samples. `replicates` is a
+    short way to its jackknife replicates. Below `samples_per_unit` samples for each unit its value
+    says more of n than of the networks. One that does not grow with the number of units may be read
+    of `flattened` maps, which have more units than there are samples.
     """
 
     id: str
@@ -54,6 +49,7 @@ class Measure:
     range: tuple[float, float]
     needs: str
     null: Callable[[Pair], float] | None = None
+    class_null: Callable[[Pair], float] | None = None
     replicates: Callable[[Pair], np.ndarray] | None = None
     samples_per_unit: float = 0
     target_invariances: frozenset[str] | None = None
@@ -69,9 +65,9 @@ class Measure:
             raise ValueError(f"{self.id}: vocabulary.GEOMETRY_MEASURES has no name for it")
         if self.needs not in NEEDS:
             raise ValueError(f"{self.id}: needs {self.needs!r}, allowed: {', '.join(NEEDS)}")
-        if self.null is None and self.needs != "moments":
+        if None in (self.null, self.class_null) and self.needs != "moments":
             raise ValueError(
-                f"{self.id}: a measure that needs {self.needs} must have a null in closed form: "
+                f"{self.id}: a measure that needs {self.needs} must have both nulls in closed form: "
                 "`Pair.shuffled` puts only what moments are made of in another order"
             )
 
@@ -93,6 +89,7 @@ MEASURES: dict[str, Measure] = {
             (0, 1),
             "moments",
             null=measures.cka_null,
+            class_null=measures.cka_class_null,
             samples_per_unit=10,
         ),
         Measure(
@@ -103,6 +100,7 @@ MEASURES: dict[str, Measure] = {
             (-1, 1),
             "moments",
             null=zero,
+            class_null=measures.cka_debiased_class_null,
             flattened=True,
         ),
         Measure(
@@ -113,6 +111,7 @@ MEASURES: dict[str, Measure] = {
             (0, 1),
             "classes",
             null=measures.cka_within_class_null,
+            class_null=measures.cka_within_class_null,
             samples_per_unit=10,
         ),
         Measure(
@@ -123,6 +122,7 @@ MEASURES: dict[str, Measure] = {
             (0, 1),
             "classes",
             null=measures.cka_centroids_null,
+            class_null=measures.cka_centroids_class_null,
         ),
         Measure(
             "procrustes",
@@ -131,7 +131,6 @@ MEASURES: dict[str, Measure] = {
             ROTATION,
             (0, 1),
             "moments",
-            replicates=procrustes_replicates,
             samples_per_unit=10,
         ),
         Measure(
@@ -141,7 +140,6 @@ MEASURES: dict[str, Measure] = {
             LINEAR,
             (0, 1),
             "moments",
-            replicates=cca_replicates,
             samples_per_unit=10,
         ),
         Measure(
@@ -171,6 +169,7 @@ MEASURES: dict[str, Measure] = {
             (-1, 1),
             "subsample",
             null=zero,
+            class_null=measures.rsa_class_null,
             replicates=rsa_replicates,
             flattened=True,
         ),
@@ -182,6 +181,7 @@ MEASURES: dict[str, Measure] = {
             (0, 1),
             "subsample",
             null=measures.knn_jaccard_null,
+            class_null=measures.knn_jaccard_class_null,
             replicates=knn_jaccard_replicates,
             flattened=True,
         ),
@@ -193,6 +193,7 @@ MEASURES: dict[str, Measure] = {
             (0, 1),
             "predictions",
             null=measures.disagreement_null,
+            class_null=measures.disagreement_class_null,
         ),
     )
 }

@@ -13,7 +13,13 @@ from repcompare.geometry.measures import Result
 from repcompare.geometry.replicates import left_out_constant
 from repcompare.registry import known
 from repcompare.representations.pair import Pair
-from repcompare.statistics.jackknife import FEWEST_SAMPLES, GROUPS, interval
+from repcompare.statistics.jackknife import FEWEST_SAMPLES, GROUPS, bias, interval, standard_error
+
+# What is not computed of a measure.
+UNKNOWN = dict.fromkeys(("low", "high", "bias", "error", "null", "class_null"), np.nan)
+
+# Above rounding, which the replicates of a measure that is 1 without any group have.
+ROUNDING = 1e-9
 
 # Shares of the samples at which `convergence` computes a measure.
 FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1)
@@ -23,8 +29,10 @@ FRACTIONS = (1 / 8, 1 / 4, 1 / 2, 1)
 class GeometryRow:
     """One measure of one pair.
 
-    `low` and `high` bound the jackknife interval, `null` is the value of unrelated samples,
-    `flag` says why n is too small, `note` why a number is NaN or what must be known to read it.
+    `low` and `high` bound the jackknife interval; `bias` and `error` are the jackknife's estimates of
+    bias and of the standard error. `null` is the value of unrelated samples, `class_null` of samples
+    that have nothing in common but their classes. `flag` says why n is too small, `note` why a
+    number is NaN or what must be known to read it.
     `backward` marks a directed measure from b to a.
     """
 
@@ -32,7 +40,10 @@ class GeometryRow:
     value: float
     low: float
     high: float
+    bias: float
+    error: float
     null: float
+    class_null: float
     n: int
     flag: str
     note: str
@@ -65,8 +76,11 @@ def compare_geometry(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
     defined = [task for task in tasks if not undefined(pair, task.measure)]
     replicates = jackknife_replicates(pair, defined) if pair.n >= FEWEST_SAMPLES else {}
     shuffled = pair.shuffled() if any(t.measure.null is None for t in defined) else pair
+    within = pair
+    if labelled(pair) and any(t.measure.class_null is None for t in defined):
+        within = pair.shuffled(within_classes=True)
     return [
-        measured_row(pair, shuffled, task, replicates.get(task))
+        measured_row(pair, shuffled, within, task, replicates.get(task))
         if task in defined
         else undefined_row(pair, task, undefined(pair, task.measure))
         for task in tasks
@@ -88,7 +102,9 @@ def convergence(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
         for measure in rows_of:
             value, note = Task(measure, backward=False).value(part)
             n, flag = samples(part, measure), small_sample(part, measure)
-            rows.append(GeometryRow(measure.id, value, np.nan, np.nan, np.nan, n, flag, note))
+            rows.append(
+                GeometryRow(measure.id, value, **UNKNOWN, n=n, flag=flag, note=note, backward=False)
+            )
     return rows
 
 
@@ -102,11 +118,16 @@ def unreadable(pair: Pair) -> str:
     return "constant representation" if pair.a.constant or pair.b.constant else ""
 
 
+def labelled(pair: Pair) -> bool:
+    """Whether the classes of the samples are known."""
+    return pair.a.whole.labelled and pair.b.whole.labelled
+
+
 def undefined(pair: Pair, measure: Measure) -> str:
     """Why a measure has no value of a pair; nothing if it has one."""
     if not measure.flattened and (pair.a.whole.flattened or pair.b.whole.flattened):
         return "not read of flattened maps, which have more units than there are images"
-    if measure.needs == "classes" and not (pair.a.whole.labelled and pair.b.whole.labelled):
+    if measure.needs == "classes" and not labelled(pair):
         return "the images have no labels"
     if measure.needs != "predictions":
         return unreadable(pair)
@@ -120,6 +141,8 @@ def jackknife_replicates(pair: Pair, tasks: list[Task]) -> dict[Task, np.ndarray
     NaN where a representation is constant without the group.
     """
     exact = [task for task in tasks if task.measure.replicates is None]
+    # Directed measures need the canonical directions, which leave the correlations to the others.
+    exact.sort(key=lambda task: not task.measure.directed)
     short = {task: task.measure.replicates for task in tasks if task.measure.replicates is not None}
     constant = left_out_constant(pair)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -131,26 +154,43 @@ def jackknife_replicates(pair: Pair, tasks: list[Task]) -> dict[Task, np.ndarray
 
 
 def measured_row(
-    pair: Pair, shuffled: Pair, task: Task, replicates: np.ndarray | None
+    pair: Pair, shuffled: Pair, within: Pair, task: Task, replicates: np.ndarray | None
 ) -> GeometryRow:
-    """The row of one measure, its interval from its replicates (G,)."""
+    """The row of one measure, its interval from its replicates (G,).
+
+    Its nulls are from the pair with its samples `shuffled`, and from that with its samples shuffled
+    `within` classes, if they have no closed form.
+    """
     measure = task.measure
     value, note = task.value(pair)
     null = measure.null(pair) if measure.null else task.value(shuffled)[0]
+    class_null = np.nan
     notes = [note] if note else []
-    low = high = np.nan
+    if labelled(pair):
+        class_null = measure.class_null(pair) if measure.class_null else task.value(within)[0]
+    else:
+        notes.append("no class null: the images have no labels")
+    low = high = off = error = np.nan
     if replicates is None:
         notes.append(f"no interval below {FEWEST_SAMPLES} samples")
     elif np.isfinite(value):
-        low, high = np.clip(interval(value, replicates), *measure.range).tolist()
+        low, high = interval(value, replicates)
+        off, error = bias(value, replicates), standard_error(replicates)
         if np.isnan(low):
             notes.append("no interval: undefined without some group of samples")
+        elif abs(off) > (high - low) / 2 + ROUNDING:
+            low = high = np.nan
+            notes.append("no interval: the bias by the jackknife exceeds it")
+    low, high = np.clip((low, high), *measure.range).tolist()
     return GeometryRow(
         measure.id,
         value,
         low,
         high,
+        off,
+        error,
         null,
+        class_null,
         samples(pair, measure),
         small_sample(pair, measure),
         "; ".join(notes),
@@ -160,10 +200,9 @@ def measured_row(
 
 def undefined_row(pair: Pair, task: Task, note: str) -> GeometryRow:
     """The row of a measure that has no value."""
-    missing = dict.fromkeys(("value", "low", "high", "null"), np.nan)
     n, flag = samples(pair, task.measure), small_sample(pair, task.measure)
     return GeometryRow(
-        task.measure.id, **missing, n=n, flag=flag, note=note, backward=task.backward
+        task.measure.id, np.nan, **UNKNOWN, n=n, flag=flag, note=note, backward=task.backward
     )
 
 

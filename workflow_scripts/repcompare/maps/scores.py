@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from repcompare.geometry.replicates import inner_products
 from repcompare.maps.families import AffineMap, least_squares_weight
 from repcompare.representations.activations_file import TargetClassifier
 from repcompare.representations.moments import (
@@ -270,3 +269,8 @@ def by_class(values: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray
     counts = np.bincount(labels, minlength=classes)
     sums = np.bincount(labels, values, minlength=classes)
     return np.divide(sums, counts, out=np.full(classes, np.nan), where=counts > 0)
+
+
+def inner_products(stack: np.ndarray, against: np.ndarray) -> np.ndarray:
+    """⟨against, stack_g⟩ (G,)."""
+    return np.array([np.einsum("ij,ij->", part, against) for part in stack])

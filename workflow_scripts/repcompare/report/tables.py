@@ -252,7 +252,7 @@ def class_means(accuracies: pd.DataFrame, family: str, class_names: Sequence[str
 
 
 def measure_summary(geometry: pd.DataFrame) -> Table:
-    """Every measure by its mean over pairs, against its null and its ceiling."""
+    """Every measure by its mean over pairs, against its nulls and what training again leaves."""
     same = geometry["architecture_a"] == geometry["architecture_b"]
     grouped = geometry.assign(half=(geometry["high"] - geometry["low"]) / 2).groupby(
         "measure", sort=False
@@ -263,6 +263,8 @@ def measure_summary(geometry: pd.DataFrame) -> Table:
             "cross": geometry[~same].groupby("measure")["value"].mean(),
             "same": geometry[same].groupby("measure")["value"].mean(),
             "null": grouped["null"].mean(),
+            "class_null": grouped["class_null"].mean(),
+            "bias": grouped["bias"].median(),
             "half": grouped["half"].median(),
             "n": grouped["n"].max(),
             "flag": grouped["flag"].agg(lambda flags: share_flagged(flags)),
@@ -272,8 +274,10 @@ def measure_summary(geometry: pd.DataFrame) -> Table:
     columns = [
         Column("label", "measure"),
         Column("cross", "different architectures, mean", "number"),
-        Column("same", "same architecture (ceiling)", "number"),
+        Column("same", "same architecture, mean", "number"),
         Column("null", "shuffled samples", "number"),
+        Column("class_null", "shuffled within classes", "number"),
+        Column("bias", "bias of a pair, median", "number"),
         Column("half", "± of a pair, median", "number"),
         Column("n", "samples", "count"),
         Column("flag", "too few samples"),

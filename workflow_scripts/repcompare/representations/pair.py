@@ -128,13 +128,15 @@ class Pair:
         for group in np.flatnonzero(self.a.whole.sizes):
             yield self.on(np.arange(GROUPS) != group)
 
-    def shuffled(self, seed: int = 0) -> Pair:
+    def shuffled(self, seed: int = 0, *, within_classes: bool = False) -> Pair:
         """The pair with b's samples in a random order: what a measure gives to unrelated samples.
 
-        Of all samples, for a measure whose `Measure.needs` are moments alone: the classes, the subsample and the
-        predictions of b are in the order they were.
+        With `within_classes` they trade places within their classes alone: what it gives to samples
+        that have nothing in common but their classes. Of all samples, for a measure whose
+        `Measure.needs` are moments alone: the classes, the subsample and the predictions of b are in
+        the order they were.
         """
-        order = shuffled_order(self.n, seed)
+        order = shuffled_order(self.n, seed, self.b.whole.codes if within_classes else None)
         cross = np.zeros_like(self.cross)
         for _, x, y in centred_chunks(self.a.whole, self.b.whole, order):
             cross += x.T @ y
@@ -145,11 +147,10 @@ class Pair:
         """The pair with a and b exchanged; not remembered, for it remembers this one."""
         return Pair(self.b, self.a, self.cross.T, mirror=self)
 
-    @cached_property
-    def polar(self) -> tuple[np.ndarray, float]:
-        """The factor U Vᵀ (m_a, m_b) of C = U Σ Vᵀ, and the nuclear norm ‖C‖_* = tr Σ."""
-        left, values, right = np.linalg.svd(self.cross, full_matrices=False)
-        return left @ right, float(values.sum())
+    @property
+    def nuclear_norm(self) -> float:
+        """‖C‖_*, the sum of the singular values of C."""
+        return float(np.linalg.svd(self.cross, compute_uv=False).sum())
 
     @cached_property
     def canonical(self) -> Canonical:
@@ -162,7 +163,12 @@ class Pair:
         return Canonical(white_a @ left, np.minimum(values, 1.0), white_b @ right.T)
 
     def correlations(self, components_a: int, components_b: int) -> np.ndarray:
-        """The canonical correlations of the leading components of each, alone."""
+        """The canonical correlations of the leading components of each, alone.
+
+        Without directions they cost a third; with those of all components they are there already.
+        """
+        if "canonical" in vars(self) and (components_a, components_b) == self._whitened.shape:
+            return self.canonical.correlations
         leading = self._whitened[:components_a, :components_b]
         return np.minimum(np.linalg.svd(leading, compute_uv=False), 1.0)
 
@@ -179,10 +185,21 @@ class Pair:
         return [each.basis / each.singular_values for each in found]
 
 
-def shuffled_order(n: int, seed: int) -> np.ndarray:
-    """A random order (n,) in which rows trade places within `row_chunks` alone."""
+def shuffled_order(n: int, seed: int, codes: np.ndarray | None = None) -> np.ndarray:
+    """A random order (n,) in which rows trade places within `row_chunks` alone.
+
+    And within their classes, where `codes` (n,) are given.
+    """
     rng = np.random.default_rng(seed)
-    return np.concatenate([rng.permutation(np.arange(n)[chunk]) for chunk in row_chunks(n)])
+    if codes is None:
+        return np.concatenate([rng.permutation(np.arange(n)[chunk]) for chunk in row_chunks(n)])
+    order = np.arange(n)
+    for chunk in row_chunks(n):
+        part = codes[chunk]
+        # The places of each class in turn, and the same places in a random order within each.
+        places, drawn = np.argsort(part, kind="stable"), np.lexsort((rng.random(len(part)), part))
+        order[chunk][places] = chunk.start + drawn
+    return order
 
 
 def centred_chunks(

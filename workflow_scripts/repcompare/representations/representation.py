@@ -9,10 +9,11 @@ has converged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial.distance import squareform
 
 from repcompare.representations.moments import (
     Components,
@@ -34,6 +35,18 @@ NEIGHBOURS = 10
 ROUNDING = 1e-12
 
 
+class Neighbours(NamedTuple):
+    """The nearest others of every sample, enough of them for `nearest`; all (l,), one row a neighbour.
+
+    Sample `of` has the neighbour `places`, int32 both, at the cosine `cosines`: by sample, the nearest
+    first.
+    """
+
+    of: np.ndarray
+    places: np.ndarray
+    cosines: np.ndarray
+
+
 class Norms(NamedTuple):
     """Frobenius norm and trace of the scatter, of the scatter within classes, and the self-HSIC."""
 
@@ -51,8 +64,9 @@ class Representation:
     `moments` are of all rows, float64; m is the size of their frame. Of each group: its number of
     samples `sizes` (G,), `sums` Σx (G, m), `scatters` Σxxᵀ (G, m, m), and for the U-statistics
     `norms` Σ‖x‖² (G,), `squares` Σ‖x‖⁴ (G,) and `weighted` Σ‖x‖²x (G, m). Of each group and class:
-    `class_sizes` (G, K) and `class_sums` (G, K, m). `subsample` (s, m) are the coordinates of
-    evenly spaced rows, and `predictions` (n,) what the model answers, None if it has no answers.
+    `class_sizes` (G, K), `class_sums` (G, K, m) and `class_norms` Σ‖x‖² (G, K). `codes` (n,) are the
+    classes of the samples, from 0. `subsample` (s, m) are the coordinates of evenly spaced rows, and
+    `predictions` (n,) what the model answers, None if it has no answers.
     Samples whose classes are not known, `labelled` false, are of one class. Of maps that were
     `flattened` that is the number of their units, for the rows are written along fewer axes.
     """
@@ -67,6 +81,8 @@ class Representation:
     weighted: np.ndarray
     class_sizes: np.ndarray
     class_sums: np.ndarray
+    class_norms: np.ndarray
+    codes: np.ndarray
     subsample: np.ndarray
     predictions: np.ndarray | None
     labelled: bool = True
@@ -121,6 +137,10 @@ class Representation:
                 [np.bincount(codes[g::GROUPS], minlength=k) for g in range(GROUPS)]
             ),
             class_sums=class_sums,
+            class_norms=np.stack(
+                [np.bincount(codes[g::GROUPS], squared_norms[g::GROUPS], k) for g in range(GROUPS)]
+            ),
+            codes=codes,
             subsample=frame.coordinates(evenly_spaced(rows, SUBSAMPLE)),
             predictions=predictions,
             labelled=labelled,
@@ -215,6 +235,30 @@ class View:
         means = sums / np.maximum(self.class_sizes, 1)[:, None] - self.shift / self.n
         return np.where(self.class_sizes[:, None] > 0, means, 0.0)
 
+    @cached_property
+    def class_squares(self) -> np.ndarray:
+        """Σ‖x‖² about the mean of the samples, of each class (K,)."""
+        mean, sums = self.shift / self.n, self.whole.class_sums[self.kept].sum(axis=0)
+        squares = self.whole.class_norms[self.kept].sum(axis=0)
+        return squares - 2 * sums @ mean + self.class_sizes * (mean @ mean)
+
+    @property
+    def class_traces(self) -> np.ndarray:
+        """Σ‖x‖² about the mean of the class, of each class (K,); exactly 0 where it would be rounding."""
+        means = self.class_means
+        traces = self.class_squares - self.class_sizes * np.einsum("ij,ij->i", means, means)
+        return np.where(traces > ROUNDING * self.class_squares.sum(), traces, 0.0)
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The classes of the kept samples (n,), from 0."""
+        return self.selected(self.whole.codes)
+
+    @property
+    def subsample_codes(self) -> np.ndarray:
+        """The same of the subsample (s',)."""
+        return self.selected(evenly_spaced(self.whole.codes, SUBSAMPLE))
+
     @property
     def centroids(self) -> np.ndarray:
         """Means of the classes present (K', m), centred by their own mean: classes weigh the same."""
@@ -229,8 +273,12 @@ class View:
     @cached_property
     def subsample(self) -> np.ndarray:
         """The kept rows of the subsample, centred (s', m)."""
-        rows = self.whole.subsample[self.kept[np.arange(len(self.whole.subsample)) % GROUPS]]
+        rows = self.selected(self.whole.subsample)
         return rows - rows.mean(axis=0)
+
+    def selected(self, rows: np.ndarray) -> np.ndarray:
+        """Those of some rows (k, ...) that are in the groups kept."""
+        return rows[self.kept[np.arange(len(rows)) % GROUPS]]
 
     @cached_property
     def predictions(self) -> np.ndarray:
@@ -238,7 +286,7 @@ class View:
         predictions = self.whole.predictions
         if predictions is None:
             raise ValueError("a model without answers has no predictions")
-        return predictions[self.kept[np.arange(len(predictions)) % GROUPS]]
+        return self.selected(predictions)
 
     @cached_property
     def distance_ranks(self) -> np.ndarray:
@@ -249,19 +297,30 @@ class View:
         rows = self.subsample
         lengths = np.einsum("ij,ij->i", rows, rows)
         squares = lengths[:, None] + lengths - 2 * rows @ rows.T
-        distances = squares[np.triu_indices(len(rows), 1)]
         # Distances that differ by rounding alone are ties.
-        ranks = mean_ranks(np.rint(distances / (ROUNDING * lengths.max() or 1.0)))
+        ranks = mean_ranks(squares[np.triu_indices(len(rows), 1)], ROUNDING * lengths.max())
         ranks -= ranks.mean()
         length = np.linalg.norm(ranks)
         return (ranks / length if length > 0 else ranks).astype(np.float32)
 
     @cached_property
-    def neighbours(self) -> np.ndarray:
-        """Places in the subsample of each sample's nearest others by cosine, the nearest first.
+    def rank_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """`sums_by_groups` of the `distance_ranks` of all samples, and of their squares."""
+        ranks, m = self.distance_ranks, len(self.subsample)
+        return sums_by_groups(ranks, m), sums_by_groups(ranks * ranks, m)
 
-        (s', 2 · NEIGHBOURS), int, twice as many as are compared, so that enough are left without
-        any one group.
+    @cached_property
+    def class_ranks(self) -> np.ndarray:
+        """Sums (K, K) of `distance_ranks` over a sample of one class and another of one."""
+        members = np.eye(len(self.class_sizes))[self.subsample_codes]
+        return members.T @ squareform(self.distance_ranks) @ members
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """The nearest others of each sample of the subsample by cosine, as places in it.
+
+        2 · `NEIGHBOURS` each, so that enough are left without any one group, and all that are as
+        near as the last of these.
         """
         lengths = np.linalg.norm(self.subsample, axis=1, keepdims=True)
         directions = np.divide(
@@ -269,20 +328,77 @@ class View:
         )
         m = len(directions)
         k = min(2 * NEIGHBOURS, m - 1)
-        found = np.empty((m, k), np.int64)
+        parts = []
         for rows in row_chunks(m, 512):
             cosines = directions[rows] @ directions.T
             cosines[np.arange(len(cosines)), np.arange(m)[rows]] = -np.inf
-            nearest = np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-            order = np.argsort(-np.take_along_axis(cosines, nearest, axis=1), axis=1)
-            found[rows] = np.take_along_axis(nearest, order, axis=1)
-        return found
+            last = np.partition(cosines, m - k, axis=1)[:, m - k, None]
+            of, places = np.nonzero(cosines >= last - ROUNDING)
+            parts.append((of + rows.start, places, cosines[of, places]))
+        of, places, found = map(np.concatenate, zip(*parts, strict=True))
+        order = np.lexsort((-found, of))
+        return Neighbours(of.astype(np.int32), places[order].astype(np.int32), found[order])
+
+    @cached_property
+    def nearest(self) -> tuple[np.ndarray, np.ndarray]:
+        """See the function `nearest`; of all samples of the subsample."""
+        return nearest(self.neighbours, np.ones(len(self.subsample), bool))
+
+    @cached_property
+    def nearest_without_each_group(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The same of the samples that are not in group g of G."""
+        groups = np.arange(len(self.subsample)) % GROUPS
+        return [nearest(self.neighbours, groups != g) for g in range(GROUPS)]
 
 
-def mean_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks (m,) of `values` (m,), from 1; equal values share the mean of their ranks."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[places]
+def nearest(neighbours: Neighbours, allowed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Samples, and the place of one of their nearest neighbours each, both (l',).
+
+    The nearest neighbours of a sample are its `NEIGHBOURS` nearest and all that are as near as the
+    last of these, but for rounding: which they are does not depend on the order of the samples.
+    Samples and neighbours are those `allowed` (m,), bool.
+    """
+    of, places, cosines = neighbours
+    usable = allowed[of] & allowed[places]
+    of, places, cosines = of[usable], places[usable], cosines[usable]
+    # The place of each among the neighbours of its sample.
+    rank = np.arange(len(of)) - np.searchsorted(of, of)
+    last = np.full(len(allowed), -np.inf)
+    last[of[rank == NEIGHBOURS - 1]] = cosines[rank == NEIGHBOURS - 1]
+    near = cosines >= last[of] - ROUNDING
+    return of[near], places[near]
+
+
+def sums_by_groups(values: np.ndarray, m: int) -> np.ndarray:
+    """Sums (G, G) of what each pair of m samples has, condensed, by the groups of the two."""
+    return np.bincount(group_pairs(m), values, GROUPS**2).reshape(GROUPS, GROUPS)
+
+
+@cache
+def pairs_by_groups(m: int) -> np.ndarray:
+    """The number of pairs of m samples (G, G), float64, by the groups of the two."""
+    return np.bincount(group_pairs(m), minlength=GROUPS**2).reshape(GROUPS, GROUPS) * 1.0
+
+
+@cache
+def group_pairs(m: int) -> np.ndarray:
+    """For each pair of m samples, condensed, the groups of the two as one number below G²."""
+    first, second = np.triu_indices(m, 1)
+    return (first % GROUPS * GROUPS + second % GROUPS).astype(np.uint8)
+
+
+def mean_ranks(values: np.ndarray, tolerance: float = 0.0) -> np.ndarray:
+    """Ranks (m,) of `values` (m,), from 1; equal values share the mean of their ranks.
+
+    A value is equal to the next larger one if it is less by no more than the tolerance.
+    """
+    order = np.argsort(values)
+    sorted_values = values[order]
+    place = np.concatenate([[0], np.cumsum(np.diff(sorted_values) > tolerance)])
+    counts = np.bincount(place)
+    ranks = np.empty(len(values))
+    ranks[order] = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return ranks
 
 
 def unbiased_hsic(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from repcompare.tables.attacks import attacks_table, growth_table, steps_table
 from repcompare.tables.files import new_table, read_table, write_parts, write_table
-from repcompare.tables.geometry import retraining_means, with_ceilings
+from repcompare.tables.geometry import retraining_means, with_retraining_references
 from repcompare.tables.schema import TABLES
 from repcompare.tables.summary import (
     activation_digests,
@@ -113,4 +113,4 @@ def stream(
     if name == "maps":
         return tables
     means = retraining_means(map(read_table, paths))
-    return (with_ceilings(table, means) for table in tables)
+    return (with_retraining_references(table, means) for table in tables)

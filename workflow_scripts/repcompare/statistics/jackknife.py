@@ -26,12 +26,28 @@ def interval(value: float, replicates: np.ndarray) -> tuple[float, float]:
     Student's t with G − 1 degrees of freedom (Kott 2001, the delete-a-group jackknife). NaN if a
     replicate is.
     """
+    half = stdtrit(len(replicates) - 1, (1 + CONFIDENCE) / 2) * standard_error(replicates)
+    return float(value - half), float(value + half)
+
+
+def standard_error(replicates: np.ndarray) -> float:
+    """That of a value from its replicates (G,). NaN if a replicate is, or if there are less than two."""
     count = len(replicates)
     if count < 2 or not np.isfinite(replicates).all():
-        return np.nan, np.nan
-    spread = np.sum((replicates - replicates.mean()) ** 2)
-    half = stdtrit(count - 1, (1 + CONFIDENCE) / 2) * np.sqrt(spread * (count - 1) / count)
-    return float(value - half), float(value + half)
+        return np.nan
+    return float(np.sqrt(np.sum((replicates - replicates.mean()) ** 2) * (count - 1) / count))
+
+
+def bias(value: float, replicates: np.ndarray) -> float:
+    """By how much a value exceeds what it estimates, on average, from its replicates (G,).
+
+    Quenouille (1956): a bias in proportion to 1/n grows by 1/(G − 1) of it without a group. NaN if a
+    replicate is, or if there are less than two.
+    """
+    count = len(replicates)
+    if count < 2 or not np.isfinite(replicates).all():
+        return np.nan
+    return float((count - 1) * (replicates.mean() - value))
 
 
 def without_each_group(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""geometry.csv read for a purpose: one layer, measures of similarity, noise ceilings."""
+"""geometry.csv read for a purpose: one layer, measures of similarity, retraining references."""
 
 from collections.abc import Iterable
 
@@ -8,8 +8,8 @@ from repcompare.names import REPRESENTATION
 from repcompare.tables.directions import undirected
 from repcompare.vocabulary import GEOMETRY_MEASURES
 
-# What a noise ceiling is of.
-CEILING_KEYS = ["measure", "layer_a", "layer_b"]
+# What a retraining reference is of.
+REFERENCE_KEYS = ["measure", "layer_a", "layer_b"]
 
 
 def at_representation(geometry: pd.DataFrame) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def similarities(geometry: pd.DataFrame) -> pd.DataFrame:
 def retraining_means(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """The mean value of the pairs of one architecture, by measure, layer and architecture.
 
-    From the geometry of every block, one row each with the columns of `CEILING_KEYS`,
+    From the geometry of every block, one row each with the columns of `REFERENCE_KEYS`,
     `architecture` and `mean`. A block holds all pairs of its architecture.
     """
     means = []
@@ -40,30 +40,32 @@ def retraining_means(blocks: Iterable[pd.DataFrame]) -> pd.DataFrame:
         own = own[own["layer_a"] == own["layer_b"]].rename(
             columns={"architecture_a": "architecture"}
         )
-        means.append(own.groupby([*CEILING_KEYS, "architecture"])["value"].mean().reset_index())
+        means.append(own.groupby([*REFERENCE_KEYS, "architecture"])["value"].mean().reset_index())
     return pd.concat(means, ignore_index=True).rename(columns={"value": "mean"})
 
 
-def with_ceilings(geometry: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
-    """The geometry of a block with the noise ceiling of every row, as `ceiling` behind `null`.
+def with_retraining_references(geometry: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
+    """The geometry of a block with the `retraining_reference` of every row behind `class_null`.
 
     Of two architectures the mean of their `retraining_means`: what retraining alone leaves of a
-    measure. NaN, and said so, where an architecture has one seed, and between different layers.
+    measure. It is no bound: other pairs may be more similar than their architectures' own. NaN,
+    and said so, where an architecture has one seed, and between different layers.
     """
     same_layer = geometry["layer_a"] == geometry["layer_b"]
     sides = [
-        geometry[[*CEILING_KEYS, side]].merge(
-            means.rename(columns={"architecture": side}), on=[*CEILING_KEYS, side], how="left"
+        geometry[[*REFERENCE_KEYS, side]].merge(
+            means.rename(columns={"architecture": side}), on=[*REFERENCE_KEYS, side], how="left"
         )["mean"]
         for side in ("architecture_a", "architecture_b")
     ]
     table = geometry.copy()
-    table.insert(table.columns.get_loc("null") + 1, "ceiling", (sides[0] + sides[1]).to_numpy() / 2)
+    reference = (sides[0] + sides[1]).to_numpy() / 2
+    table.insert(table.columns.get_loc("class_null") + 1, "retraining_reference", reference)
     for rows, reason in (
-        (same_layer, "no ceiling: an architecture has one seed"),
-        (~same_layer, "no ceiling between different layers"),
+        (same_layer, "no retraining reference: an architecture has one seed"),
+        (~same_layer, "no retraining reference between different layers"),
     ):
-        lacking = rows & table["ceiling"].isna() & table["value"].notna()
+        lacking = rows & table["retraining_reference"].isna() & table["value"].notna()
         table.loc[lacking, "note"] = [
             "; ".join(filter(None, (note, reason))) for note in table.loc[lacking, "note"]
         ]

@@ -130,13 +130,13 @@ OF_CLASS = (
 INTERVAL = (
     number("low", empty=True, meaning="Lower end of its 95 % interval over images."),
     number("high", empty=True, meaning="Upper end of its 95 % interval over images."),
-    number(
-        "null",
-        low=-1,
-        high=1,
-        empty=True,
-        meaning="The value where nothing is shared; see docs/measures.md for what was shuffled.",
-    ),
+)
+NULL = number(
+    "null",
+    low=-1,
+    high=1,
+    empty=True,
+    meaning="The value where nothing is shared; see docs/measures.md for what was shuffled.",
 )
 
 MODELS = Table(
@@ -256,8 +256,18 @@ GEOMETRY = Table(
         MEASURE,
         number("value", low=-1, high=1, empty=True, meaning="The measure."),
         *INTERVAL,
+        number("bias", empty=True, meaning="Bias of the value, estimated by the jackknife."),
+        number("error", low=0, empty=True, meaning="Standard error of the value over images."),
+        NULL,
         number(
-            "ceiling",
+            "class_null",
+            low=-1,
+            high=1,
+            empty=True,
+            meaning="The value where nothing is shared but the classes of the images.",
+        ),
+        number(
+            "retraining_reference",
             low=-1,
             high=1,
             empty=True,
@@ -373,6 +383,7 @@ FEATURES = Table(
         ),
         number("value", low=-1, high=1, empty=True, meaning="The measure."),
         *INTERVAL,
+        NULL,
         count("n", unit="images", meaning="Images used."),
         count("dropped", unit="images", meaning="Images on which the measure is undefined."),
         NOTE,
@@ -680,7 +691,7 @@ TABLES: dict[str, Table] = {
             columns=(*ENDS, *OF_CLASS),
             may_be_empty=True,
         ),
-        GEOMETRY.stored("blocks/geometry", *OF_PAIR, after="flag", without="ceiling"),
+        GEOMETRY.stored("blocks/geometry", *OF_PAIR, after="flag", without="retraining_reference"),
         replace(CONVERGENCE, name="blocks/convergence"),
         replace(FEATURES, name="blocks/features"),
         *EXPORTED,
