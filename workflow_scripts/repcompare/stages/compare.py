@@ -18,7 +18,7 @@ from repcompare.names import REPRESENTATION
 from repcompare.representations.activations_file import ModelActivations, check_same_images
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
-from repcompare.storage.hdf5 import COMPRESSED, new_hdf5
+from repcompare.storage.hdf5 import COMPRESSED, as_attribute, new_hdf5
 from repcompare.study.blocks import unordered_pairs
 from repcompare.tables.files import write_table
 from repcompare.vocabulary import LAYER_MEASURE
@@ -62,6 +62,7 @@ def compare(
             "models": [model.name for model in models],
             "activation_digests": [model.digest for model in models],
             "data_digest": models[0].data_digest,
+            "settings": as_attribute(settings),
         }
         pairs = [
             (models[first], models[second])

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from repcompare.names import STARTS
 from repcompare.networks.devices import prepared_device, resolve_precision
 from repcompare.networks.inference import batches, to_bytes, to_float
 from repcompare.networks.models import TrainedModel, folded, load_model
-from repcompare.storage.hdf5 import new_hdf5, store_rows
+from repcompare.storage.hdf5 import as_attribute, new_hdf5, store_rows
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def store_features(
         "device": str(model.device),
         "seed": settings.seed,
         "tolerance": settings.tolerance,
+        "settings": as_attribute(asdict(settings)),
     }
     with new_hdf5(path, attributes) as file:
         file["ids"], file["labels"] = test.ids, test.labels

@@ -15,7 +15,7 @@ from repcompare.data.catalogue import DataError
 from repcompare.data.duplicates import duplicates, image_hash
 from repcompare.data.loaders import load
 from repcompare.data.splits import Images, split_training
-from repcompare.storage.hdf5 import image_chunk, new_hdf5
+from repcompare.storage.hdf5 import as_attribute, image_chunk, new_hdf5
 
 LOG = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ def prepare_data(
         "name": settings["name"],
         "source": raw.source,
         "class_names": list(raw.class_names),
+        "settings": as_attribute(settings),
     }
     hashes = {}
     with new_hdf5(dataset, attributes) as file:

@@ -44,6 +44,11 @@ def new_hdf5(path: str | os.PathLike, attributes: Mapping) -> Iterator[h5py.File
                 file.attrs[key] = value
 
 
+def as_attribute(settings: Mapping[str, Any]) -> str:
+    """The settings that a file was made by, as its attribute `settings`: JSON, without code's digest."""
+    return json.dumps({key: settings[key] for key in sorted(settings) if key != "code"})
+
+
 def content_digest(group: h5py.Group) -> str:
     """SHA-256 (hex) over the names, types, shapes and bytes of every data set below `group`."""
     digest = hashlib.sha256()

@@ -91,6 +91,7 @@ OF_MODEL = (
     attribute("precision", "text", meaning="The arithmetic of the network."),
     attribute("device", "text", meaning="Where it was computed."),
 )
+SETTINGS = attribute("settings", "text", meaning="The settings of the stage that made it, JSON.")
 SEED = attribute("seed", "int64", meaning="The seed of all that is drawn.")
 IDS = dataset("ids", "int64 (n)", meaning="The images' ids in the data file.")
 LABELS = dataset("labels", "int64 (n)", meaning="The images' classes.")
@@ -131,6 +132,7 @@ LAYOUTS: dict[str, Layout] = {
                 ),
             ),
             attributes=(
+                SETTINGS,
                 *MADE,
                 attribute("name", "text", meaning="The name of the data set."),
                 attribute("source", "text", meaning="Where it was read from."),
@@ -365,6 +367,7 @@ LAYOUTS: dict[str, Layout] = {
                 ),
             ),
             attributes=(
+                SETTINGS,
                 *OF_MODEL,
                 SEED,
                 attribute("architecture", "text", meaning="Its architecture."),
@@ -386,6 +389,7 @@ LAYOUTS: dict[str, Layout] = {
                 dataset(PAIR + "/{family}/bias", "float32 (d_target)", meaning="The map's bias."),
             ),
             attributes=(
+                SETTINGS,
                 *MADE,
                 OF_DATA,
                 attribute("models", "text (m)", meaning="The models of the block."),
