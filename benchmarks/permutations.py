@@ -20,10 +20,8 @@ def study(models: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def blocks(architecture: np.ndarray) -> np.ndarray:
-    """A term for every ordered pair of architectures, (A², M, M)."""
-    count = architecture.max() + 1
-    block = architecture[:, None] * count + architecture
-    return (block == np.arange(count**2)[:, None, None]).astype(float)
+    """The ordered pair of architectures that each pair of models is of, (M, M)."""
+    return architecture[:, None] * (architecture.max() + 1) + architecture
 
 
 def loop(x: np.ndarray, y: np.ndarray, same: np.ndarray, permutations: np.ndarray) -> list[float]:
@@ -43,19 +41,21 @@ def measured(models: int) -> list[str]:
     """One row of the table: seconds for all permutations, draws included."""
     architecture, x, y = study(models)
     same = architecture[:, None] == architecture
-    terms = blocks(architecture)
+    pairs = blocks(architecture)
     rng = np.random.default_rng(0)
 
     def by_architecture() -> None:
         permutations, _ = of_architectures(architecture, PERMUTATIONS, rng)
         # A design of few architectures has fewer permutations: all take the time of 10,000.
         permutations = np.resize(permutations, (PERMUTATIONS, models))
-        mrqap(x, y, permutations, terms=same[None].astype(float))
+        mrqap(x, y, permutations, groups=same.astype(int))
 
     seconds = medians(
         {
             "architectures": by_architecture,
-            "seeds": lambda: mrqap(x, y, of_seeds(architecture, PERMUTATIONS, rng)[0], terms=terms),
+            "seeds": lambda: mrqap(
+                x, y, of_seeds(architecture, PERMUTATIONS, rng)[0], groups=pairs
+            ),
             "max-T": lambda: architecture_differences(
                 x, architecture, of_models(models, PERMUTATIONS, rng)
             ),
