@@ -74,7 +74,8 @@ def test_the_box_of_pixel_values_is_respected_at_its_edges(ball):
     assert perturbed.max() <= 1
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+# But for the ratio of logits: its scale changes on the way, and only steps that adapt climb it surely.
+@pytest.mark.parametrize("objective", [name for name in OBJECTIVES if name != "dlr"])
 @pytest.mark.parametrize("ball", [LINF, L2], ids=str)
 def test_more_steps_climb_higher(network, digits, ball, objective):
     images, labels, ids = digits

@@ -51,6 +51,7 @@ def test_the_slope_and_its_jackknife_are_those_of_least_squares(additive):
     assert found.pairs == 87
 
 
+@pytest.mark.slow
 def test_the_noise_of_a_pair_of_architectures_is_counted_once():
     """Where pairs are independent, the jackknife's variance alone would be more than twice too large."""
     rng = np.random.default_rng(1)
@@ -115,6 +116,7 @@ def test_two_architectures_have_a_slope_without_an_interval():
     assert np.isnan(found.plain.low)
 
 
+@pytest.mark.slow
 def test_a_ceiling_of_both_scales_is_not_taken_for_an_effect():
     """Products of what the models bring look like an effect; Tukey's terms take them out."""
     rng, counted = np.random.default_rng(6), {True: [], False: []}

@@ -339,7 +339,13 @@ def pairs_table(maps, geometry, transfer):
 
 def drawn_from(name):
     """A function that draws a figure of the registry from `tables`."""
-    return lambda study: drawn(name, with_derived({"specifications": judged(study)[1], **study}))
+
+    def draw(study):
+        if name == "specifications":
+            study = {"specifications": judged(study)[1], **study}
+        return drawn(name, with_derived(study))
+
+    return draw
 
 
 FIGURES = {name: drawn_from(name) for name in registry.FIGURES}
