@@ -61,7 +61,7 @@ ONWARDS = {
     "compare": ("compare", *REPORT),
     "evaluate": ("evaluate", "compare_features", *REPORT),
     "summarise": REPORT,
-    "judge_findings": ("judge_findings", "write_report"),
+    "judge_findings": ("judge_findings", "draw_figures", "write_report"),
     "draw_figures": ("draw_figures", "write_report"),
     "draw_adversarial_examples": ("draw_adversarial_examples", "write_report"),
     "write_report": ("write_report",),
