@@ -111,15 +111,15 @@ DESIGNS = {
     "one model": (lambda: few(1, 1), ["value", "value", "value", "value"]),
     "one architecture": (
         lambda: few(1, 3),
-        ["architectures", "architectures", "architectures", "permutations"],
+        ["architectures", "architectures", "architectures", "architectures"],
     ),
     "two architectures": (
         lambda: few(2, 3),
-        ["architectures", "architectures", "architectures", "permutations"],
+        ["architectures", "architectures", "architectures", "architectures"],
     ),
     "three architectures": (
         lambda: few(3, 3),
-        ["", "architectures", "architectures", "permutations"],
+        ["", "architectures", "architectures", ""],
     ),
     "four architectures": (lambda: few(4, 3), ["", "", "", ""]),
     "one seed": (lambda: few(4, 1), ["", "architectures", "seeds", "interval"]),
