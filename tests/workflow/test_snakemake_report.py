@@ -10,7 +10,14 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from workflow.study import Study, copy
 
-CATEGORIES = {"Adversarial transfer", "Geometry", "Input features", "Linear maps", "Models"}
+CATEGORIES = {
+    "Adversarial transfer",
+    "Findings",
+    "Geometry",
+    "Input features",
+    "Linear maps",
+    "Models",
+}
 
 
 @pytest.fixture(scope="module")
