@@ -21,17 +21,6 @@ from repcompare.networks.models import folded
 ADAPTIVE = dataclasses.replace(SEARCH, schedule="adaptive", steps=20)
 
 
-@pytest.fixture
-def digits(dataset):
-    images = to_float(torch.from_numpy(dataset.h5["test/images"][:100]))
-    return images, torch.from_numpy(dataset.h5["test/labels"][:100]), dataset.h5["test/ids"][:100]
-
-
-@pytest.fixture
-def network(study):
-    return study["resnet/seed0"].model.network
-
-
 class Path(NamedTuple):
     """Of one image of one pixel: heights before each step, and where the search ended."""
 

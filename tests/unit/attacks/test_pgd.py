@@ -36,17 +36,6 @@ def found(network, images, classes, ball, start=None, diversity=None, **changes)
     return pgd(objective, start, ball, search).perturbation
 
 
-@pytest.fixture
-def digits(dataset):
-    images = to_float(torch.from_numpy(dataset.h5["test/images"][:100]))
-    return images, torch.from_numpy(dataset.h5["test/labels"][:100]), dataset.h5["test/ids"][:100]
-
-
-@pytest.fixture
-def network(study):
-    return study["resnet/seed0"].model.network
-
-
 @pytest.mark.parametrize("kind", BALLS.values(), ids=BALLS)
 @pytest.mark.parametrize(
     "changes",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from unit.support.simulated_studies import attacked_study, within_monte_carlo_error
 
-from repcompare.statistics.dyadic import dyadic_slopes
+from repcompare.statistics.dyadic import dyadic_slopes, slopes_without_each
 
 
 def kinds(study):
@@ -74,6 +74,27 @@ def test_many_values_at_once_are_as_one_by_one():
         for column, other in enumerate(studies[:2]):
             alone = slope(one._replace(y=other.y))
             assert found[row][column].corrected == pytest.approx(alone.corrected)
+
+
+@pytest.mark.parametrize("blank", [(), (1,), (1, 3)])
+def test_without_each_architecture_is_as_if_it_had_never_been_there(blank):
+    """Those that have no pair, too, are no architectures over which anything generalises."""
+    study = attacked_study(np.random.default_rng(9), [3, 2, 3, 2, 2, 2], beta=5.0, family=1.0)
+    hidden = np.isin(study.architecture, blank)
+    study.y[hidden] = study.y[:, hidden] = np.nan
+    given = study.x, study.y, study.error, study.architecture, kinds(study)
+    for out, found in enumerate(slopes_without_each(*given)):
+        others = study.architecture != out
+        left = [each[np.ix_(others, others)] for each in (study.x, study.y, study.error)]
+        expected = slope(
+            study._replace(
+                architecture=np.unique(study.architecture[others], return_inverse=True)[1],
+                family=study.family[others],
+                **dict(zip(("x", "y", "error"), left, strict=True)),
+            )
+        )
+        assert tuple(found.corrected) == pytest.approx(tuple(expected.corrected), nan_ok=True)
+        assert found.pairs == expected.pairs
 
 
 def test_error_in_the_similarity_is_taken_into_account():

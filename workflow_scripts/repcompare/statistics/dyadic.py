@@ -105,7 +105,7 @@ def _slopes(
     *,
     additive: bool,
 ) -> Iterator[tuple[tuple[int, int], Slope]]:
-    used = np.unique(architecture[observed.any(0) | observed.any(1)])
+    used = with_pairs(observed, architecture)
     places = [(row, column) for row in range(len(x)) for column in range(len(y))]
     left = np.full((len(used), len(x), len(y)), np.nan)
     for number, out in enumerate(used):
@@ -139,10 +139,17 @@ def slopes_without_each(
     left = np.full((count, count), np.nan)
     for one, other in itertools.combinations(range(count), 2):
         left[one, other] = left[other, one] = without(one, other).slope(0, 0)
-    return [
-        _slope(without(out), 0, 0, np.delete(left[out], out), error, architecture)
-        for out in range(count)
-    ]
+    found = []
+    for out in range(count):
+        whole = without(out)
+        used = with_pairs(whole.design.observed, architecture)
+        found.append(_slope(whole, 0, 0, left[out, used], error, architecture))
+    return found
+
+
+def with_pairs(observed: np.ndarray, architecture: np.ndarray) -> np.ndarray:
+    """The architectures that have a pair among those observed, bool (M, M)."""
+    return np.unique(architecture[observed.any(0) | observed.any(1)])
 
 
 def _slope(

@@ -112,6 +112,13 @@ class PairDesign:
         free = n - len(sizes) - rank
         return cls(models, rows, columns, group, centred, indicators, averages, factor, free)
 
+    @property
+    def observed(self) -> np.ndarray:
+        """Bool (M, M): the pairs that it is of."""
+        pairs = np.zeros((self.models, self.models), bool)
+        pairs[self.rows, self.columns] = True
+        return pairs
+
     def residual(self, matrix: np.ndarray) -> np.ndarray:
         """What the terms leave of a matrix (M, M) on its pairs, (n,); rounding is an exact 0."""
         return self.left_of(matrix[self.rows, self.columns])
