@@ -44,6 +44,20 @@ def test_other_intervals_are_those_of_the_tables(study):
     )
 
 
+def test_many_models_are_shown_by_architecture(study, monkeypatch):
+    geometry = study["geometry"]
+    models = matrices.similarity(geometry).value.to_numpy()
+    monkeypatch.setattr(matrices, "MOST_MODELS", 5)
+    shown = matrices.similarity(geometry)
+    assert list(shown.value.index) == list(shown.value.columns)
+    assert list(shown.value.index) == sorted(set(geometry["architecture_a"]))
+    assert shown.value.iloc[0, 2] == pytest.approx(models[:2, 4:].mean())
+    # Of one architecture, the pairs of its seeds: none of a model with itself.
+    assert shown.value.iloc[1, 1] == pytest.approx(models[2, 3])
+    assert shown.title.endswith("means of 6 models by architecture")
+    assert shown.low.isna().all(axis=None)
+
+
 def test_a_matrix_of_features_is_directed_where_the_measure_is(study):
     found = matrices.feature_similarity(study["features"], reference_attack(study["transfer"]))
     symmetric = {

@@ -127,7 +127,8 @@ def draw_matrix(axes: Axes, matrix: Matrix, side: float, place: int = 0) -> None
     bar.set_label(f"{matrix.label} (%)" if matrix.percent else matrix.label)
     bar.outline.set_visible(False)
     digits = decimals(defined, matrix.percent)
-    counted = defined.size if matrix.pairs == "ordered pairs" else defined.size // 2
+    distinct = values if matrix.pairs == "ordered pairs" else values[np.triu_indices(count)]
+    counted = int(np.isfinite(distinct).sum())
     low, high = (f"{limit:.{digits}f}" for limit in (defined.min(), defined.max()))
     unit = " %" if matrix.percent else ""
     number = f"{counted} {matrix.pairs if counted > 1 else matrix.pairs[:-1]}"

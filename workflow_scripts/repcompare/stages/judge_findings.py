@@ -9,6 +9,14 @@ from repcompare.findings.table import findings_tables
 from repcompare.tables.files import read_table, write_table
 from repcompare.tables.geometry import similarities
 
+# What is read of the longest table; of the others everything is.
+READ = {
+    "transfer": (
+        *("source", "target", "source_architecture", "target_architecture"),
+        *("attack", "norm", "epsilon", "epsilon_label", "denominator", "n", "fooled"),
+    )
+}
+
 
 def judge_findings(
     findings: str | Path,
@@ -25,7 +33,7 @@ def judge_findings(
         settings: `statistics`, the keys of `findings.rows.Resampling`, and `network_families`, the
             family of each architecture.
     """
-    read = {name: read_table(path) for name, path in tables.items()}
+    read = {name: read_table(path, READ.get(name)) for name, path in tables.items()}
     if "geometry" in read:
         read["geometry"] = similarities(read["geometry"])
     found, others = findings_tables(

@@ -106,15 +106,13 @@ def _slopes(
     additive: bool,
 ) -> Iterator[tuple[tuple[int, int], Slope]]:
     used = with_pairs(observed, architecture)
-    places = [(row, column) for row in range(len(x)) for column in range(len(y))]
     left = np.full((len(used), len(x), len(y)), np.nan)
     for number, out in enumerate(used):
         others = architecture != out
-        without = _Regressions(observed & np.outer(others, others), x, y, nuisance, additive)
-        for place in places:
-            left[number][place] = without.slope(*place)
+        kept = observed & np.outer(others, others)
+        left[number] = _Regressions(kept, x, y, nuisance, additive).slopes
     whole = _Regressions(observed, x, y, nuisance, additive)
-    for row, column in places:
+    for row, column in np.ndindex(whole.slopes.shape):
         yield (
             (row, column),
             _slope(whole, row, column, left[:, row, column], error[row], architecture),
@@ -138,7 +136,7 @@ def slopes_without_each(
 
     left = np.full((count, count), np.nan)
     for one, other in itertools.combinations(range(count), 2):
-        left[one, other] = left[other, one] = without(one, other).slope(0, 0)
+        left[one, other] = left[other, one] = without(one, other).slopes[0, 0]
     found = []
     for out in range(count):
         whole = without(out)
@@ -160,7 +158,7 @@ def _slope(
     error: np.ndarray,
     architecture: np.ndarray,
 ) -> Slope:
-    slope, design = whole.slope(row, column), whole.design
+    slope, design = float(whole.slopes[row, column]), whole.design
     if not np.isfinite(slope):
         nothing = Mean.of(np.nan, np.nan, len(left))
         return Slope(nothing, nothing, np.nan, len(design.rows))
@@ -183,7 +181,7 @@ class _Regressions:
     """All regressions of `y` on `x` on the same pairs: they differ in Tukey's terms alone.
 
     `columns` (n, 2 (P + Q)) are what the design leaves of every x, of every y and of the products of
-    their effects, at length 1; `lengths` what they were.
+    their effects, at length 1; `lengths` what they were; `ends` (P, Q, 2) the columns of x and y.
     """
 
     def __init__(
@@ -207,37 +205,36 @@ class _Regressions:
         columns = np.hstack([columns, products])
         self.lengths = np.sqrt(np.einsum("nk,nk->k", columns, columns))
         self.columns = columns / np.where(self.lengths > 0, self.lengths, 1.0)
-        self.gram = self.columns.T @ self.columns
+        self._regress(self.columns.T @ self.columns)
 
-    def _places(self, row: int, column: int) -> tuple[int, int, list[int]]:
-        count = self.gram.shape[0] // 2
-        of_x, of_y = row, self.first_y + column
-        return of_x, of_y, [count + of_x, count + of_y]
+    def _regress(self, gram: np.ndarray) -> None:
+        """From the inner products of all columns: `slopes` (P, Q), the `effects` (P, Q, 2, 2) of
+        Tukey's terms on x and y, and how many of the two there are, `ranks` (P, Q).
 
-    def _effects(self, row: int, column: int) -> tuple[np.ndarray, int]:
-        """The effects (2, 2) of Tukey's terms on x and y, and how many there are."""
-        of_x, of_y, terms = self._places(row, column)
-        inverse = np.linalg.pinv(self.gram[np.ix_(terms, terms)], rcond=ROUNDING, hermitian=True)
-        return inverse @ self.gram[np.ix_(terms, [of_x, of_y])], round(
-            float(np.trace(inverse @ self.gram[np.ix_(terms, terms)]))
+        A slope is NaN where too little of x is left.
+        """
+        count = len(gram) // 2
+        of_x, of_y = np.ix_(np.arange(self.first_y), np.arange(self.first_y, count))
+        self.ends = ends = np.stack(np.broadcast_arrays(of_x, of_y), axis=-1)
+        terms = count + ends
+        among = gram[terms[..., :, None], terms[..., None, :]]
+        mixed = gram[terms[..., :, None], ends[..., None, :]]
+        inverse = np.linalg.pinv(among, rcond=ROUNDING, hermitian=True)
+        self.effects = inverse @ mixed
+        self.ranks = np.rint(np.einsum("pqab,pqba->pq", inverse, among)).astype(int)
+        shared = gram[of_x[..., None], ends] - np.einsum(
+            "pqa,pqab->pqb", mixed[..., 0], self.effects
         )
-
-    def slope(self, row: int, column: int) -> float:
-        """β; NaN where too little of x is left."""
-        of_x, of_y, terms = self._places(row, column)
-        effects, count = self._effects(row, column)
-        if self.design.free - count < FEWEST_FREE:
-            return np.nan
-        shared = self.gram[of_x, [of_x, of_y]] - self.gram[of_x, terms] @ effects
         # x at length 1: what is left of it may be rounding alone.
-        if shared[0] <= ROUNDING:
-            return np.nan
-        return float(shared[1] / shared[0] * self.lengths[of_y] / self.lengths[of_x])
+        told = (self.design.free - self.ranks >= FEWEST_FREE) & (shared[..., 0] > ROUNDING)
+        scale = self.lengths[of_y] / np.where(self.lengths[of_x] > 0, self.lengths[of_x], 1.0)
+        slopes = shared[..., 1] / np.where(told, shared[..., 0], 1.0) * scale
+        self.slopes = np.where(told, slopes, np.nan)
 
     def residuals(self, row: int, column: int) -> tuple[np.ndarray, np.ndarray, int]:
         """What all terms leave of x and of y, (n,) each, and the degrees of freedom."""
-        of_x, of_y, terms = self._places(row, column)
-        effects, count = self._effects(row, column)
-        left = self.columns[:, [of_x, of_y]] - self.columns[:, terms] @ effects
-        left = left * self.lengths[[of_x, of_y]]
-        return left[:, 0], left[:, 1], self.design.free - count
+        ends = self.ends[row, column]
+        terms = self.columns[:, self.columns.shape[1] // 2 + ends]
+        left = self.columns[:, ends] - terms @ self.effects[row, column]
+        left = left * self.lengths[ends]
+        return left[:, 0], left[:, 1], self.design.free - int(self.ranks[row, column])

@@ -50,7 +50,7 @@ class PairDesign:
 
         Args:
             observed: bool (M, M).
-            groups: int (M, M), the group of each pair; None: all are of one.
+            groups: int (M, M), the group of each pair, from 0; None: all are of one.
             terms: (k, M, M).
             nodes: whether sources and targets have effects.
         """
@@ -75,11 +75,13 @@ class PairDesign:
         *,
         nodes: bool = True,
     ) -> "PairDesign":
-        """From the places (n,) of both ends of each pair, groups (n,) and terms (n, k)."""
+        """From the places (n,) of both ends of each pair, groups (n,) from 0 and terms (n, k)."""
         n = len(rows)
         labels = np.zeros(n, np.intp) if groups is None else groups
-        _, group = np.unique(labels, return_inverse=True)
-        sizes = np.bincount(group)
+        # Numbers from 0 without gaps, in order: as `np.unique` gives them, without sorting.
+        sizes = np.bincount(labels)
+        group = (np.cumsum(sizes > 0) - 1)[labels]
+        sizes = sizes[sizes > 0]
         averages = sparse.csr_array((1 / sizes[group], (group, np.arange(n))), (len(sizes), n))
         effects = 2 * models if nodes else 0
         ends = np.concatenate([rows, models + columns])[: n * bool(nodes) * 2]
@@ -161,4 +163,5 @@ class PairDesign:
         return self.indicators.T @ of_nodes + self.terms @ of_terms
 
     def _group_means(self, values: np.ndarray) -> np.ndarray:
-        return (self.averages @ values)[self.group]
+        means = self.averages @ values
+        return means[self.group] if len(means) > 1 else np.broadcast_to(means, values.shape)

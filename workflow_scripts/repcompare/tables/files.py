@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 ROUNDING = 1e-9
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a table; only an empty cell is missing, so that an architecture may be called NA.
 
     What the schema says is text stays text, an ε of "1" too; text that may be empty is never missing.
+    `columns` are those to read, None all: of the millions of rows of a large study they decide the
+    memory.
     """
     # Most jobs write tables and read none: only who reads pays for the import.
     import pandas as pd
@@ -35,11 +37,13 @@ def read_table(path: str | Path) -> pd.DataFrame:
         column for table in TABLES.values() for column in table.columns if column.kind == "text"
     ]
     dtypes = {column.name: str for column in texts}
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dtypes)
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dtypes, usecols=columns)
     if table.empty:
         # Of a column without rows pandas does not know that it holds numbers.
         table = table.astype({name: float for name in table if name not in dtypes})
-    return table.fillna({column.name: "" for column in texts if column.empty})
+    return table.fillna(
+        {column.name: "" for column in texts if column.empty and column.name in table}
+    )
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What the heatmaps show: a value for every row and column, and its interval."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from repcompare.transfer.reference import Strength, rates_at, reference_attack
 from repcompare.vocabulary import (
     FEATURE_MEASURES,
     LAYER_MEASURE,
+    architecture_of,
     label_of,
     ordered_models,
     preferred,
@@ -21,6 +23,8 @@ from repcompare.vocabulary import (
 
 # The columns of a value and of its interval.
 INTERVAL = ["value", "low", "high"]
+# Of more models than this a heatmap has one row an architecture: its cells would be dots.
+MOST_MODELS = 100
 
 
 @dataclass(frozen=True)
@@ -53,10 +57,10 @@ def stitched_accuracy(maps: pd.DataFrame) -> Matrix:
     """
     family = preferred(maps["family"], "least_squares")
     table = maps[maps["family"] == family]
-    return Matrix(
+    return of_pairs(
+        with_share_interval(table, "stitched_accuracy", "n_test"),
         f"Stitched accuracy ({label_of(family)} maps)",
         "stitched accuracy",
-        *by_model(with_share_interval(table, "stitched_accuracy", "n_test")),
         percent=True,
     )
 
@@ -65,10 +69,10 @@ def held_out_r2(maps: pd.DataFrame) -> Matrix:
     """R² of the maps on the test images; `maps` is maps.csv, family as in `stitched_accuracy`."""
     family = preferred(maps["family"], "least_squares")
     names = {"r2_test": "value", "r2_test_low": "low", "r2_test_high": "high"}
-    return Matrix(
+    return of_pairs(
+        maps[maps["family"] == family].rename(columns=names),
         f"Held-out R² ({label_of(family)} maps)",
         "R² on the test images",
-        *by_model(maps[maps["family"] == family].rename(columns=names)),
     )
 
 
@@ -79,10 +83,10 @@ def similarity(geometry: pd.DataFrame) -> Matrix:
     """
     measure = preferred(geometry["measure"], "cka_debiased")
     name = label_of(measure)
-    return Matrix(
+    return of_pairs(
+        mirrored(geometry[geometry["measure"] == measure]),
         f"Similarity of geometry: {name}",
         name,
-        *by_model(mirrored(geometry[geometry["measure"] == measure])),
         ends=("model", "model"),
         pairs="pairs",
     )
@@ -98,10 +102,10 @@ def adversarial_transfer(transfer: pd.DataFrame) -> Matrix | None:
     if attack is None:
         return None
     strength = f"{label_of(attack.norm)} ε = {attack.epsilon_label}"
-    return Matrix(
+    return of_pairs(
+        with_share_interval(rates_at(transfer, attack), "fooled", "n"),
         f"Adversarial transfer (PGD, {strength}: mean nearest 50 %)",
         "target fooled",
-        *by_model(with_share_interval(rates_at(transfer, attack), "fooled", "n")),
         percent=True,
     )
 
@@ -115,7 +119,7 @@ def feature_similarity(features: pd.DataFrame, strength: Strength | None) -> lis
     table = ordered(at_reference(features, strength))
     of_measure = {name: table[table["measure"] == name] for name in FEATURE_MEASURES}
     return [
-        Matrix(label_of(name), "", *by_model(rows))
+        of_pairs(rows, label_of(name), "")
         for name, rows in of_measure.items()
         if rows["value"].notna().any()
     ]
@@ -146,6 +150,29 @@ def layer_similarity(geometry: pd.DataFrame) -> list[Matrix]:
             )
         )
     return matrices
+
+
+def of_pairs(table: pd.DataFrame, title: str, label: str, **about: Any) -> Matrix:
+    """The matrix of rows with `source` and `target`; of many models, that of their architectures.
+
+    A cell of two architectures is the mean over all pairs of their models that have a value; it has
+    no interval.
+    """
+    matrix = Matrix(title, label, *by_model(table), **about)
+    count = len(matrix.value)
+    if count <= MOST_MODELS:
+        return matrix
+    names = list(dict.fromkeys(map(architecture_of, matrix.value.index)))
+    of_row, of_column = (table[end].map(architecture_of) for end in ("source", "target"))
+    value = table["value"].astype(float).groupby([of_row, of_column]).mean().unstack()
+    value = value.reindex(index=names, columns=names)
+    return replace(
+        matrix,
+        title=f"{title}, means of {count} models by architecture",
+        value=value,
+        low=value * np.nan,
+        high=value * np.nan,
+    )
 
 
 def by_model(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
