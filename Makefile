@@ -12,7 +12,7 @@ ifneq ($(findstring ',$(CURDIR)),)
 $(error the path of this folder has an apostrophe, move it: $(CURDIR))
 endif
 
-.PHONY: run plan layers export combine test test-slow test-all lint bench docs lock format clean
+.PHONY: run plan layers export combine test test-slow test-all lint bench bench-quick docs lock format clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --configfile "$(STUDY)" --quiet host reason rules
@@ -59,7 +59,9 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow rules
 
-bench: export PYTHONPATH := workflow_scripts
+# All tables, and at the end one of every bar: met or not. Hours.
+bench bench-quick: export PYTHONPATH := workflow_scripts
+bench: export REPCOMPARE_BARS := $(shell mktemp -u)
 bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/compare.py
 	$(BIN)/python benchmarks/attack.py
@@ -68,11 +70,17 @@ bench: .venv/dev.stamp
 	$(BIN)/python benchmarks/train.py
 	$(BIN)/python benchmarks/permutations.py
 	$(BIN)/python benchmarks/verdicts.py
-	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/startup.py --study config/config.yaml
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/large.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/imported.py
 	$(BIN)/python benchmarks/library.py
+	$(BIN)/python benchmarks/bars.py
+
+# Whether a change made something slower than benchmarks/quick.csv has it. Minutes.
+bench-quick: .venv/dev.stamp
+	$(BIN)/python benchmarks/quick.py
 
 # Pages of the library's functions, to docs/api/index.html.
 docs: export PYTHONPATH := workflow_scripts

@@ -2,18 +2,19 @@
 
 import multiprocessing
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from multiprocessing.connection import Connection
 
 import torch
-from timing import medians
+from timing import REPEATS, timed, turns
 
 from repcompare.networks.devices import prepare_process
 
 
-def medians_apart(
-    work: Mapping[str, Callable[[], object]], repeats: int, as_jobs: Collection[str]
-) -> dict[str, float]:
-    """`medians`, each piece of work in a process forked from this one.
+def in_turn_apart(
+    work: Mapping[str, Callable[[], object]], as_jobs: Collection[str], repeats: int = REPEATS
+) -> dict[str, list[float]]:
+    """`in_turn`, each piece of work in a process forked from this one.
 
     Those of `as_jobs` run as in the workflow's jobs, the others in a process as torch leaves it.
     """
@@ -26,7 +27,7 @@ def medians_apart(
         # Else nobody would notice that the process has ended.
         far.close()
         processes.append(process)
-    seconds = medians({name: lambda end=end: run_once(end) for name, end in ends.items()}, repeats)
+    seconds = turns({name: partial(run_once, end) for name, end in ends.items()}, repeats)
     for end in ends.values():
         end.send(False)
     for process in processes:
@@ -40,11 +41,10 @@ def serve(requests: Connection, run: Callable[[], object], as_job: bool) -> None
     if as_job:
         prepare_process(1, torch.device("cpu"))
     while requests.recv():
-        run()
-        requests.send(True)
+        requests.send(timed(run))
 
 
-def run_once(process: Connection) -> None:
-    """Let a process do its work once."""
+def run_once(process: Connection) -> float:
+    """Let a process do its work once; the processor seconds that it took."""
     process.send(True)
-    process.recv()
+    return process.recv()

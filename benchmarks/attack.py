@@ -1,5 +1,11 @@
-"""PGD against torchattacks and foolbox at the same settings, and against the bare pass to the input."""
+"""PGD against torchattacks and foolbox at the same settings, and against the bare pass to the input.
 
+python benchmarks/attack.py                         # in bfloat16 where the processor has it
+python benchmarks/attack.py --precision float32     # as on one that has not
+"""
+
+import argparse
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +17,10 @@ import h5py
 import numpy as np
 import torch
 import torchattacks
-from apart import medians_apart
+from apart import in_turn_apart
 from bare import bare_passes
 from networks import images, networks
-from timing import print_table
+from timing import bar, print_table, ratio
 from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
@@ -23,7 +29,7 @@ from repcompare.attacks.craft import Computation
 from repcompare.attacks.pgd import Search, attack_objective, pgd
 from repcompare.attacks.suite import Attack
 from repcompare.data.dataset_file import Dataset
-from repcompare.networks.devices import resolve_precision
+from repcompare.networks.devices import PRECISIONS, resolve_precision
 from repcompare.networks.inference import logits_of, to_float
 from repcompare.networks.models import folded
 from repcompare.stages.attack import attack_model
@@ -31,6 +37,12 @@ from repcompare.stages.attack import attack_model
 BATCH, STEPS, BALL = 100, 5, LinfBall(8 / 255)
 DEVICE = torch.device("cpu")
 SEARCH = Search(STEPS, 2.5)
+RATIOS = (
+    ("torchattacks", "ours"),
+    ("foolbox", "ours"),
+    ("ours", "bare"),
+    ("evaluation", "forward"),
+)
 
 
 def bare(
@@ -63,7 +75,7 @@ def speed(precision: str) -> None:
     batch = to_float(pixels)
     start = BALL.draw_start(np.arange(BATCH), pixels.shape[1:], 0)
     length = 2.5 * BALL.epsilon / STEPS
-    rows, measured = [], {}
+    rows, measured, ratios = [], {}, {}
     for name, network in networks().items():
         network.eval()
         ours = folded(network)
@@ -74,7 +86,7 @@ def speed(precision: str) -> None:
         fool_attack = foolbox.attacks.LinfPGD(abs_stepsize=length, steps=STEPS)
         wrapped = foolbox.PyTorchModel(plain, bounds=(0, 1), device="cpu")
         objective = attack_objective(ours, batch, labels, SEARCH, precision)
-        seconds = medians_apart(
+        turns = in_turn_apart(
             {
                 "ours": lambda o=objective: pgd(o, start, BALL, SEARCH),
                 "torchattacks": lambda p=torch_attack, x=contiguous: p(x, labels),
@@ -85,33 +97,25 @@ def speed(precision: str) -> None:
                 "evaluation": lambda n=ours: logits_of(n, pixels, BATCH),
                 "forward": lambda n=ours: bare_forward(n, batch),
             },
-            repeats=5,
             as_jobs=("ours", "bare", "evaluation", "forward"),
         )
-        rows.append(
-            [
-                name,
-                f"{BATCH / seconds['ours']:.0f}",
-                f"{seconds['torchattacks'] / seconds['ours']:.2f}",
-                f"{seconds['foolbox'] / seconds['ours']:.2f}",
-                f"{seconds['ours'] / seconds['bare']:.2f}",
-                f"{seconds['evaluation'] / seconds['forward']:.2f}",
-            ]
-        )
+        found = [ratio(turns[above], turns[below]) for above, below in RATIOS]
+        speed_of_ours = BATCH / statistics.median(turns["ours"])
+        rows.append([name, f"{speed_of_ours:.0f}", *map(str, found)])
+        ratios[name] = [each.median for each in found]
         measured[name] = ours
     # A profiler leaves its traces in what is timed after it.
     for row, network in zip(rows, measured.values(), strict=True):
         share = in_convolutions(lambda n=network: bare(n, batch, labels, precision))
         row.append(f"{100 * share:.0f}")
-    header = [
-        "architecture",
-        "images/s",
-        "torchattacks / ours",
-        "foolbox / ours",
-        "ours / bare pass",
-        "evaluation / bare forward",
-        "bare pass: in convolutions, %",
-    ]
+    header = ["architecture", "images/s", *(f"{above} / {below}" for above, below in RATIOS)]
+    header.append("bare: in convolutions, %")
+    least = {"bfloat16": (2.5, 3.0)}.get(precision, (1.5, 2.0))
+    for place, (peer, limit) in enumerate(zip(("torchattacks", "foolbox"), least, strict=True)):
+        of_peer = {name: found[place] for name, found in ratios.items()}
+        bar(f"PGD, {precision}: {peer} / ours", of_peer, at_least=limit)
+    of_bare = {name: found[2] for name, found in ratios.items()}
+    bar(f"PGD, {precision}: ours / bare pass", of_bare, at_most=1.05)
     title = f"PGD, Linf, {STEPS} steps, 28x28, batches of {BATCH}, one thread, {precision}"
     print_table(title, header, rows)
 
@@ -164,8 +168,10 @@ def storage(precision: str) -> None:
 
 def main() -> None:
     """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     torch.set_num_threads(1)
-    precision = resolve_precision("auto", DEVICE)
+    precision = resolve_precision(parser.parse_args().precision, DEVICE)
     speed(precision)
     storage(precision)
 

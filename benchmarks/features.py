@@ -1,21 +1,27 @@
-"""Inversion against the reference package for STIR, and against the bare pass to the input."""
+"""Inversion against the reference package for STIR, and against the bare pass to the input.
 
+python benchmarks/features.py                       # in bfloat16 where the processor has it
+python benchmarks/features.py --precision float32   # as on one that has not
+"""
+
+import argparse
 import contextlib
+import statistics
 from collections.abc import Iterator
 from unittest.mock import patch
 
 import numpy as np
 import torch
-from apart import medians_apart
+from apart import in_turn_apart
 from bare import bare_passes
 from networks import images, networks
 from stir.attack.attacker import AttackerModel
 from stir.attack.losses import LPNormLossSingleModel
 from stir.helper import DummyArgs
-from timing import print_table
+from timing import print_table, ratio
 
 from repcompare.features.inversion import invert, noise_starts, relative_distance, representing
-from repcompare.networks.devices import resolve_precision
+from repcompare.networks.devices import PRECISIONS, resolve_precision
 from repcompare.networks.inference import to_float
 
 SAMPLES, STEPS, STEP_SIZE = 100, 20, 10.0
@@ -81,8 +87,10 @@ def bare(
 
 def main() -> None:
     """Print one row an architecture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    precision = resolve_precision(parser.parse_args().precision, DEVICE)
     torch.set_num_threads(1)
-    precision = resolve_precision("auto", DEVICE)
     pixels, _ = images(SAMPLES)
     starts = noise_starts(np.arange(SAMPLES), pixels.shape[1:], 0)
     rows = []
@@ -94,13 +102,12 @@ def main() -> None:
         with torch.no_grad():
             aimed = ours(to_float(pixels))
         contiguous = starts.contiguous()
-        seconds = medians_apart(
+        turns = in_turn_apart(
             {
                 "ours": lambda n=ours, a=aimed: invert(n, a, starts, STEPS, STEP_SIZE, precision),
                 "peer": lambda p=peer, a=aimed, x=contiguous: theirs(p, a, x, STEPS),
                 "bare": lambda n=ours, a=aimed: bare(n, starts, a, precision),
             },
-            repeats=3,
             as_jobs=("ours", "bare"),
         )
         inverted = (
@@ -114,9 +121,9 @@ def main() -> None:
         rows.append(
             [
                 name,
-                f"{SAMPLES * STEPS / seconds['ours']:.0f}",
-                f"{seconds['peer'] / seconds['ours']:.2f}",
-                f"{seconds['ours'] / seconds['bare']:.2f}",
+                f"{SAMPLES * STEPS / statistics.median(turns['ours']):.0f}",
+                str(ratio(turns["peer"], turns["ours"])),
+                str(ratio(turns["ours"], turns["bare"])),
                 f"{left:.3f}",
                 f"{left_by_peer:.3f}",
             ]

@@ -1,14 +1,24 @@
-"""Networks that exist already, at 224x224: our stages' passes against those of the module itself."""
+"""Networks that exist already, at 224x224: our stages against the module's own passes, and peers.
 
+python benchmarks/imported.py                       # attacks in bfloat16 where there is any
+python benchmarks/imported.py --precision float32   # as on a processor without
+"""
+
+import argparse
+import statistics
+
+import foolbox
 import torch
-from apart import medians_apart
+import torchattacks
+from apart import in_turn_apart
 from bare import bare_passes
-from timing import print_table
+from timing import bar, print_table, ratio
 from torch.nn.functional import cross_entropy
 
 from repcompare.attacks.balls import LinfBall
 from repcompare.attacks.pgd import Search, attack_objective, pgd
 from repcompare.names import REPRESENTATION
+from repcompare.networks.devices import PRECISIONS, resolve_precision
 from repcompare.networks.factories import build_foreign
 from repcompare.networks.importing import adaptation_of, adapted
 from repcompare.networks.inference import logits_of, to_float
@@ -22,6 +32,17 @@ NETWORKS = {
     "torchvision": ("resnet18", "efficientnet_b0", "convnext_tiny"),
     "timm": ("efficientnet_lite0", "mobilenetv4_conv_small", "vit_tiny_patch16_224"),
 }
+# Those whose attacks are held to a bar.
+BARRED = ("torchvision resnet18", "timm efficientnet_lite0")
+# `folded` is the pass that our attacks make, `passes` and `forward` are the module's own.
+RATIOS = (
+    ("torchattacks", "attack"),
+    ("foolbox", "attack"),
+    ("attack", "folded"),
+    ("attack", "passes"),
+    ("evaluation", "forward"),
+    ("dump", "forward"),
+)
 
 
 @torch.inference_mode()
@@ -36,8 +57,8 @@ def dump(network: torch.nn.Module, pixels: torch.Tensor) -> None:
     evaluate(network, pixels, [REPRESENTATION], BATCH * 49)
 
 
-def row(library: str, name: str) -> list[str]:
-    """The ratios of one network."""
+def row(library: str, name: str, precision: str) -> tuple[list[str], dict[str, float]]:
+    """The row of one network, and the medians of its ratios."""
     built = build_foreign(library, {"name": name}, seed=0)
     module = built.module.eval()
     generator = torch.Generator().manual_seed(0)
@@ -46,36 +67,54 @@ def row(library: str, name: str) -> list[str]:
     classes = [str(place) for place in range(1000)]
     network = frozen(adapted(module, adaptation_of(built, {}, batch, classes)._asdict()), DEVICE)
     ours = folded(network)
-    objective = attack_objective(ours, batch, labels, SEARCH, "float32")
+    objective = attack_objective(ours, batch, labels, SEARCH, precision)
+    length = SEARCH.step_size * BALL.epsilon / STEPS
+    torch_attack = torchattacks.PGD(module, BALL.epsilon, length, STEPS, random_start=False)
+    fool_attack = foolbox.attacks.LinfPGD(abs_stepsize=length, steps=STEPS, random_start=False)
+    wrapped = foolbox.PyTorchModel(module, bounds=(0, 1), device="cpu")
 
     def value(logits: torch.Tensor) -> torch.Tensor:
         return cross_entropy(logits, labels, reduction="sum")
 
     work = {
         "attack": lambda: pgd(objective, None, BALL, SEARCH),
+        "folded": lambda: bare_passes(ours, batch, value, precision, STEPS),
         "passes": lambda: bare_passes(module, batch, value, "float32", STEPS),
+        "torchattacks": lambda: torch_attack(batch, labels),
+        "foolbox": lambda: fool_attack(wrapped, batch, labels, epsilon=BALL.epsilon),
         "evaluation": lambda: logits_of(ours, pixels, BATCH * 49),
         "dump": lambda: dump(network, pixels),
         "forward": lambda: forward(module, batch),
     }
-    seconds = medians_apart(work, repeats=5, as_jobs=tuple(work))
-    return [
-        f"{library} {name}",
-        "yes" if ours is not network else "no",
-        f"{1000 * seconds['forward'] / BATCH:.0f}",
-        f"{seconds['attack'] / seconds['passes']:.2f}",
-        f"{seconds['evaluation'] / seconds['forward']:.2f}",
-        f"{seconds['dump'] / seconds['forward']:.2f}",
-    ]
+    turns = in_turn_apart(work, [part for part in work if part not in ("torchattacks", "foolbox")])
+    found = {f"{one} / {other}": ratio(turns[one], turns[other]) for one, other in RATIOS}
+    milliseconds = 1000 * statistics.median(turns["forward"]) / BATCH
+    traced = "yes" if ours is not network else "no"
+    cells = [f"{library} {name}", traced, f"{milliseconds:.0f}", *map(str, found.values())]
+    return cells, {title: each.median for title, each in found.items()}
 
 
 def main() -> None:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    precision = resolve_precision(parser.parse_args().precision, DEVICE)
     torch.set_num_threads(1)
-    header = ["network", "traced", "ms an image", "attack", "evaluation", "dump"]
-    title = f"Imported networks, 224x224, {BATCH} images, one thread, float32: ours / the module's own passes"
-    rows = [row(library, name) for library, names in NETWORKS.items() for name in names]
-    print_table(title, header, rows)
+    found = {
+        f"{library} {name}": row(library, name, precision)
+        for library, names in NETWORKS.items()
+        for name in names
+    }
+    titles = [f"{one} / {other}" for one, other in RATIOS]
+    header = ["network", "traced", "ms an image", *titles]
+    title = f"Imported networks, 224x224, {BATCH} images, one thread, attacks in {precision}"
+    print_table(title, header, [cells for cells, _ in found.values()])
+    least = {"bfloat16": (2.5, 3.0)}.get(precision, (1.5, 2.0))
+    for peer, limit in zip(titles[:2], least, strict=True):
+        barred = {name: found[name][1][peer] for name in BARRED}
+        bar(f"PGD of photographs, {precision}: {peer}", barred, at_least=limit)
+    barred = {name: found[name][1]["attack / folded"] for name in BARRED}
+    bar(f"PGD of photographs, {precision}: ours / bare pass", barred, at_most=1.05)
 
 
 if __name__ == "__main__":

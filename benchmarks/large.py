@@ -16,9 +16,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
-from timing import print_table
+from timing import bar, print_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -37,12 +38,23 @@ arguments = json.loads(sys.argv[1])
 # Of this program alone: what the kernel tells its parent counts what that one had held.
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """
+# Processor seconds that are allowed for 200 models.
+BARS = {"judge_findings": 60, "draw_figures": 30, "write_report": 10}
 # What findings are read from.
 JUDGED = ("models", "controls", "maps", "geometry", "transfer")
 
 
-def run(stage: str, outputs: list, inputs: dict) -> list[str]:
-    """A row of the table: what one stage took, and how large what it wrote is."""
+class Cost(NamedTuple):
+    """What a stage took, in seconds and MiB, and the megabytes that it wrote."""
+
+    wall: float
+    processor: float
+    peak: float
+    written: float
+
+
+def run(stage: str, outputs: list, inputs: dict) -> Cost:
+    """Run one stage in a process of its own."""
     arguments = json.dumps({"outputs": outputs, "inputs": inputs}, default=str)
     command = [sys.executable, "-c", STAGE.format(stage=stage), arguments]
     start = time.perf_counter()
@@ -57,11 +69,11 @@ def run(stage: str, outputs: list, inputs: dict) -> list[str]:
         for path in (output if isinstance(output, list) else [output])
     )
     cpu = usage.ru_utime + usage.ru_stime - before.ru_utime - before.ru_stime
-    return [stage, f"{wall:.1f}", f"{cpu:.1f}", f"{peak:.0f}", f"{written / 1e6:.1f}"]
+    return Cost(wall, cpu, peak, written / 1e6)
 
 
-def measured(folder: Path, architectures: int, seeds: int) -> list[list[str]]:
-    """The rows of the table, of a study made up in `folder`."""
+def measured(folder: Path, architectures: int, seeds: int) -> dict[str, Cost]:
+    """What each stage takes of a study made up in `folder`."""
     tables = synthetic_tables.tables(architectures, seeds)
     paths = {name: folder / f"{name}.csv" for name in tables}
     for name, table in tables.items():
@@ -77,18 +89,18 @@ def measured(folder: Path, architectures: int, seeds: int) -> list[list[str]]:
     }
     judged = {name: folder / f"{name}.csv" for name in ("findings", "specifications")}
     svg = [folder / f"{name}.svg" for name in FIGURES]
-    return [
-        run(
+    return {
+        "judge_findings": run(
             "judge_findings",
             list(judged.values()),
             {"tables": {name: paths[name] for name in JUDGED}, "settings": settings},
         ),
-        run(
+        "draw_figures": run(
             "draw_figures",
             [svg, [path.with_suffix(".png") for path in svg]],
             {"tables": paths | {"specifications": judged["specifications"]}},
         ),
-        run(
+        "write_report": run(
             "write_report",
             [folder / "report.html"],
             {
@@ -98,7 +110,7 @@ def measured(folder: Path, architectures: int, seeds: int) -> list[list[str]]:
                 "settings": {"config": study, "benchmarks": folder},
             },
         ),
-    ]
+    }
 
 
 def main() -> None:
@@ -108,12 +120,28 @@ def main() -> None:
     parser.add_argument("seeds", type=int, nargs="?", default=5)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows = measured(Path(folder), chosen.architectures, chosen.seeds)
+        costs = measured(Path(folder), chosen.architectures, chosen.seeds)
+    models = chosen.architectures * chosen.seeds
     print_table(
-        f"{chosen.architectures * chosen.seeds} models: after the comparisons, one core",
+        f"{models} models: after the comparisons, one core",
         ["stage", "wall s", "processor s", "peak MiB", "written MB"],
-        rows,
+        [
+            [
+                stage,
+                f"{cost.wall:.1f}",
+                f"{cost.processor:.1f}",
+                f"{cost.peak:.0f}",
+                f"{cost.written:.1f}",
+            ]
+            for stage, cost in costs.items()
+        ],
     )
+    for stage, seconds in BARS.items():
+        of_stage = {f"{models} models": costs[stage].processor}
+        bar(f"{stage}: processor seconds", of_stage, at_most=seconds)
+    judged, page = costs["judge_findings"], costs["write_report"]
+    bar("judge_findings: MiB", {f"{models} models": judged.peak}, at_most=1024)
+    bar("write_report: MB of the page", {f"{models} models": page.written}, at_most=10)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from timing import print_table
+from timing import bar, print_table
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ROOT / "workflow_scripts"
@@ -133,6 +133,8 @@ def orchestration(study: Path, imports: dict[str, float], overhead: float) -> tu
         ["what", "seconds", "of all"],
         [[what, f"{s:.1f}", f"{s / total:.1%}"] for what, s in shares.items()],
     )
+    bar("imports, of a study's processor time", {study.stem: importing / total}, at_most=0.25)
+    bar("wall seconds of a study on two cores", {study.stem: wall}, at_most=240)
     return spent, len(jobs)
 
 

@@ -1,18 +1,24 @@
-"""Training, step by step and whole epochs, against the usual loop and the bare pass."""
+"""Training, step by step and whole epochs, against the usual loop and the bare pass.
 
+python benchmarks/train.py                          # in bfloat16 where the processor has it
+python benchmarks/train.py --precision float32      # as on one that has not
+"""
+
+import argparse
 import copy
 import dataclasses
+import statistics
 from collections.abc import Iterable
 
 import numpy as np
 import torch
-from apart import medians_apart
+from apart import in_turn_apart
 from networks import images, networks
-from timing import print_table
+from timing import bar, print_table, ratio
 from torch.nn.functional import cross_entropy
 from torchvision import transforms
 
-from repcompare.networks.devices import autocast, resolve_precision
+from repcompare.networks.devices import PRECISIONS, autocast, resolve_precision
 from repcompare.networks.inference import to_float
 from repcompare.networks.training import Run, TrainingSettings, train
 
@@ -86,10 +92,13 @@ def bare(
 
 def main() -> None:
     """Print one row an architecture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    precision = resolve_precision(parser.parse_args().precision, DEVICE)
     torch.set_num_threads(1)
     pixels, labels = images(BATCH * BATCHES)
-    precision = resolve_precision("auto", DEVICE)
-    rows = []
+    rows: list[list[str]] = []
+    above_bare: dict[str, dict[str, float]] = {"step": {}, "epoch": {}}
     for name, network in networks().items():
         plain = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
         batch, target = to_float(pixels[:BATCH]), labels[:BATCH]
@@ -97,7 +106,7 @@ def main() -> None:
         # The learning rate of a run that goes on for so long that it never ends.
         endless = dataclasses.replace(SETTINGS, epochs=1000, learning_rate=1e-3)
         run = Run(copy.deepcopy(network), pixels, labels, endless, precision, 0)
-        seconds = medians_apart(
+        turns = in_turn_apart(
             {
                 "step": lambda r=run: steps(r),
                 "usual step": lambda n=plain, x=ready: usual_steps(n, x),
@@ -105,17 +114,19 @@ def main() -> None:
                 "usual epoch": lambda n=plain: usual_epoch(n, pixels, labels),
                 "bare": lambda n=network, x=batch, y=target: bare(n, x, y, precision),
             },
-            repeats=5,
             as_jobs=("step", "epoch", "bare"),
         )
         row = [name]
         for part in ("step", "epoch"):
+            of_bare = ratio(turns[part], turns["bare"])
+            above_bare[part][name] = of_bare.median
             row += [
-                f"{len(labels) / seconds[part]:.0f}",
-                f"{seconds[f'usual {part}'] / seconds[part]:.2f}",
-                f"{seconds[part] / seconds['bare']:.2f}",
+                f"{len(labels) / statistics.median(turns[part]):.0f}",
+                str(ratio(turns[f"usual {part}"], turns[part])),
+                str(of_bare),
             ]
         rows.append(row)
+    bar(f"training, {precision}: step / bare pass", above_bare["step"], at_most=1.05)
     header = ["architecture"]
     for part in ("step", "epoch"):
         header += [f"{part}: images/s", f"usual {part} / ours", f"{part} / bare pass"]

@@ -57,12 +57,9 @@ def test_a_new_seed_of_an_architecture_runs_its_model_and_the_blocks_of_the_arch
     [
         ("data__train_samples", 150, "prepare_data"),
         ("training__epochs", 3, "train"),
-        ("activations__batch_size", 100, "dump_activations"),
-        ("activations__fit_samples", 100, "dump_activations"),
         ("activations__layers", ["stage1"], "dump_activations"),
         ("activations__pool", "flatten", "dump_activations"),
         ("geometry__measures", ["cka_debiased"], "compare"),
-        ("attack__steps", 4, "attack"),
         ("attack__variants", {"far": {"target": "random"}}, "attack"),
         ("evaluation__batch_size", 100, "evaluate"),
         ("features__steps", 4, "extract_features"),
@@ -194,8 +191,6 @@ def test_another_place_of_the_raw_data_reruns_nothing(new_study):
     [
         ("report.html", onwards("write_report")),
         ("figures/similarity.svg", onwards("draw_figures")),
-        ("figures/adversarial_examples.png", onwards("draw_adversarial_examples")),
-        ("tables/pairs.csv", onwards("summarise")),
         ("tables/findings.csv", onwards("judge_findings")),
         ("models/vgg/seed0/controls.csv", onwards("describe", models=[("vgg", 0)])),
         ("blocks/resnet--vgg/geometry.csv", onwards("compare", blocks=[("resnet", "vgg")])),

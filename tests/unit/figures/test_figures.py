@@ -35,8 +35,8 @@ def cells(figure):
 # The quick tests draw every figure once, in the tiny study.
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
-@pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 3), (2, 1), (7, 2)])
-def test_every_figure_is_drawn_at_every_size(name, size, tmp_path):
+@pytest.mark.parametrize("size", [(1, 1), (7, 2)])
+def test_every_figure_is_drawn_of_one_model_and_of_many(name, size, tmp_path):
     save(FIGURES[name](tables(*size)), tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
     assert (tmp_path / f"{name}.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
     assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")

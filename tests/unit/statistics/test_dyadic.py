@@ -169,7 +169,7 @@ DESIGNS = {"5x3": [3] * 5, "6x4": [4] * 6, "10x3": [3] * 10, "uneven": [6, 4, 3,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("design", ["5x3", "uneven"])
 def test_where_geometry_has_no_effect_one_study_in_twenty_finds_one(design, world):
     rng = np.random.default_rng(7)
     found = [slope(attacked_study(rng, DESIGNS[design], **WORLDS[world])) for _ in range(150)]

@@ -78,7 +78,7 @@ class PairDesign:
         """From the places (n,) of both ends of each pair, groups (n,) from 0 and terms (n, k)."""
         n = len(rows)
         labels = np.zeros(n, np.intp) if groups is None else groups
-        # Numbers from 0 without gaps, in order: as `np.unique` gives them, without sorting.
+        # Numbers from 0 without gaps, in order, and without sorting.
         sizes = np.bincount(labels)
         group = (np.cumsum(sizes > 0) - 1)[labels]
         sizes = sizes[sizes > 0]
