@@ -213,11 +213,11 @@ def _summarise(study: Study, job: Job, sizes: list[Sizes]) -> float:
 
 
 def _judge_findings(study: Study, job: Job, sizes: list[Sizes]) -> float:
-    return 210 * MB + 100_000 * _all_models(study) ** 2
+    return 210 * MB + 20_000 * _all_models(study) ** 2
 
 
 def _draw_figures(study: Study, job: Job, sizes: list[Sizes]) -> float:
-    return 280 * MB + 10_000 * _all_models(study) ** 2
+    return 280 * MB + 32_000 * _all_models(study) ** 2
 
 
 def _draw_gallery(study: Study, job: Job, sizes: list[Sizes]) -> float:
@@ -230,7 +230,7 @@ def _draw_gallery(study: Study, job: Job, sizes: list[Sizes]) -> float:
 
 
 def _write_report(study: Study, job: Job, sizes: list[Sizes]) -> float:
-    return 230 * MB + 5_000 * _all_models(study) ** 2
+    return 230 * MB + 30_000 * _all_models(study) ** 2
 
 
 def _networks(study: Study, job: Job, sizes: list[Sizes], copies: float) -> float:
