@@ -25,9 +25,12 @@ def test_it_is_what_is_left_once_each_models_own_effect_is_known(seeds):
     np.testing.assert_allclose(excess(x, architecture), expected, atol=1e-9)
 
 
-def test_it_is_that_of_least_squares_on_dummy_variables_with_pairs_missing():
-    x, architecture = additive([3, 3, 3, 3], [1, 0, 0, 0], noise=0.5)
-    x[0, 5] = x[5, 0] = x[1, 2] = x[2, 1] = np.nan
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("seeds", [[3, 3, 3, 3], [6, 2, 2, 2]])
+def test_it_is_that_of_least_squares_on_dummy_variables(seeds, missing):
+    x, architecture = additive(seeds, [1, 0, 0, 0], noise=0.5)
+    if missing:
+        x[0, 5] = x[5, 0] = x[1, 2] = x[2, 1] = np.nan
     i, j = np.nonzero(np.triu(np.isfinite(x), 1))
     design = np.zeros((len(i), 16))
     design[np.arange(len(i)), i] += 1

@@ -5,17 +5,15 @@ one, has a large q and adds nothing to δ. What holds for architectures in gener
 varies between those that there are, without permutations.
 """
 
-import contextlib
 from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg
 from scipy.special import stdtr, stdtrit
 
 from repcompare.statistics.over_architectures import Mean, jackknifed
 from repcompare.statistics.permutations import LEVEL
 
-# Of a number, below which it is rounding; of the largest, below which a pivot may be.
+# Of a number, below which it is rounding; of what a pivot might be, below which it is.
 ROUNDING, PIVOT = 1e-9, 1e-6
 
 
@@ -44,31 +42,58 @@ def excess(x: np.ndarray, architecture: np.ndarray) -> np.ndarray:
     models, count = len(x), int(architecture.max()) + 1
     known = np.isfinite(x) & ~np.eye(models, dtype=bool)
     found = np.full(count, np.nan)
-    if not known.any():
+    pairs = int(known.sum())
+    if not pairs:
         return found
     values = np.where(known, x - x[known].mean(), 0.0)
     labels = np.eye(count)[architecture]
     own = known & (architecture[:, None] == architecture)
+    sums = values.sum(axis=1), ((own * values).sum(axis=1) @ labels) / 2
+    if pairs == models * (models - 1):
+        solved = of_all_pairs(*sums, architecture)
+        if solved is not None:
+            return solved
     # The normal equations of q and δ.
     inner = own.sum(axis=1)[:, None] * labels
-    pairs = known + np.diag(known.sum(axis=1).astype(float))
-    gram = np.block([[pairs, inner], [inner.T, np.diag(inner.sum(axis=0) / 2)]])
-    sums = np.concatenate([values.sum(axis=1), ((own * values).sum(axis=1) @ labels) / 2])
-    solved, told = solved_where_told(gram, sums)
-    found[told[models:]] = solved[models:][told[models:]]
+    ends = known + np.diag(known.sum(axis=1).astype(float))
+    gram = np.block([[ends, inner], [inner.T, np.diag(inner.sum(axis=0) / 2)]])
+    inverse = np.linalg.pinv(gram, rcond=ROUNDING, hermitian=True)
+    told = np.abs(gram @ inverse - np.eye(len(gram))).max(axis=0)[models:] < 1e-6
+    found[told] = (inverse @ np.concatenate(sums))[models:][told]
     return found
 
 
-def solved_where_told(gram: np.ndarray, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The solution (k,) of normal equations (k, k), and which of it they tell, bool (k,)."""
-    with contextlib.suppress(np.linalg.LinAlgError):
-        factor = np.linalg.cholesky(gram)
-        # Far from singular, as most are: an inverse takes twenty times as long.
-        if np.diag(factor).min() ** 2 > PIVOT * np.diag(gram).max():
-            return linalg.cho_solve((factor, True), sums), np.full(len(sums), True)
-    inverse = np.linalg.pinv(gram, rcond=ROUNDING, hermitian=True)
-    told = np.abs(gram @ inverse - np.eye(len(gram))).max(axis=0) < 1e-6
-    return inverse @ sums, told
+def of_all_pairs(
+    of_models: np.ndarray, of_own: np.ndarray, architecture: np.ndarray
+) -> np.ndarray | None:
+    """δ (A,) where every pair has a value; None where some cannot be told from the models' effects.
+
+    Of M models the normal equations of q are (M − 2) I + 1 1ᵀ, and without q those of δ a diagonal
+    and a product of one vector: no system is solved.
+
+    Args:
+        of_models: (M,), the sum of each model's pairs.
+        of_own: (A,), the sum of each architecture's own pairs.
+        architecture: (M,), counted from 0.
+    """
+    models, sizes = len(of_models), np.bincount(architecture)
+    several = sizes > 1
+    if models < 3 or not several.any():
+        return None
+    n = sizes[several].astype(float)
+    without = (of_models - of_models.sum() / (2 * models - 2)) / (models - 2)
+    left = of_own - (sizes - 1) * np.bincount(architecture, without)
+    diagonal = n * (n - 1) * (0.5 - (n - 1) / (models - 2))
+    vector, weight = n * (n - 1), 1 / ((models - 2) * (2 * models - 2))
+    if (np.abs(diagonal) <= PIVOT * vector).any():
+        return None
+    scaled = vector / diagonal
+    shared = 1 + weight * vector @ scaled
+    if abs(shared) <= PIVOT:
+        return None
+    found = np.full(len(sizes), np.nan)
+    found[several] = left[several] / diagonal - weight * scaled * (scaled @ left[several]) / shared
+    return found
 
 
 def contrasts(delta: np.ndarray) -> Contrasts:
