@@ -39,28 +39,50 @@ def excess(x: np.ndarray, architecture: np.ndarray) -> np.ndarray:
         x: (M, M) symmetric, NaN where a pair has no value; the diagonal is not read.
         architecture: (M,), counted from 0.
     """
-    models, count = len(x), int(architecture.max()) + 1
-    known = np.isfinite(x) & ~np.eye(models, dtype=bool)
-    found = np.full(count, np.nan)
-    pairs = int(known.sum())
-    if not pairs:
-        return found
-    values = np.where(known, x - x[known].mean(), 0.0)
-    labels = np.eye(count)[architecture]
-    own = known & (architecture[:, None] == architecture)
-    sums = values.sum(axis=1), ((own * values).sum(axis=1) @ labels) / 2
-    if pairs == models * (models - 1):
-        solved = of_all_pairs(*sums, architecture)
-        if solved is not None:
-            return solved
+    return solved(*pair_sums(x, architecture), architecture)
+
+
+def excess_without_each(x: np.ndarray, architecture: np.ndarray) -> np.ndarray:
+    """`excess` (A, A) without the architecture of each row, which is NaN itself."""
+    known, sums = pair_sums(x, architecture)
+    found = np.full((sums.shape[1], sums.shape[1]), np.nan)
+    for out in range(len(found)):
+        kept, others = architecture != out, np.arange(len(found)) != out
+        if kept.any():
+            places = architecture[kept] - (architecture[kept] > out)
+            left = known[np.ix_(kept, kept)], sums[np.ix_(kept, others)]
+            found[out, others] = solved(*left, places)
+    return found
+
+
+def pair_sums(x: np.ndarray, architecture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which pairs have a value, bool (M, M), and the sum of each model's with each architecture.
+
+    (M, A), of x less its mean: δ knows nothing of it, and rounding is less.
+    """
+    known = np.isfinite(x) & ~np.eye(len(x), dtype=bool)
+    values = np.where(known, x - (x[known].mean() if known.any() else 0.0), 0.0)
+    return known, values @ np.eye(int(architecture.max()) + 1)[architecture]
+
+
+def solved(known: np.ndarray, sums: np.ndarray, architecture: np.ndarray) -> np.ndarray:
+    """δ (A,) from `pair_sums`."""
+    models, count = sums.shape
+    of_models = sums.sum(axis=1)
+    of_own = np.bincount(architecture, sums[np.arange(models), architecture], count) / 2
+    if known.sum() == models * (models - 1):
+        found = of_all_pairs(of_models, of_own, architecture)
+        if found is not None:
+            return found
     # The normal equations of q and δ.
-    inner = own.sum(axis=1)[:, None] * labels
+    own = (known & (architecture[:, None] == architecture)).sum(axis=1)
+    inner = own[:, None] * np.eye(count)[architecture]
     ends = known + np.diag(known.sum(axis=1).astype(float))
     gram = np.block([[ends, inner], [inner.T, np.diag(inner.sum(axis=0) / 2)]])
     inverse = np.linalg.pinv(gram, rcond=ROUNDING, hermitian=True)
     told = np.abs(gram @ inverse - np.eye(len(gram))).max(axis=0)[models:] < 1e-6
-    found[told] = (inverse @ np.concatenate(sums))[models:][told]
-    return found
+    effects = (inverse @ np.concatenate([of_models, of_own]))[models:]
+    return np.where(told, effects, np.nan)
 
 
 def of_all_pairs(
@@ -127,14 +149,9 @@ def mean_excess(x: np.ndarray, architecture: np.ndarray, used: np.ndarray) -> Me
     delta = excess(x, architecture)
     averaged = np.flatnonzero(used & np.isfinite(delta))
     effect = float(delta[averaged].mean()) if len(averaged) else np.nan
-    left = []
-    for out in averaged:
-        kept = architecture != out
-        others = averaged[averaged != out]
-        names, place = np.unique(architecture[kept], return_inverse=True)
-        found = excess(x[np.ix_(kept, kept)], place)
-        left.append(found[np.searchsorted(names, others)].mean() if len(others) else np.nan)
-    return jackknifed(effect, np.array(left))
+    without = excess_without_each(x, architecture)
+    left = [without[out, averaged[averaged != out]] for out in averaged]
+    return jackknifed(effect, np.array([each.mean() if len(each) else np.nan for each in left]))
 
 
 def own_pairs(x: np.ndarray, architecture: np.ndarray) -> np.ndarray:
