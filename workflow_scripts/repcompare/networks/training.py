@@ -17,6 +17,7 @@ from repcompare.networks.checkpoints import Checkpoint
 from repcompare.networks.devices import autocast, with_recorded_step
 from repcompare.networks.inference import StoredImages, logits_of, to_float
 from repcompare.registry import known
+from repcompare.storage.interruptions import postponed
 
 # Of CIFAR's size, see `data.batches.images_at_once`.
 EVALUATION_BATCH = 500
@@ -219,6 +220,7 @@ def train(
 
     Raises:
         TrainingError: the loss is not finite.
+        Interrupted: the process was asked to end, as it does with its state saved, in a job.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -228,16 +230,19 @@ def train(
             run.load_state_dict(saved)
         network.train()
         run.network = with_recorded_step(network, to_float(images[: run.batch_size]), precision)
-        while len(run.history) < settings.epochs:
-            before = time.perf_counter() - run.seconds
-            while run.batch < run.batches:
-                run.step()
-                if checkpoint and checkpoint.due():
+        # A step is whole or not at all, so that what is saved at the end can be gone on from.
+        with postponed() as asked_to_end:
+            while len(run.history) < settings.epochs:
+                before = time.perf_counter() - run.seconds
+                while run.batch < run.batches:
+                    run.step()
                     run.seconds = time.perf_counter() - before
-                    checkpoint.save(run.state_dict())
-            run.seconds = time.perf_counter() - before
-            report(run.finish_epoch())
-            run.begin_epoch()
+                    if checkpoint and (checkpoint.due() or asked_to_end):
+                        checkpoint.save(run.state_dict())
+                    if asked_to_end:
+                        return run.history
+                report(run.finish_epoch())
+                run.begin_epoch()
     network.eval()
     return run.history
 
