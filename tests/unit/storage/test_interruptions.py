@@ -121,6 +121,14 @@ def test_a_job_waits_for_one_of_the_same_log_that_still_runs(tmp_path):
     assert f"process {second.pid} on" in (tmp_path / "log").read_text(encoding="utf-8")
 
 
+def test_what_ends_a_process_without_an_exception_is_in_its_log(tmp_path):
+    code = WRITER.replace("time.sleep(60)", "signal.raise_signal(signal.SIGBUS)")
+    command = [sys.executable, "-c", "import signal\n" + code]
+    done = subprocess.run(command, cwd=tmp_path, env=paths(), capture_output=True)
+    assert done.returncode == -signal.SIGBUS
+    assert "Fatal Python error: Bus error" in (tmp_path / "log").read_text(encoding="utf-8")
+
+
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
