@@ -74,6 +74,8 @@ def test_locks_are_left_alone_as_long_as_any_call_lives(tmp_path, call, does):
     held = lock(tmp_path, "0.output", "results/one/report.html")
     second = call("one", "read")
     assert held.exists()
+    expected = f"process {first.pid}" if does == "run" else "a dry run, say; until it ends locks"
+    assert expected in second.message
     killed(first)
     third = call("one", "read")
     assert held.exists()

@@ -39,10 +39,10 @@ class Call:
         self._run: int | None = None
         try:
             self._calls = _opened(self._file("calls"))
-            if not _locked(self._calls):
-                self.message = self._running()
-            else:
+            if _locked(self._calls):
                 self.message = self._remove_stale_locks()
+            else:
+                self.message = self._running() or self._kept()
             fcntl.flock(self._calls, fcntl.LOCK_SH)
         except OSError as error:
             self.message = f"Whether another call is at work on {study} cannot be told: {error}"
@@ -80,14 +80,27 @@ class Call:
             return f"results/{self.study} is being made by {_described(self._record())}"
         return ""
 
-    def _remove_stale_locks(self) -> str:
-        """Remove Snakemake's locks on the study, which are nobody's; what keeps it from that."""
-        stale = [
+    def _kept(self) -> str:
+        """Why locks are kept although nobody runs jobs, empty if there are none."""
+        if not self._locks():
+            return ""
+        return (
+            f"Another call lives that runs no jobs of {self.study}, a dry run, say; until it ends locks "
+            f"on results/{self.study} are kept"
+        )
+
+    def _locks(self) -> list[Path]:
+        """Snakemake's locks on the study, but for those of calls that are at work on another one."""
+        return [
             lock
             for lock in self.snakemake.glob("locks/*.lock")
             if self.study in (studies := _studies_in(lock))
             and all(map(self._is_dead, studies - {self.study}))
         ]
+
+    def _remove_stale_locks(self) -> str:
+        """Remove Snakemake's locks on the study, which are nobody's; what keeps it from that."""
+        stale = self._locks()
         record = self._record()
         if stale and record and not any(record[key] == _here()[key] for key in ("host", "boot")):
             return (
