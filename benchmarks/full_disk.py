@@ -2,9 +2,9 @@
 
     sudo .venv/bin/python benchmarks/full_disk.py
 
-The study is the tests' tiny one, finished, in a file system in memory (which root alone may mount).
-The results of a job are taken away, all but a part of their size is filled, and the call that makes
-them again is made; then room is made, and it is made once more.
+The study is the tests' tiny one, finished, its results in a file system in memory (which root alone may
+mount). Those of a job are taken away, the disk is filled but for a part of their size, and the call that
+makes them again is made; then room is made, and it is made once more.
 """
 
 import argparse
@@ -21,16 +21,16 @@ from kills import DIFFERENT, Job, finished, jobs, partial_files, snakemake
 from timing import print_table
 
 SIZE = 200 * 2**20
-# What Snakemake itself writes of a job, and a page of the log for the job's last words.
-FOR_SNAKEMAKE = 48 * 2**10
+# The log of a job has a page of its own from its first word on.
+FOR_THE_LOG = 4096
 FULL = "No space left on device"
 
 
-def fill(folder: Path, left: int) -> Path:
+def fill(disk: Path, left: int) -> Path:
     """A file that leaves so many bytes of the disk."""
-    ballast = folder / "ballast"
+    ballast = disk / "ballast"
     with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(folder).free - left)
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - left)
     return ballast
 
 
@@ -47,7 +47,7 @@ def full(folder: Path, job: Job, share: float) -> list[bool]:
     job.log.unlink()
     names = [str(path.relative_to(folder)) for path in before]
     size = sum(len(content) for content, _ in before.values())
-    ballast = fill(folder, int(share * size) + FOR_SNAKEMAKE)
+    ballast = fill(folder / "results", int(share * size) + FOR_THE_LOG)
     failed = subprocess.run(snakemake(*names), cwd=folder, capture_output=True).returncode != 0
     words = job.log.read_text(encoding="utf-8").splitlines() if job.log.exists() else []
     told = bool(words) and FULL in words[-1] and any(name in words[-1] for name in names)
@@ -79,11 +79,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     draw, rows = random.Random(options.seed), []
     with tempfile.TemporaryDirectory() as name:
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", name]
+        folder, disk = Path(name, "study"), Path(name, "study", "results")
+        finished(folder, options.study)
+        aside = disk.rename(folder / "aside")
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(disk)]
         subprocess.run(mount, check=True)
         try:
-            folder = Path(name, "study")
-            finished(folder, options.study)
+            shutil.copytree(aside, disk, dirs_exist_ok=True)
             of_rule: dict[str, list[Job]] = {}
             for job in jobs(folder):
                 of_rule.setdefault(job.rule, []).append(job)
@@ -93,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 columns = (str(sum(column)) for column in zip(*found, strict=True))
                 rows.append([rule, str(len(found)), *columns])
         finally:
-            subprocess.run(["umount", name], check=True)
+            subprocess.run(["umount", str(disk)], check=True)
     header = ["stage", "full disks", "failed", "named", "nothing left", "next call", "the same"]
     print_table("A disk that is full in the midst of a job", header, rows)
 
