@@ -38,7 +38,7 @@ def full(folder: Path, job: Job, share: float) -> list[bool]:
     """Fill the disk but for a share of what a job writes, make room and call again.
 
     Returns:
-        Whether the call failed, whether the log's last line says why and names a result, whether
+        Whether the call failed, whether a line of the log says why and names a result, whether
         nothing was left, whether the next call went through, and whether it made the same.
     """
     before = {path: (path.read_bytes(), path.stat()) for path in job.outputs}
@@ -50,7 +50,7 @@ def full(folder: Path, job: Job, share: float) -> list[bool]:
     ballast = fill(folder / "results", int(share * size) + FOR_THE_LOG)
     failed = subprocess.run(snakemake(*names), cwd=folder, capture_output=True).returncode != 0
     words = job.log.read_text(encoding="utf-8").splitlines() if job.log.exists() else []
-    told = bool(words) and FULL in words[-1] and any(name in words[-1] for name in names)
+    told = any(FULL in line and name in line for line in words for name in names)
     clean = not partial_files(folder)
     ballast.unlink()
     again = subprocess.run(snakemake(*names), cwd=folder, capture_output=True)

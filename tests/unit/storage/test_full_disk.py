@@ -70,11 +70,13 @@ def test_wherever_the_disk_is_full_an_hdf5_file_that_is_named_is_not_there(tmp_p
     assert sorted(file.name for file in tmp_path.iterdir()) == ["job.log", "result.h5"]
 
 
-def test_the_last_line_of_the_log_names_the_file_and_the_fault(tmp_path):
+def test_the_log_names_the_file_and_the_fault_first_and_last(tmp_path):
     done = job(tmp_path, 30_000)
     assert done.returncode == 1
     log = (tmp_path / "job.log").read_text(encoding="utf-8").splitlines()
-    assert log[-1] == "OSError: [Errno 27] File too large: 'result.h5'"
+    fault = "OSError: [Errno 27] File too large: 'result.h5'"
+    assert log[1].endswith(f"ERROR failed: {fault}")
+    assert log[-1] == fault
     assert [file.name for file in tmp_path.iterdir()] == ["job.log"]
 
 

@@ -47,8 +47,9 @@ def logging_to(path: str | os.PathLike) -> Iterator[logging.Logger]:
         except Interrupted as end:
             logger.error("%s", end)
             raise
-        except BaseException:
-            logger.exception("failed")
+        except BaseException as error:
+            # The cause first: on a full disk there may be no room for the rest.
+            logger.exception("failed: %s: %s", type(error).__name__, error)
             raise
 
 
