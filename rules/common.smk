@@ -17,6 +17,7 @@ from repcompare.planning.resources import Network, asked, assumed_study
 from repcompare.study import config as study_config
 from repcompare.study.code_digest import PACKAGE, code_digest, files_digest
 from repcompare.study.networks import function_file
+from repcompare.study.running import Call
 
 if PACKAGE.parent != SCRIPTS:
     # The library is imported once: the digests would be of another version than the jobs run.
@@ -28,6 +29,11 @@ try:
     STUDY = study_config.validate(config)
 except study_config.ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
+
+if workflow.is_main_process:
+    CALL = Call(STUDY["study"])
+    if CALL.message:
+        logger.warning(CALL.message)
 
 PAGE = SCRIPTS / "repcompare" / "report"
 RESULTS = f"results/{STUDY['study']}"

@@ -3,6 +3,7 @@ import time
 
 from repcompare.figures.registry import FIGURES
 from repcompare.study.conclusion import conclusion
+from repcompare.study.running import BusyError
 
 STARTED = time.monotonic()
 
@@ -131,6 +132,14 @@ rule write_report:
         "Writing {output.page}"
     script:
         "../workflow_scripts/write_report.py"
+
+
+onstart:
+    if workflow.is_main_process:
+        try:
+            CALL.start()
+        except BusyError as error:
+            raise WorkflowError(str(error)) from None
 
 
 onsuccess:

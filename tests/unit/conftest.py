@@ -94,7 +94,6 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
                 "train_accuracy": accuracy(network, images, labels),
                 "test_accuracy": accuracy(network, *test),
                 "training": {"epochs": TRAINING.epochs},
-                "train_seconds": 1.0,
                 "device": "cpu",
                 "processor": "A processor, AVX2",
                 "precision": "float32",

@@ -1,4 +1,4 @@
-"""What a job had done when it was killed is not done again."""
+"""What a job had done when it was asked to end or killed is not done again; the next call needs no help."""
 
 import os
 import signal
@@ -7,48 +7,55 @@ import sys
 import time
 
 MODEL = "models/vgg/seed0"
+LOG = "logs/train/vgg/seed0.log"
 PATIENCE = 120
 
 
-def killed_at_its_first_checkpoint(study, target):
-    """Start Snakemake on `target` and kill it, and all it has started, once a checkpoint is there."""
+def text_of(file):
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def interrupted(study, target, number, log, word):
+    """Call Snakemake on `target`, and send all that it has started a signal once a log has a word."""
     command = [sys.executable, "-m", "snakemake", target, "--cores", "1"]
     command += ["--configfile", "tiny.yaml"]
-    with (study.folder / "killed.log").open("w", encoding="utf-8") as log:
+    log.unlink(missing_ok=True)
+    output = study.folder / "call.log"
+    with output.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(
-            command, cwd=study.folder, start_new_session=True, stdout=log, stderr=log
+            command, cwd=study.folder, start_new_session=True, stdout=stream, stderr=stream
         )
     deadline = time.monotonic() + PATIENCE
-    while not study.result(f"{MODEL}/checkpoint.bin").exists():
-        assert process.poll() is None, (study.folder / "killed.log").read_text(encoding="utf-8")
+    while word not in text_of(log):
+        assert process.poll() is None, text_of(output)
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
+    os.killpg(process.pid, number)
     process.wait()
 
 
-def test_a_training_that_was_killed_goes_on_and_ends_with_the_same_weights(new_study):
-    new_study.edit(
-        "workflow_scripts/repcompare/stages/train.py",
-        lambda text: text.replace(
-            "SECONDS_BETWEEN_CHECKPOINTS = 60", "SECONDS_BETWEEN_CHECKPOINTS = 0"
-        ),
-    )
+def test_a_training_that_is_asked_to_end_and_then_killed_ends_with_the_same_weights(new_study):
     new_study.set(training__epochs=200)
-    weights, record = (
-        new_study.result(f"{MODEL}/{name}") for name in ("weights.safetensors", "record.json")
+    weights, record, checkpoint = (
+        new_study.result(f"{MODEL}/{name}")
+        for name in ("weights.safetensors", "record.json", "checkpoint.bin")
     )
-    target = str(weights.relative_to(new_study.folder))
+    target, log = str(weights.relative_to(new_study.folder)), new_study.result(LOG)
     new_study.run(target)
     undisturbed = weights.read_bytes()
     weights.unlink()
     record.unlink()
 
-    killed_at_its_first_checkpoint(new_study, target)
-    assert not weights.exists()
-    new_study.call("--unlock")
+    interrupted(new_study, target, signal.SIGTERM, log, "epoch 3 ")
+    assert "ended by SIGTERM" in text_of(log)
+    assert list(weights.parent.iterdir()) == [checkpoint]
+    killed = weights.with_name(f".{weights.name}.{2**22 + 1}@{os.uname().nodename}.partial")
+    killed.touch()
+    interrupted(new_study, target, signal.SIGKILL, log, "epoch 9")
+    assert "going on from" in text_of(log)
+    assert list(new_study.folder.glob(".snakemake/locks/*"))
+
     new_study.run(target)
-    log = new_study.result("logs/train/vgg/seed0.log").read_text(encoding="utf-8")
-    assert "going on from" in log
+    assert "going on from" in text_of(log)
     assert weights.read_bytes() == undisturbed
-    assert not new_study.result(f"{MODEL}/checkpoint.bin").exists()
+    assert sorted(weights.parent.iterdir()) == [record, weights]

@@ -106,18 +106,26 @@ def test_a_second_run_is_refused_while_one_is_under_way(workflow, second, shared
         running = subprocess.Popen([*command, *directory], cwd=first.folder, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + PATIENCE
-        while not list(shared.glob(".snakemake/locks/*")):
+        while not list(shared.glob(".snakemake/running/tiny.run")):
             assert running.poll() is None, (first.folder / "run.log").read_text(encoding="utf-8")
             assert time.monotonic() < deadline
             time.sleep(0.05)
         second.set(report__title="Another title")
-        refused = second.call(*directory)
+        refused = [second.call(*directory)]
         assert second.due(*directory) == jobs("write_report")
+        # Another study in the folder is none of its business, though Snakemake unlocks all at its end.
+        other = clone(workflow, tmp_path / "other")
+        other.set(study="other")
+        assert other.run(*directory, "results/other/data/dataset.h5").jobs == jobs("prepare_data")
+        assert not list(shared.glob(".snakemake/locks/*"))
+        refused.append(second.call(*directory))
     finally:
         (shared / "go").touch()
-    assert refused.returncode != 0
-    assert refused.jobs == set()
-    assert "Directory cannot be locked" in refused.text
+    for outcome in refused:
+        assert outcome.returncode != 0
+        assert outcome.jobs == set()
+        assert f"results/tiny is being made by process {running.pid} of " in outcome.text
+    assert "Directory cannot be locked" in refused[0].text
     assert running.wait(PATIENCE) == 0
     assert second.run(*directory).jobs == jobs("write_report")
 

@@ -155,10 +155,8 @@ def test_the_results_are_those_of_a_local_run_byte_for_byte(two_architectures, f
     def contents(study):
         files = [
             file
-            for kind in ("csv", "h5", "safetensors", "svg")
+            for kind in ("csv", "h5", "json", "safetensors", "svg")
             for file in study.result(".").rglob(f"*.{kind}")
-            # It holds how long the trainings took.
-            if file != study.result("tables/models.csv")
         ]
         return {file.relative_to(study.folder): file.read_bytes() for file in files}
 

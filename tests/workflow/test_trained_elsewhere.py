@@ -9,8 +9,8 @@ import safetensors.torch
 import torch
 from workflow.study import BLOCK_RULES, GALLERY, IMPORTED_RULES, MODELS, REPORT, Study, copy, jobs
 
-# Columns that say where a network comes from, what its training was and how long a job took.
-OF_ORIGIN = {"origin", "weights", "train_accuracy", "epochs", "train_seconds", "precision", "note"}
+# Columns that say where a network comes from and what its training was.
+OF_ORIGIN = {"origin", "weights", "train_accuracy", "epochs", "precision", "note"}
 
 
 def as_safetensors(weights, path) -> None:

@@ -186,7 +186,6 @@ def test_a_network_of_ones_own_has_a_record_of_all_that_it_was_made_from(
         # What only a training here would know.
         "train_accuracy": None,
         "training": None,
-        "train_seconds": None,
         "precision": None,
         "history": [],
     }

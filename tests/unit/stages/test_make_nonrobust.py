@@ -1,5 +1,7 @@
 """A network learns to classify from images whose labels only another network understands."""
 
+import logging
+
 import h5py
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from repcompare.architectures import build
 from repcompare.networks.inference import logits_of
 from repcompare.networks.models import folded
 from repcompare.networks.training import accuracy, train
+from repcompare.stages import train_nonrobust as stage
 from repcompare.stages.make_nonrobust import write_nonrobust
+from repcompare.stages.train_nonrobust import train_nonrobust
 
 SECTION = {"norm": "l2", "epsilon": "1.5", "steps": 10, "step_size": 2.5}
 
@@ -54,3 +58,39 @@ def test_what_is_learnt_from_them_holds_for_clean_images(made, dataset):
         reached.append(accuracy(network, *test))
     assert reached[0] > 0.2 > reached[1]
     assert reached[0] > reached[1] + 0.1
+
+
+def test_a_training_on_them_that_was_cut_off_goes_on(
+    made, dataset_path, tmp_path, monkeypatch, caplog
+):
+    def call():
+        train_nonrobust(
+            tmp_path / "record.json",
+            dataset=dataset_path,
+            images=made.filename,
+            source="resnet",
+            target="vgg",
+            settings={
+                "factory": "vgg",
+                "kwargs": {"depth": 11, "width": 4, "stages": 2},
+                "training": vars(TRAINING) | {"epochs": 1},
+                "seed": 0,
+            },
+            device="cpu",
+            threads=1,
+        )
+        return sorted(path.name for path in tmp_path.iterdir())
+
+    monkeypatch.setattr(stage, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "accuracy_of", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            call()
+    assert (tmp_path / "record.checkpoint.bin").exists()
+    with caplog.at_level(logging.INFO):
+        assert call() == ["images.h5", "record.json"]
+    assert "going on from" in caplog.text
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt

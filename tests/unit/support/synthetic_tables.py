@@ -99,7 +99,6 @@ def models_table(models, architecture, random):
             "train_accuracy": 1.0,
             "test_accuracy": round(0.985 + 0.004 * random.normal(), 4),
             "epochs": 20,
-            "train_seconds": round(4 + random.random(), 2),
             "device": "cpu",
             "processor": "A processor, AVX2",
             "precision": "float32",

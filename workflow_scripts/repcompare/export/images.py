@@ -13,6 +13,7 @@ from repcompare.data.clean_images import clean_images, clean_split
 from repcompare.data.dataset_file import Dataset
 from repcompare.features.features_file import InputFeatures
 from repcompare.names import STARTS
+from repcompare.storage.files import allocate, replacing
 from repcompare.storage.hdf5 import ModelFile, row_slices
 from repcompare.tables.files import new_table
 from repcompare.tables.schema import TABLES
@@ -55,12 +56,15 @@ def png_files(folder: Path, stem: str, images: Any, ids: np.ndarray) -> dict[str
 def npy_file(folder: Path, stem: str, images: Any, ids: np.ndarray) -> dict[str, Any]:
     """Write images as they are, one array (n, C, H, W), to `{stem}.npy`."""
     name = f"{stem}.npy"
-    array = np.lib.format.open_memmap(
-        folder / name, mode="w+", dtype=images.dtype, shape=images.shape
-    )
-    for rows in row_slices(images.shape, images.dtype):
-        array[rows] = images[rows]
-    array.flush()
+    with replacing(folder / name) as temporary:
+        array = np.lib.format.open_memmap(
+            temporary, mode="w+", dtype=images.dtype, shape=images.shape
+        )
+        with temporary.open("rb+") as file:
+            allocate(file.fileno())
+        for rows in row_slices(images.shape, images.dtype):
+            array[rows] = images[rows]
+        array.flush()
     return {"file": [name] * len(ids), "row": np.arange(len(ids))}
 
 

@@ -35,7 +35,6 @@ class Record:
     threads: int | None = None
     train_accuracy: float | None = None
     training: Mapping[str, Any] | None = None
-    train_seconds: float | None = None
     precision: str | None = None
     history: list[Mapping[str, Any]] = field(default_factory=list)
     weights: str | None = None

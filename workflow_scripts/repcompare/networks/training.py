@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +16,14 @@ from repcompare.networks.checkpoints import Checkpoint
 from repcompare.networks.devices import autocast, with_recorded_step
 from repcompare.networks.inference import StoredImages, logits_of, to_float
 from repcompare.registry import known
+from repcompare.storage.interruptions import postponed
 
 # Of CIFAR's size, see `data.batches.images_at_once`.
 EVALUATION_BATCH = 500
 ADVERSARIAL_TRAINING = "repcompare.attacks.adversarial_training"
 
 # What of a run is of its present epoch alone.
-IN_EPOCH = ("order", "batch", "rate", "seconds", "loss", "correct")
+IN_EPOCH = ("order", "batch", "rate", "loss", "correct")
 
 
 class TrainingError(RuntimeError):
@@ -56,7 +56,6 @@ class Epoch:
     loss: float
     accuracy: float
     learning_rate: float
-    seconds: float
 
 
 def one_cycle(optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
@@ -128,7 +127,7 @@ class Run:
     def begin_epoch(self) -> None:
         """Draw the order of the images."""
         self.order = torch.randperm(len(self.labels), generator=self.generator)
-        self.batch, self.rate, self.seconds = 0, 0.0, 0.0
+        self.batch, self.rate = 0, 0.0
         self.loss = torch.zeros((), device=self.device)
         self.correct = torch.zeros((), device=self.device, dtype=torch.int64)
 
@@ -161,7 +160,7 @@ class Run:
                 f"{mean_loss}; lower training.learning_rate (now {self.settings.learning_rate})"
             )
         accuracy = self.correct.item() / (self.batches * self.batch_size)
-        self.history.append(Epoch(epoch, mean_loss, accuracy, self.rate, self.seconds))
+        self.history.append(Epoch(epoch, mean_loss, accuracy, self.rate))
         return self.history[-1]
 
     def state_dict(self) -> dict:
@@ -219,6 +218,7 @@ def train(
 
     Raises:
         TrainingError: the loss is not finite.
+        Interrupted: the process was asked to end, as it does with its state saved, in a job.
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -228,16 +228,17 @@ def train(
             run.load_state_dict(saved)
         network.train()
         run.network = with_recorded_step(network, to_float(images[: run.batch_size]), precision)
-        while len(run.history) < settings.epochs:
-            before = time.perf_counter() - run.seconds
-            while run.batch < run.batches:
-                run.step()
-                if checkpoint and checkpoint.due():
-                    run.seconds = time.perf_counter() - before
-                    checkpoint.save(run.state_dict())
-            run.seconds = time.perf_counter() - before
-            report(run.finish_epoch())
-            run.begin_epoch()
+        # A step is whole or not at all, so that what is saved at the end can be gone on from.
+        with postponed() as asked_to_end:
+            while len(run.history) < settings.epochs:
+                while run.batch < run.batches:
+                    run.step()
+                    if checkpoint and (checkpoint.due() or asked_to_end):
+                        checkpoint.save(run.state_dict())
+                    if asked_to_end:
+                        return run.history
+                report(run.finish_epoch())
+                run.begin_epoch()
     network.eval()
     return run.history
 

@@ -27,7 +27,6 @@ MODELS = (
     Column("origin", "origin"),
     Column("train_accuracy", "train accuracy, %", "percent", 2),
     Column("test_accuracy", "test accuracy, %", "percent", 2),
-    Column("train_seconds", "training, s", "number", 1),
     Column("processor", "processor"),
     Column("precision", "precision"),
 )

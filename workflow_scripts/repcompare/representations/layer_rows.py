@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from repcompare.representations.wide import coordinates
+from repcompare.storage.files import allocate
 from repcompare.storage.hdf5 import row_chunk
 
 # Units of a flattened layer that are read back at a time, at least.
@@ -40,6 +41,7 @@ class LayerRows(contextlib.AbstractContextManager):
                 file = self._files.enter_context(unnamed)
                 shape = self.n, width
                 self._waiting[name] = np.memmap(file, np.float32, "w+", shape=shape)
+                allocate(file.fileno())
             self._waiting[name][rows] = values
             return
         if name not in self.group:

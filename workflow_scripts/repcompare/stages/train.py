@@ -141,14 +141,12 @@ def train(
     history = training.train(
         network, images, labels, spec.settings, spec.precision, seed, report, side_file
     )
-    seconds = sum(epoch.seconds for epoch in history)
     on_train = training.accuracy(network, images, labels)
     with Dataset(dataset) as data:
         on_test = accuracy_of(network, data)
     LOG.info(
-        "%s: accuracy %.4f, on the test images %.4f, after %.1f s on %s",
-        name, on_train, on_test, seconds, spec.device,
-    )  # fmt: skip
+        "%s: accuracy %.4f, on the test images %.4f, on %s", name, on_train, on_test, spec.device
+    )
     if on_test < spec.settings.minimum_accuracy:
         raise TrainingError(
             f"{name}: test accuracy {on_test:.4f} is below "
@@ -168,7 +166,6 @@ def train(
         train_accuracy=on_train,
         test_accuracy=on_test,
         training=settings["training"],
-        train_seconds=round(seconds, 3),
         device=str(spec.device),
         processor=processor(spec.device),
         precision=spec.precision,

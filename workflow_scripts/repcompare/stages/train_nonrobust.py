@@ -1,5 +1,6 @@
 """The rule `train_nonrobust`: one architecture trained on what another one uses, tested on clean images."""
 
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +11,9 @@ import torch
 from repcompare.data.dataset_file import Dataset
 from repcompare.features.nonrobust_file import NonrobustImages
 from repcompare.networks import training
+from repcompare.networks.checkpoints import Checkpoint
 from repcompare.networks.devices import prepared_device
-from repcompare.stages.train import Spec, accuracy_of, check_size
+from repcompare.stages.train import SECONDS_BETWEEN_CHECKPOINTS, Spec, accuracy_of, check_size
 from repcompare.storage.files import versions, write_json
 from repcompare.storage.hdf5 import require_same_data
 
@@ -30,6 +32,8 @@ def train_nonrobust(
     threads: int,
 ) -> None:
     """Train the target on the source's non-robust images and write its accuracy on clean ones.
+
+    A checkpoint beside the record is gone on from, if it is of this training.
 
     Args:
         record: the JSON record to write.
@@ -54,7 +58,13 @@ def train_nonrobust(
         labels = torch.from_numpy(made.labels).to(spec.device)
         network, classes = spec.built(data, seed), len(data.class_names)
         made_from, success = made.name, made.success
-    training.train(network, seen, labels, spec.settings, spec.precision, seed)
+        of_this = [target, settings, made.digest, spec.device.type, spec.precision]
+    side_file = Checkpoint(
+        Path(record).with_suffix(".checkpoint.bin"),
+        json.dumps(of_this, sort_keys=True),
+        SECONDS_BETWEEN_CHECKPOINTS,
+    )
+    training.train(network, seen, labels, spec.settings, spec.precision, seed, checkpoint=side_file)
     with Dataset(dataset) as data:
         accuracy = accuracy_of(network, data)
     LOG.info("clean test accuracy %.4f", accuracy)
@@ -73,3 +83,4 @@ def train_nonrobust(
             "versions": versions(),
         },
     )
+    side_file.remove()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import math
 import os
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from repcompare.storage.files import MismatchError, replacing, require_equal, versions
+from repcompare.storage.interruptions import postponed, whole
 
 # Of a data set in memory at a time: rows, or bytes where those are fewer.
 ROWS_PER_READ, BYTES_PER_READ = 4096, 64 * 2**20
@@ -34,14 +36,60 @@ def new_hdf5(path: str | os.PathLike, attributes: Mapping) -> Iterator[h5py.File
     """Yield an empty HDF5 file; on success it gets `attributes`, `digest` and `versions`.
 
     `digest` is `content_digest` of what the block stored, so it does not depend on time or host.
+
+    Raises:
+        OSError: the file cannot be written, because the disk is full, say; it names `path`.
     """
-    with replacing(path) as temporary:  # noqa: SIM117 (closed before it is renamed)
-        with h5py.File(temporary, "w") as file:
+    with replacing(path) as temporary, Written(temporary) as written:
+        file = h5py.File(written, "w")
+        try:
             yield file
             file.attrs["digest"] = content_digest(file)
             file.attrs["versions"] = json.dumps(versions())
             for key, value in attributes.items():
                 file.attrs[key] = value
+        finally:
+            with postponed():
+                file.close()
+
+
+class Written(io.FileIO):
+    """A file for HDF5 to write to that bears a full disk.
+
+    HDF5 that is told that it cannot write is left in pieces, which end the process in a segmentation
+    fault. So it is told that all is well, and what went wrong is raised at the end of the block.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        """A new file, open for writing and reading."""
+        super().__init__(path, "w+")
+        self.failure: Exception | None = None
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)
+        if self.failure:
+            raise self.failure
+
+    @whole
+    def write(self, data: Any) -> int:
+        """Write all of it, or nothing once a write has failed."""
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        while len(rest) and not self.failure:
+            try:
+                rest = rest[super().write(rest) :]
+            except (OSError, ValueError) as error:
+                self.failure = error
+        return size
+
+    @whole
+    def truncate(self, size: int | None = None) -> int:
+        """Make it as long as that, unless a write has failed."""
+        try:
+            return super().truncate(size)
+        except (OSError, ValueError) as error:
+            self.failure = self.failure or error
+            return size or 0
 
 
 def as_attribute(settings: Mapping[str, Any]) -> str:

@@ -182,13 +182,6 @@ MODELS = Table(
             meaning="Accuracy on the test images; empty of a network that has no answers.",
         ),
         count("epochs", low=1, empty=True, meaning="Passes over the training images."),
-        number(
-            "train_seconds",
-            unit="seconds",
-            low=0,
-            empty=True,
-            meaning="Time that the training took.",
-        ),
         text("device", empty=True, meaning="Where it was trained, or imported."),
         text("processor", empty=True, meaning="The name of that processor, and its instructions."),
         text("precision", empty=True, meaning="The arithmetic of its training, such as bfloat16."),
