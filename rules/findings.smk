@@ -1,11 +1,16 @@
+TESTED = {
+    name: rules.summarise.output[name]
+    for name in ("models", "controls", "maps", "geometry", "transfer")
+    if name in TABLES
+}
+
+
 rule judge_findings:
     input:
-        **{
-            name: rules.summarise.output[name]
-            for name in ("models", "controls", "maps", "geometry", "transfer")
-            if name in TABLES
-        },
+        *digests_of(TESTED.values()),
+        **TESTED,
     output:
+        *digests_of(f"{RESULTS}/tables/{name}.csv" for name in ("findings", "specifications")),
         findings=f"{RESULTS}/tables/findings.csv",
         specifications=f"{RESULTS}/tables/specifications.csv",
     log:

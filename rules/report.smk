@@ -26,6 +26,8 @@ GALLERY = "feature_gallery"
 
 rule draw_figures:
     input:
+        *digests_of(path for name, path in rules.summarise.output.items() if name != "pairs"),
+        *digests_of([rules.judge_findings.output.specifications]),
         **{name: path for name, path in rules.summarise.output.items() if name != "pairs"},
         specifications=rules.judge_findings.output.specifications,
     output:
@@ -54,6 +56,7 @@ rule draw_figures:
 
 rule draw_adversarial_examples:
     input:
+        *digests_of(filter(None, [rules.summarise.output.get("transfer")])),
         dataset=DATASET,
         transfer=rules.summarise.output.get("transfer", []),
         adversarial=first_models(rules.attack.output.adversarial, "attack"),
@@ -72,7 +75,9 @@ rule draw_adversarial_examples:
         runtime=minutes("draw_adversarial_examples"),
     params:
         settings=stage_settings(
-            "draw_adversarial_examples.py", examples=STUDY["report"]["examples"]
+            "draw_adversarial_examples.py",
+            examples=STUDY["report"]["examples"],
+            **made_by("adversarial"),
         ),
     message:
         "Drawing adversarial examples"
@@ -98,7 +103,11 @@ rule draw_feature_gallery:
         mem_mb=memory("draw_feature_gallery"),
         runtime=minutes("draw_feature_gallery"),
     params:
-        settings=stage_settings("draw_feature_gallery.py", examples=STUDY["report"]["examples"]),
+        settings=stage_settings(
+            "draw_feature_gallery.py",
+            examples=STUDY["report"]["examples"],
+            **made_by("features"),
+        ),
     message:
         "Drawing gradients and inversions"
     script:
@@ -107,6 +116,8 @@ rule draw_feature_gallery:
 
 rule write_report:
     input:
+        *digests(rules.summarise.output),
+        *digests(rules.judge_findings.output),
         **rules.summarise.output,
         **rules.judge_findings.output,
         dataset=DATASET,

@@ -18,7 +18,17 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike
 
-from repcompare.storage.files import MismatchError, replacing, require_equal, versions
+from repcompare.storage.files import MismatchError, read_json, replacing, require_equal, versions
+from repcompare.storage.opening import opened
+from repcompare.storage.seals import (
+    HEAD_BYTES,
+    DamagedError,
+    place,
+    require_head,
+    require_place,
+    require_same_settings,
+    write_head,
+)
 
 # Of a data set in memory at a time: rows, or bytes where those are fewer.
 ROWS_PER_READ, BYTES_PER_READ = 4096, 64 * 2**20
@@ -31,22 +41,30 @@ COMPRESSED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 @contextlib.contextmanager
 def new_hdf5(path: str | os.PathLike, attributes: Mapping) -> Iterator[h5py.File]:
-    """Yield an empty HDF5 file; on success it gets `attributes`, `digest` and `versions`.
+    """Yield an empty HDF5 file; on success it gets `attributes`, `digest`, `versions` and a head.
 
-    `digest` is `content_digest` of what the block stored, so it does not depend on time or host.
+    `digest` is `content_digest` of what the block stored, so it does not depend on time or host: it is
+    what other files say that they were made from. The head tells whether these bytes are those
+    that were written.
     """
-    with replacing(path) as temporary:  # noqa: SIM117 (closed before it is renamed)
-        with h5py.File(temporary, "w") as file:
+    with replacing(path) as temporary:
+        with h5py.File(temporary, "w", userblock_size=HEAD_BYTES) as file:
             yield file
             file.attrs["digest"] = content_digest(file)
             file.attrs["versions"] = json.dumps(versions())
+            file.attrs["written_as"] = place(path)
             for key, value in attributes.items():
                 file.attrs[key] = value
+        write_head(temporary)
 
 
 def as_attribute(settings: Mapping[str, Any]) -> str:
-    """The settings that a file was made by, as its attribute `settings`: JSON, without code's digest."""
-    return json.dumps({key: settings[key] for key in sorted(settings) if key != "code"})
+    """The settings that a file was made by, as its attribute `settings`: JSON.
+
+    Without the digest of `code`, and without what is said of the job's `inputs`.
+    """
+    own = {key: settings[key] for key in sorted(settings) if key not in ("code", "inputs")}
+    return json.dumps(own)
 
 
 def content_digest(group: h5py.Group) -> str:
@@ -119,9 +137,23 @@ class StoredFile(contextlib.AbstractContextManager):
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
-        """Open it. Raises OSError if there is no such file, or it is none of HDF5's."""
+        """Open it.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            DamagedError: it is not what was written there.
+        """
         self.path = Path(path)
-        self.h5 = h5py.File(path, "r")
+        require_head(path)
+        try:
+            self.h5 = opened(path)
+        except (OSError, ValueError) as error:
+            raise DamagedError(path, str(error)) from error
+        try:
+            require_place(path, self.h5.attrs.get("written_as", ""))
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -136,6 +168,11 @@ class StoredFile(contextlib.AbstractContextManager):
     def attribute(self, key: str) -> Any:
         """What the file says of itself under `key`. Raises KeyError if it does not."""
         return self.h5.attrs[key]
+
+    def require_settings(self, expected: Mapping[str, Any]) -> None:
+        """Raise DamagedError unless it was made by these settings, and maybe others."""
+        made = json.loads(self.h5.attrs.get("settings", "{}"))
+        require_same_settings(self.path, made, expected)
 
     @property
     def digest(self) -> str:
@@ -181,8 +218,13 @@ class ModelFile(StoredFile):
         if self.model_digest != model_digest:
             raise MismatchError(
                 f"{self.path} was made from other weights of {self.name} than those given for "
-                f"{model}; delete it and call snakemake again"
+                f"{model}; delete it and call again"
             )
+
+    def require_record(self, path: str | os.PathLike) -> None:
+        """Raise MismatchError unless it was made from the weights that a record.json tells of."""
+        record = read_json(path)
+        self.require_weights(record["model"], record["model_digest"])
 
 
 def require_same_data(files: Sequence[StoredFile]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from repcompare.storage.files import replacing
+from repcompare.storage.seals import DamagedError, beside, beside_line, place, require_beside
 from repcompare.tables.columns import Column, Table
 from repcompare.tables.schema import TABLES
 
@@ -27,26 +28,55 @@ def read_table(path: str | Path) -> pd.DataFrame:
     """Read a table; only an empty cell is missing, so that an architecture may be called NA.
 
     What the schema says is text stays text, an ε of "1" too; text that may be empty is never missing.
+
+    Raises:
+        DamagedError: one of a study is not what was written there, or not of the schema; or any other
+            is no table.
     """
     # Most jobs write tables and read none: only who reads pays for the import.
     import pandas as pd
 
+    require_beside(path)
     texts = [
         column for table in TABLES.values() for column in table.columns if column.kind == "text"
     ]
     dtypes = {column.name: str for column in texts}
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dtypes)
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dtypes)
+    except ValueError as error:
+        raise DamagedError(path, f"damaged: not a table ({error})") from error
     if table.empty:
         # Of a column without rows pandas does not know that it holds numbers.
         table = table.astype({name: float for name in table if name not in dtypes})
-    return table.fillna({column.name: "" for column in texts if column.empty})
+    table = table.fillna({column.name: "" for column in texts if column.empty})
+    if place(path):
+        _require_schema(path, table)
+    return table
+
+
+def _require_schema(path: str | Path, rows: pd.DataFrame) -> None:
+    """Raise DamagedError unless a table of a study is as the schema has the one of its place."""
+    _, folder, *_, file = place(path).split("/")
+    name = Path(file).stem
+    described = TABLES[name if folder == "tables" else f"{folder}/{name}"]
+    try:
+        if len(rows):
+            empties(described, by_column(rows))
+        elif not described.may_be_empty:
+            raise ValueError("a table needs at least one row")
+    except ValueError as error:
+        raise DamagedError(path, f"not as {described.name} is: {error}") from error
+    if (double := rows.duplicated(list(described.keys))).any():
+        row = rows[double].iloc[0]
+        text = ", ".join(f"{key} {row[key]}" for key in described.keys)
+        raise DamagedError(path, f"not as {described.name} is: two rows of {text}")
 
 
 @contextlib.contextmanager
 def new_table(path: str | Path, name: str) -> Iterator[Callable[[Rows], None]]:
     """Yield a function that writes the next rows of a table; it is whole or not there at all.
 
-    A cell that is missing or not finite becomes empty.
+    A cell that is missing or not finite becomes empty. Of a table in a study the digest lies beside it.
 
     Args:
         path: the file to write.
@@ -74,13 +104,17 @@ def new_table(path: str | Path, name: str) -> Iterator[Callable[[Rows], None]]:
             header.extend(columns)
         writer.writerows(zip(*cells, strict=True))
 
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        yield append
-        if not header:
-            if not TABLES[name].may_be_empty:
-                raise ValueError(f"{path}: a table needs at least one row")
-            writer.writerow(TABLES[name].names)
+    with replacing(path) as temporary:
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            yield append
+            if not header:
+                if not TABLES[name].may_be_empty:
+                    raise ValueError(f"{path}: a table needs at least one row")
+                writer.writerow(TABLES[name].names)
+        if place(path):
+            with replacing(beside(path)) as digest:
+                digest.write_text(beside_line(path, temporary), encoding="utf-8")
 
 
 def write_table(path: str | Path, name: str, rows: Rows) -> None:
@@ -107,12 +141,27 @@ def by_column(rows: Rows) -> dict[str, list]:
 
 
 def checked(table: Table, columns: Mapping[str, list]) -> list[list]:
-    """The cells of each column as they are written.
+    """The cells of each column as they are written. Raises ValueError as `empties` does."""
+    cells = []
+    found = empties(table, columns)
+    for column, empty, values in zip(
+        table.described(list(columns)), found, columns.values(), strict=True
+    ):
+        # Whole numbers among which some are missing come as fractions.
+        written = int if column.kind == "int" else _as_it_is
+        cells.append(
+            ["" if gap else written(value) for gap, value in zip(empty, values, strict=True)]
+        )
+    return cells
+
+
+def empties(table: Table, columns: Mapping[str, list]) -> list[np.ndarray]:
+    """Which cells of each column are empty, bool (n,).
 
     Raises ValueError, naming column, value and row, where the schema allows no such column or value.
     """
     noted = [isinstance(note, str) and note != "" for note in columns.get("note", ())]
-    cells = []
+    found = []
     described = table.described(list(columns))
     for column, (name, values) in zip(described, columns.items(), strict=True):
         if column.kind == "text":
@@ -129,14 +178,11 @@ def checked(table: Table, columns: Mapping[str, list]) -> list[list]:
             (~empty & ~allowed, f"not {column.allowed}"),
         ):
             if refused.any():
-                place = int(np.flatnonzero(refused)[0])
-                row = ", ".join(f"{key} {columns[key][place]}" for key in table.keys)
-                raise ValueError(f"{name} is {why}: {values[place]!r} in the row of {row}")
-        # Whole numbers among which some are missing come as fractions.
-        written = int if column.kind == "int" else _as_it_is
-        found = zip(empty, values, strict=True)
-        cells.append(["" if gap else written(value) for gap, value in found])
-    return cells
+                first = int(np.flatnonzero(refused)[0])
+                row = ", ".join(f"{key} {columns[key][first]}" for key in table.keys)
+                raise ValueError(f"{name} is {why}: {values[first]!r} in the row of {row}")
+        found.append(empty)
+    return found
 
 
 def _as_it_is(value: Any) -> Any:
