@@ -46,7 +46,8 @@ if __name__ == "__main__":
     noted = pathlib.Path("calls", "--".join([snakemake.rule, *snakemake.wildcards]) + ".pkl")
     noted.write_bytes(pickle.dumps(snakemake))
 """
-# Two studies of the same name: of other data and networks, and of the same networks.
+# Two studies of the same name: of other data and networks, and of the same networks. Figures nobody
+# reads, and of the second only what the chosen jobs are given is made.
 OTHERS = {
     "another study": {
         "data": {"train_samples": 380, "fit_samples": 150},
@@ -57,6 +58,12 @@ OTHERS = {
         "features": {"seed": 1},
         "activations": {"fit_samples": 150},
     },
+}
+MADE = {
+    "another study": ["tables/findings.csv"],
+    "other settings": [
+        f"blocks/resnet--vgg/{name}" for name in ("maps.csv", "features.csv", "evaluation.h5")
+    ],
 }
 # What a file says of time and place.
 OF_TIME = {"train_seconds", "history", "sha256", "versions", "processor", "digest"}
@@ -128,8 +135,7 @@ def made(folder: Path) -> tuple[Path, dict[str, Path]]:
             # Networks are bit by bit the same.
             shutil.copytree(whole, clone)
         changed = {key: {**config.get(key, {}), **value} for key, value in changes.items()}
-        # Nobody reads figures.
-        run(clone, config | changed, f"{RESULTS}/tables/findings.csv")
+        run(clone, config | changed, *(f"{RESULTS}/{target}" for target in MADE[name]))
     return whole, others
 
 
@@ -168,8 +174,9 @@ def of_calls(
 ) -> Iterator[Mapping[str, list[Case]]]:
     """The cases of one job of each rule, by the name of the call."""
     calls = sorted(path.stem for path in (whole / "calls").iterdir())
-    # The last of a rule: a block of two architectures or the last seed.
-    chosen = {call.split("--")[0]: call for call in calls if "preact--preact" not in call}
+    # The last of a rule: the last seed, and a block of two architectures.
+    of_one = [call for call in calls if len(set(call.split("--")[1:])) < len(call.split("--")[1:])]
+    chosen = {call.split("--")[0]: call for call in calls if call not in of_one}
     if only:
         chosen = {only: chosen[only]}
     return {call: list(cases(whole, call, others)) for call in chosen.values()}
@@ -199,7 +206,7 @@ def cases(whole: Path, call: str, others: Mapping[str, Path]) -> Iterator[Case]:
             n for n, donor in donors.items() if donor.read_bytes() == (whole / path).read_bytes()
         }
         donors = {name: donor for name, donor in donors.items() if name not in same}
-        for damage in damages(whole / path, donors):
+        for damage in damages(whole / path, donors, arrays=5):
             yield Case(call, path, damage, {})
         beside = path.with_name("record.json")
         if path.suffix == ".safetensors":
@@ -254,10 +261,11 @@ def outcome(whole: Path, case: Case, unguarded: bool) -> tuple[str, str]:
 
 
 def linked(whole: Path, scratch: Path, job: Any) -> None:
-    """The job's inputs and benchmarks as links below `scratch`."""
+    """The job's inputs as links below `scratch`; of the page also what jobs cost."""
     wanted = {Path(path) for path in job.input}
-    wanted |= {each.relative_to(whole) for each in (whole / RESULTS / "benchmarks").rglob("*.tsv")}
-    # What jobs may look at beside what they are given.
+    if job.rule == "write_report":
+        found = (whole / RESULTS / "benchmarks").rglob("*.tsv")
+        wanted |= {each.relative_to(whole) for each in found}
     for path in wanted:
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         os.link(whole / path, scratch / path)
@@ -272,10 +280,12 @@ def kind_of_refusal(text: str, damaged: list[Path]) -> tuple[str, str]:
 
 
 def called(scratch: Path, job: Any, unguarded: bool) -> tuple[str, str]:
-    """Call a stage as its script does, in a child, which may crash."""
+    """Call a stage as its script does. Where nobody looks it may crash, and is called in a child."""
+    if not unguarded:
+        return call_here(scratch, job)
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(scratch, job, unguarded, theirs))
+    child = context.Process(target=_child, args=(scratch, job, theirs))
     child.start()
     theirs.close()
     try:
@@ -288,17 +298,25 @@ def called(scratch: Path, job: Any, unguarded: bool) -> tuple[str, str]:
     return answer if answer[0] != "crashed" else ("crashed", f"{answer[1]}, {child.exitcode}")
 
 
-def _child(scratch: Path, job: Any, unguarded: bool, answer: Any) -> None:
-    os.chdir(scratch)
-    with open(os.devnull, "w", encoding="utf-8") as nothing, contextlib.redirect_stderr(nothing):
+def call_here(scratch: Path, job: Any) -> tuple[str, str]:
+    """Call a stage below `scratch`; how it ended, and its error."""
+    with (
+        contextlib.chdir(scratch),
+        open(os.devnull, "w", encoding="utf-8") as nothing,
+        contextlib.redirect_stderr(nothing),
+    ):
         try:
-            if unguarded:
-                unguard()
-            script = runpy.run_path(str(SCRIPTS / f"{job.rule}.py"), run_name="called")
-            script["main"](job)
-            answer.send(("ended", ""))
+            runpy.run_path(str(SCRIPTS / f"{job.rule}.py"), run_name="called")["main"](job)
         except BaseException as error:
-            answer.send(("raised", f"{type(error).__name__}: {error}"))
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            return "raised", f"{type(error).__name__}: {error}"
+    return "ended", ""
+
+
+def _child(scratch: Path, job: Any, answer: Any) -> None:
+    unguard()
+    answer.send(call_here(scratch, job))
     os._exit(0)
 
 

@@ -336,7 +336,7 @@ def comparison_settings(wildcards):
         families=study_config.families(STUDY),
         measures=study_config.measures(STUDY),
         layer_pairs=study_config.layer_pairs(STUDY, wildcards.a, wildcards.b),
-        **made_by("activations"),
+        **made_by("activations", networks=block_networks(wildcards)),
     )
 
 

@@ -20,8 +20,10 @@ rule describe:
         mem_mb=memory("describe"),
         runtime=minutes("describe"),
     params:
-        settings=stage_settings(
-            "describe.py", families=study_config.families(STUDY), **made_by("activations")
+        settings=lambda wildcards: stage_settings(
+            "describe.py",
+            families=study_config.families(STUDY),
+            **made_by("activations", network=study_config.made_by(STUDY, wildcards.architecture)),
         ),
     message:
         "Describing {wildcards.architecture}/seed{wildcards.seed}"

@@ -64,8 +64,10 @@ def compare(
         models = [stack.enter_context(ModelActivations(path)) for path in activations]
         for model in models:
             model.require_settings(made_by(settings, "activations"))
-        for model, record in zip(models, records, strict=True) if records is not None else ():
-            model.require_record(record)
+        if records is not None:
+            networks = made_by(settings, "networks") or [{}] * len(models)
+            for model, record, network in zip(models, records, networks, strict=True):
+                model.require_record(record, network)
         check_same_images(models)
         attributes = {
             "models": [model.name for model in models],

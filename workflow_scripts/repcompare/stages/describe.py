@@ -55,7 +55,7 @@ def describe(
     with ModelActivations(activations) as model, Dataset(dataset) as data:
         model.require_settings(made_by(settings, "activations"))
         if record is not None:
-            model.require_record(record)
+            model.require_record(record, made_by(settings, "network"))
         require_same_data([model, data])
         write_table(layers, "models/layers", list(layer_rows(model)))
         if controls is not None:

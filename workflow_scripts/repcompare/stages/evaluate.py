@@ -57,7 +57,7 @@ def evaluate(
     """
     where = prepared_device(device, threads)
     with Dataset(dataset) as data:
-        made = settings.get("inputs", {}).get("networks", [{}] * len(weights))
+        made = made_by(settings, "networks") or [{}] * len(weights)
         models = [
             load_model(one, record, data, where, network)
             for one, record, network in zip(weights, records, made, strict=True)

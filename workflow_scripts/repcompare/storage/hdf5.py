@@ -221,10 +221,16 @@ class ModelFile(StoredFile):
                 f"{model}; delete it and call again"
             )
 
-    def require_record(self, path: str | os.PathLike) -> None:
-        """Raise MismatchError unless it was made from the weights that a record.json tells of."""
+    def require_record(self, path: str | os.PathLike, settings: Mapping[str, Any]) -> None:
+        """Raise MismatchError unless it was made from the weights that a record.json tells of.
+
+        And DamagedError if that tells of a network that was made by other settings than these.
+        """
         record = read_json(path)
-        self.require_weights(record["model"], record["model_digest"])
+        require_same_settings(path, record, settings)
+        if self.model_digest != record["model_digest"]:
+            text = f"{self.path} was made from other weights of {self.name} than {path} tells of"
+            raise MismatchError(f"{text}; delete it and call again")
 
 
 def require_same_data(files: Sequence[StoredFile]) -> None:

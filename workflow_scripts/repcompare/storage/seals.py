@@ -67,7 +67,7 @@ def require_same_settings(
             raise DamagedError(path, what)
 
 
-def made_by(settings: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+def made_by(settings: Mapping[str, Any], kind: str) -> Any:
     """What a job's settings say that an input of some kind was made by: nothing, if called by hand."""
     return settings.get("inputs", {}).get(kind, {})
 

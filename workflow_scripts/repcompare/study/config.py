@@ -184,6 +184,8 @@ def training_settings(config: Mapping[str, Any], architecture: str) -> dict[str,
 
 def made_by(config: Mapping[str, Any], architecture: str) -> dict[str, Any]:
     """What the records of an architecture's networks say of how they were made."""
+    if by_activations(config["architectures"][architecture]):
+        return {"origin": "activations"}
     if imported(config["architectures"][architecture]):
         settings = import_settings(config, architecture)
         return {"origin": "imported", **{key: settings[key] for key in ("factory", "kwargs")}}
