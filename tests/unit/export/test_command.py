@@ -84,6 +84,14 @@ def test_what_is_lacking_is_said_and_nothing_is_written(exported, tmp_path, chan
     assert not list((tmp_path / "new").glob("*"))
 
 
+def test_a_damaged_file_is_named_and_nothing_is_written(exported, tmp_path):
+    table = tmp_path / "results/small/tables/maps.csv"
+    table.write_bytes(table.read_bytes()[:-10])
+    said = exported("--to", "new/folder")
+    assert said.startswith("results/small/tables/maps.csv: damaged: its bytes are not those of its")
+    assert not list((tmp_path / "new").glob("*"))
+
+
 def test_a_folder_that_has_something_in_it_is_left_alone(exported, tmp_path):
     (tmp_path / "mine").mkdir()
     assert exported("--to", "mine") == "mine: pairs.nc\n"
