@@ -369,4 +369,6 @@ def report_settings(wildcards):
     files = [PAGE / name for name in ("template.html.j2", "page.css", "page.js")]
     page = files_digest([*files, *PAGE.glob("captions/*.rst")])
     config = reproducible_config()
-    return stage_settings("write_report.py", config=config, benchmarks=BENCHMARKS, page=page)
+    return stage_settings(
+        "write_report.py", config=config, benchmarks=BENCHMARKS, page=page, **made_by("dataset")
+    )
