@@ -1,14 +1,11 @@
-TESTED = {
-    name: rules.summarise.output[name]
-    for name in ("models", "controls", "maps", "geometry", "transfer")
-    if name in TABLES
-}
-
-
 rule judge_findings:
     input:
-        *digests_of(TESTED.values()),
-        **TESTED,
+        *digests(rules.summarise.output),
+        **{
+            name: rules.summarise.output[name]
+            for name in ("models", "controls", "maps", "geometry", "transfer")
+            if name in TABLES
+        },
     output:
         *digests_of(f"{RESULTS}/tables/{name}.csv" for name in ("findings", "specifications")),
         findings=f"{RESULTS}/tables/findings.csv",

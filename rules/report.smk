@@ -26,8 +26,8 @@ GALLERY = "feature_gallery"
 
 rule draw_figures:
     input:
-        *digests_of(path for name, path in rules.summarise.output.items() if name != "pairs"),
-        *digests_of([rules.judge_findings.output.specifications]),
+        *digests(rules.summarise.output),
+        *digests(rules.judge_findings.output),
         **{name: path for name, path in rules.summarise.output.items() if name != "pairs"},
         specifications=rules.judge_findings.output.specifications,
     output:
@@ -56,7 +56,7 @@ rule draw_figures:
 
 rule draw_adversarial_examples:
     input:
-        *digests_of(filter(None, [rules.summarise.output.get("transfer")])),
+        *digests(rules.summarise.output),
         dataset=DATASET,
         transfer=rules.summarise.output.get("transfer", []),
         adversarial=first_models(rules.attack.output.adversarial, "attack"),

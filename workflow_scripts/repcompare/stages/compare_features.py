@@ -236,7 +236,8 @@ def check(files: Sequence[Files], evaluation: Evaluation) -> None:
     for of_model in files:
         kinds: list[ModelFile | None] = [*of_model]
         for file in filter(None, kinds):
-            file.require_weights(of_model.name, digests.get(of_model.name, ""))
+            shown = evaluation.path, digests.get(of_model.name, "")
+            require_equal(f"weights of {of_model.name}", [shown, (file.path, file.model_digest)])
         shown = evaluation.path, evaluation.features_digests[of_model.name]
         made = of_model.features.path, of_model.features.digest
         require_equal(f"inversions of {of_model.name}", [made, shown])
