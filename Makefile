@@ -12,7 +12,7 @@ ifneq ($(findstring ',$(CURDIR)),)
 $(error the path of this folder has an apostrophe, move it: $(CURDIR))
 endif
 
-.PHONY: run plan layers export combine test test-slow test-all lint bench bench-quick docs lock format clean
+.PHONY: run plan layers export verify combine test test-slow test-all lint bench bench-quick docs lock format clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --configfile "$(STUDY)" --quiet host reason rules
@@ -27,6 +27,10 @@ layers: .venv/run.stamp
 # Images and arrays of a finished study for use elsewhere: make export STUDY=… [TO=folder] [FORMAT=npy]
 export: .venv/run.stamp
 	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.export --configfile "$(STUDY)" --format "$(FORMAT)" $(if $(TO),--to "$(TO)")
+
+# Is every file of a finished study what was written? make verify STUDY=…
+verify: .venv/run.stamp
+	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.verify --configfile "$(STUDY)"
 
 # The findings of several finished studies on one page: make combine STUDIES="results/digits results/mine" [TO=folder]
 combine: .venv/run.stamp

@@ -33,6 +33,7 @@ from repcompare.networks.devices import PRECISIONS, resolve_precision
 from repcompare.networks.inference import logits_of, to_float
 from repcompare.networks.models import folded
 from repcompare.stages.attack import attack_model
+from repcompare.storage.hdf5 import new_hdf5
 
 BATCH, STEPS, BALL = 100, 5, LinfBall(8 / 255)
 DEVICE = torch.device("cpu")
@@ -136,7 +137,7 @@ def storage(precision: str) -> None:
     search = Search(10, 2.5)
     with TemporaryDirectory() as folder:
         data, path = Path(folder, "dataset.h5"), Path(folder, "adversarial.h5")
-        with h5py.File(data, "w") as file:
+        with new_hdf5(data, {}) as file:
             file["test/images"] = (smooth * 255).round().to(torch.uint8).numpy()
             file["test/ids"] = np.arange(1000)
             file["test/labels"] = torch.randint(10, (1000,), generator=generator).numpy()

@@ -18,7 +18,9 @@ rule dump_activations:
         gpu=gpus,
         device=STUDY["device"],
     params:
-        settings=stage_settings("dump_activations.py", **STUDY["activations"]),
+        settings=lambda wildcards: on_network(
+            "dump_activations.py", wildcards.architecture, **STUDY["activations"]
+        ),
     message:
         "Activations of {wildcards.architecture}/seed{wildcards.seed}"
     script:

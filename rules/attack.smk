@@ -18,7 +18,9 @@ rule attack:
         gpu=gpus,
         device=STUDY["device"],
     params:
-        settings=stage_settings("attack.py", **section("attack")),
+        settings=lambda wildcards: on_network(
+            "attack.py", wildcards.architecture, **section("attack")
+        ),
     message:
         "Attacking {wildcards.architecture}/seed{wildcards.seed}"
     script:

@@ -14,6 +14,7 @@ from repcompare.data.catalogue import settings as data_settings
 from repcompare.data.raw_files import raw_files
 from repcompare.planning.jobs import Job
 from repcompare.planning.resources import Network, asked, assumed_study
+from repcompare.storage.seals import beside
 from repcompare.study import config as study_config
 from repcompare.study.code_digest import PACKAGE, code_digest, files_digest
 from repcompare.study.networks import function_file
@@ -86,6 +87,16 @@ def asks_for(section):
 def section(name):
     """A section of the config; empty where the study does not ask for it, nor for the rule that reads it."""
     return STUDY[name] or {}
+
+
+def digests_of(files):
+    """The files that hold the digests of tables, beside them."""
+    return [str(beside(file)) for file in files if file.endswith(".csv")]
+
+
+def digests(output):
+    """Those of a rule's output that are digests of tables. They have no names, so no script sees them."""
+    return [file for file in output if file.endswith(".sha256")]
 
 
 def of_sections(**files):
@@ -223,7 +234,8 @@ def training_of(script, architecture, seed=None, **changes):
     modules = [f"repcompare.architectures.{network['factory']}"]
     if settings["adversarial"]:
         modules.append("repcompare.attacks.adversarial_training")
-    return stage_settings(script, *modules, training=settings, **network)
+    kinds = ("dataset", "images") if seed is not None else ("dataset",)
+    return stage_settings(script, *modules, training=settings, **network, **made_by(*kinds))
 
 
 def source_of_model(wildcards):
@@ -242,13 +254,49 @@ def import_settings(wildcards):
     own = function_file(settings["factory"])
     family = f"repcompare.architectures.{settings['factory']}"
     modules = [own] if own else [family] if settings["factory"] in available() else []
-    return stage_settings("import_model.py", *modules, **settings)
+    return stage_settings("import_model.py", *modules, **settings, **made_by("dataset"))
 
 
 def activations_settings(wildcards):
     """What is stored of the activations of a network that is not here."""
     settings = study_config.activations_settings(STUDY, wildcards.architecture)
-    return stage_settings("import_activations.py", **settings)
+    return stage_settings("import_activations.py", **settings, **made_by("dataset"))
+
+
+# What the files that a job is given must have been made by, as far as they say it themselves: a job
+# does not take what another config has left at their place.
+MADE_BY = {
+    "dataset": data_settings(STUDY["data"]),
+    "activations": {key: STUDY["activations"][key] for key in ("layers", "pool", "fit_samples")},
+    "adversarial": section("attack"),
+    # Where it runs decides the precision.
+    "features": {
+        key: value
+        for key, value in study_config.feature_settings(STUDY).items()
+        if key != "precision"
+    },
+    "images": study_config.nonrobust_settings(STUDY),
+}
+
+
+def made_by(*kinds, **others):
+    """The setting of a rule that says what its inputs of some kinds must have been made by."""
+    return {"inputs": {kind: MADE_BY[kind] for kind in kinds} | others}
+
+
+def on_network(script, architecture, **settings):
+    """The settings of a stage that runs one network, whose record must say how that was made."""
+    network = study_config.made_by(STUDY, architecture)
+    return stage_settings(script, **settings, **made_by(network=network))
+
+
+def block_networks(wildcards):
+    """What the records of a block's models must say of their networks, in the order of the models."""
+    return [
+        study_config.made_by(STUDY, architecture)
+        for architecture in dict.fromkeys((wildcards.a, wildcards.b))
+        for seed in study_config.seeds(STUDY, architecture)
+    ]
 
 
 def only(architectures):
@@ -294,6 +342,7 @@ def comparison_settings(wildcards):
         families=study_config.families(STUDY),
         measures=study_config.measures(STUDY),
         layer_pairs=study_config.layer_pairs(STUDY, wildcards.a, wildcards.b),
+        **made_by("activations", networks=block_networks(wildcards)),
     )
 
 
@@ -326,4 +375,6 @@ def report_settings(wildcards):
     files = [PAGE / name for name in ("template.html.j2", "page.css", "page.js")]
     page = files_digest([*files, *PAGE.glob("captions/*.rst")])
     config = reproducible_config()
-    return stage_settings("write_report.py", config=config, benchmarks=BENCHMARKS, page=page)
+    return stage_settings(
+        "write_report.py", config=config, benchmarks=BENCHMARKS, page=page, **made_by("dataset")
+    )

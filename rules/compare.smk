@@ -1,18 +1,23 @@
+COMPARED = of_sections(
+    maps={
+        "maps": f"{BLOCK}/maps.h5",
+        "scores": f"{BLOCK}/maps.csv",
+        "class_accuracies": f"{BLOCK}/class_accuracies.csv",
+    },
+    geometry={
+        "geometry": f"{BLOCK}/geometry.csv",
+        "convergence": f"{BLOCK}/convergence.csv",
+    },
+)
+
+
 rule compare:
     input:
         activations=block_models(rules.dump_activations.output.activations),
+        records=block_models(rules.train.output.record),
     output:
-        **of_sections(
-            maps={
-                "maps": f"{BLOCK}/maps.h5",
-                "scores": f"{BLOCK}/maps.csv",
-                "class_accuracies": f"{BLOCK}/class_accuracies.csv",
-            },
-            geometry={
-                "geometry": f"{BLOCK}/geometry.csv",
-                "convergence": f"{BLOCK}/convergence.csv",
-            },
-        ),
+        *digests_of(COMPARED.values()),
+        **COMPARED,
     log:
         f"{LOGS}/compare/{{a}}--{{b}}.log",
     benchmark:
@@ -39,6 +44,7 @@ rule compare_features:
         features=block_models(rules.extract_features.output.features),
         evaluation=rules.evaluate.output.evaluation,
     output:
+        *digests_of([f"{BLOCK}/features.csv"]),
         features=f"{BLOCK}/features.csv",
     log:
         f"{LOGS}/compare_features/{{a}}--{{b}}.log",
@@ -51,7 +57,9 @@ rule compare_features:
         mem_mb=memory("compare_features"),
         runtime=minutes("compare_features"),
     params:
-        settings=stage_settings("compare_features.py"),
+        settings=stage_settings(
+            "compare_features.py", **made_by("dataset", "activations", "adversarial", "features")
+        ),
     message:
         "Input features of {wildcards.a} and {wildcards.b}"
     script:

@@ -2,7 +2,11 @@ rule describe:
     input:
         dataset=DATASET,
         activations=rules.dump_activations.output.activations,
+        record=rules.train.output.record,
     output:
+        *digests_of(
+            [f"{MODEL}/layers.csv", *([f"{MODEL}/controls.csv"] if asks_for("maps") else [])]
+        ),
         **({"controls": f"{MODEL}/controls.csv"} if asks_for("maps") else {}),
         layers=f"{MODEL}/layers.csv",
     log:
@@ -16,7 +20,11 @@ rule describe:
         mem_mb=memory("describe"),
         runtime=minutes("describe"),
     params:
-        settings=stage_settings("describe.py", families=study_config.families(STUDY)),
+        settings=lambda wildcards: stage_settings(
+            "describe.py",
+            families=study_config.families(STUDY),
+            **made_by("activations", network=study_config.made_by(STUDY, wildcards.architecture)),
+        ),
     message:
         "Describing {wildcards.architecture}/seed{wildcards.seed}"
     script:

@@ -20,7 +20,11 @@ rule evaluate:
         gpu=gpus,
         device=STUDY["device"],
     params:
-        settings=stage_settings("evaluate.py", **STUDY["evaluation"]),
+        settings=lambda wildcards: stage_settings(
+            "evaluate.py",
+            **STUDY["evaluation"],
+            **made_by("adversarial", "features", networks=block_networks(wildcards)),
+        ),
     message:
         "What {wildcards.a} and {wildcards.b} make of each other's images"
     script:

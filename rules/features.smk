@@ -18,7 +18,11 @@ rule extract_features:
         gpu=gpus,
         device=STUDY["device"],
     params:
-        settings=stage_settings("extract_features.py", **study_config.feature_settings(STUDY)),
+        settings=lambda wildcards: on_network(
+            "extract_features.py",
+            wildcards.architecture,
+            **study_config.feature_settings(STUDY),
+        ),
     message:
         "Input features of {wildcards.architecture}/seed{wildcards.seed}"
     script:

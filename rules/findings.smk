@@ -1,11 +1,13 @@
 rule judge_findings:
     input:
+        *digests(rules.summarise.output),
         **{
             name: rules.summarise.output[name]
             for name in ("models", "controls", "maps", "geometry", "transfer")
             if name in TABLES
         },
     output:
+        *digests_of(f"{RESULTS}/tables/{name}.csv" for name in ("findings", "specifications")),
         findings=f"{RESULTS}/tables/findings.csv",
         specifications=f"{RESULTS}/tables/specifications.csv",
     log:

@@ -18,7 +18,9 @@ rule make_nonrobust:
         gpu=gpus,
         device=STUDY["device"],
     params:
-        settings=stage_settings("make_nonrobust.py", **study_config.nonrobust_settings(STUDY)),
+        settings=lambda wildcards: on_network(
+            "make_nonrobust.py", wildcards.source, **study_config.nonrobust_settings(STUDY)
+        ),
     message:
         "Non-robust features of {wildcards.source}"
     script:

@@ -27,6 +27,8 @@ GALLERY = "feature_gallery"
 
 rule draw_figures:
     input:
+        *digests(rules.summarise.output),
+        *digests(rules.judge_findings.output),
         **{name: path for name, path in rules.summarise.output.items() if name != "pairs"},
         specifications=rules.judge_findings.output.specifications,
     output:
@@ -55,6 +57,7 @@ rule draw_figures:
 
 rule draw_adversarial_examples:
     input:
+        *digests(rules.summarise.output),
         dataset=DATASET,
         transfer=rules.summarise.output.get("transfer", []),
         adversarial=first_models(rules.attack.output.adversarial, "attack"),
@@ -73,7 +76,9 @@ rule draw_adversarial_examples:
         runtime=minutes("draw_adversarial_examples"),
     params:
         settings=stage_settings(
-            "draw_adversarial_examples.py", examples=STUDY["report"]["examples"]
+            "draw_adversarial_examples.py",
+            examples=STUDY["report"]["examples"],
+            **made_by("adversarial"),
         ),
     message:
         "Drawing adversarial examples"
@@ -99,7 +104,11 @@ rule draw_feature_gallery:
         mem_mb=memory("draw_feature_gallery"),
         runtime=minutes("draw_feature_gallery"),
     params:
-        settings=stage_settings("draw_feature_gallery.py", examples=STUDY["report"]["examples"]),
+        settings=stage_settings(
+            "draw_feature_gallery.py",
+            examples=STUDY["report"]["examples"],
+            **made_by("features"),
+        ),
     message:
         "Drawing gradients and inversions"
     script:
@@ -108,6 +117,8 @@ rule draw_feature_gallery:
 
 rule write_report:
     input:
+        *digests(rules.summarise.output),
+        *digests(rules.judge_findings.output),
         **rules.summarise.output,
         **rules.judge_findings.output,
         dataset=DATASET,

@@ -5,6 +5,9 @@ TABLES = summary_tables(asks_for)
 
 rule summarise:
     input:
+        *every_model(digests(rules.describe.output)),
+        *every_block(digests(rules.compare.output), "maps", "geometry"),
+        *every_block(digests(rules.compare_features.output), "features"),
         records=every_model([rules.train.output.record]),
         activations=every_model([rules.dump_activations.output.activations]),
         adversarial=every_model([rules.attack.output.adversarial], "attack"),
@@ -18,6 +21,7 @@ rule summarise:
         features=every_block([rules.compare_features.output.features], "features"),
         nonrobust=nonrobust_records(),
     output:
+        *digests_of(f"{RESULTS}/tables/{table}.csv" for table in TABLES),
         **{table: f"{RESULTS}/tables/{table}.csv" for table in TABLES},
     log:
         f"{LOGS}/summarise.log",

@@ -11,6 +11,7 @@ def main(snakemake) -> None:
     compare(
         **dict(snakemake.output.items()),
         activations=snakemake.input.activations,
+        records=snakemake.input.records,
         settings=json.loads(snakemake.params.settings),
     )
 

@@ -1,5 +1,7 @@
 """Compare the input features of one block's pairs."""
 
+import json
+
 from repcompare.stages.compare_features import compare_features
 from repcompare.storage.logs import logging_to
 
@@ -13,6 +15,7 @@ def main(snakemake) -> None:
         inputs=snakemake.input.features,
         evaluation=snakemake.input.evaluation,
         dataset=snakemake.input.dataset,
+        settings=json.loads(snakemake.params.settings),
     )
 
 

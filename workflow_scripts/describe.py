@@ -12,6 +12,7 @@ def main(snakemake) -> None:
         **dict(snakemake.output.items()),
         activations=snakemake.input.activations,
         dataset=snakemake.input.dataset,
+        record=snakemake.input.record,
         settings=json.loads(snakemake.params.settings),
     )
 

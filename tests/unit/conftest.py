@@ -48,9 +48,15 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def dataset_path(tmp_path_factory) -> Path:
+def results(tmp_path_factory) -> Path:
+    """The folder of the small study, where every file lies as a study's does."""
+    return tmp_path_factory.mktemp("results") / "small"
+
+
+@pytest.fixture(scope="session")
+def dataset_path(results) -> Path:
     """The digits, all splits."""
-    path = tmp_path_factory.mktemp("data") / "dataset.h5"
+    path = results / "data" / "dataset.h5"
     settings = {"name": "digits", "fit_samples": 200, "train_samples": None}
     prepare_data(path, settings=settings)
     return path
@@ -64,9 +70,9 @@ def dataset(dataset_path):
 
 
 @pytest.fixture(scope="session")
-def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
+def study(dataset_path, results) -> dict[str, SimpleNamespace]:
     """Every file of three trained models, by model name."""
-    folder = tmp_path_factory.mktemp("models")
+    folder = results / "models"
     models = {}
     with Dataset(dataset_path) as dataset:
         images, labels = (
@@ -119,16 +125,18 @@ def study(dataset_path, tmp_path_factory) -> dict[str, SimpleNamespace]:
 
 
 @pytest.fixture(scope="session")
-def files(study, dataset_path, tmp_path_factory):
+def files(study, dataset_path, results):
     """The files of the three models and of both their blocks, by kind."""
     made = {name: [] for name in (*JOINED, "evaluations", "features")}
-    for files in study.values():
-        folder = tmp_path_factory.mktemp("model")
+    for name, files in study.items():
+        folder = results / "models" / name
         paths = described(folder, files.activations, dataset_path, FAMILIES)
         for kind, path in zip(("layers", "controls"), paths, strict=True):
             made[kind].append(path)
     for names in BLOCKS:
-        folder = tmp_path_factory.mktemp("block")
+        folder = (
+            results / "blocks" / "--".join(name.split("/")[0] for name in (names[0], names[-1]))
+        )
         models = [study[name] for name in names]
         activations = [each.activations for each in models]
         outputs = compared(folder, activations, FAMILIES, MEASURES, [BLOCKS[0]])

@@ -84,6 +84,7 @@ def test_only_stages_storage_and_the_reader_of_each_file_open_hdf5():
         MODULES["data/raw_files"],
         MODULES["figures/registry"],
         MODULES["planning/resources"],
+        MODULES["storage/seals"],
     ],
     ids=lambda path: path.relative_to(PACKAGE).as_posix(),
 )

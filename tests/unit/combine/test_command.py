@@ -85,7 +85,10 @@ def test_studies_whose_folders_are_called_alike_are_called_as_they_are_given(com
         (["digits", "results/digits"], "digits and results/digits have the same findings"),
         (["digits", "digits"], "one study alone, digits"),
         (["digits", str(OLD)], f"{OLD}: no column 'error'; not a findings.csv of this version"),
-        (["digits", "empty.csv"], "empty.csv: No columns to parse from file; not a findings.csv"),
+        (
+            ["digits", "empty.csv"],
+            "empty.csv: damaged: not a table (No columns to parse from file)",
+        ),
         (["digits", "part.csv"], "part.csv: verdicts on retraining, exception, transfer; needs"),
         (["digits", "<mine>", "--to", "empty.csv"], "empty.csv is no folder: name another"),
         ([], "the following arguments are required: STUDY"),

@@ -2,11 +2,11 @@
 
 import dataclasses
 
-import h5py
 import numpy as np
 import pytest
 import xarray
 import yaml
+from unit.support.resealed import resealed
 from unit.support.small_study import COMPUTATION, LINF
 from unit.support.synthetic_tables import tables
 
@@ -84,6 +84,14 @@ def test_what_is_lacking_is_said_and_nothing_is_written(exported, tmp_path, chan
     assert not list((tmp_path / "new").glob("*"))
 
 
+def test_a_damaged_file_is_named_and_nothing_is_written(exported, tmp_path):
+    table = tmp_path / "results/small/tables/maps.csv"
+    table.write_bytes(table.read_bytes()[:-10])
+    said = exported("--to", "new/folder")
+    assert said.startswith("results/small/tables/maps.csv: damaged: its bytes are not those of its")
+    assert not list((tmp_path / "new").glob("*"))
+
+
 def test_a_folder_that_has_something_in_it_is_left_alone(exported, tmp_path):
     (tmp_path / "mine").mkdir()
     assert exported("--to", "mine") == "mine: pairs.nc\n"
@@ -114,7 +122,7 @@ def test_png_is_refused_where_it_would_change_or_cannot_hold_the_images(study, d
     with AdversarialImages(files["attack"][0]) as file:
         (stored,) = file.attacks.values()
         np.testing.assert_array_equal(np.load(array), stored.images[:])
-    with h5py.File(tmp_path / "two.h5", "w") as file:
+    with resealed(tmp_path / "two.h5") as file:
         file["train/images"] = np.zeros((1, 2, 8, 8), np.uint8)
     with pytest.raises(ExportError, match="images have 2 channels, not 1 or 3; allowed: npy"):
         write_images(tmp_path, {}, tmp_path / "two.h5", "png")

@@ -1,12 +1,12 @@
 """Figures show the tables' numbers in the right place, at every size of study."""
 
-import h5py
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import QuadMesh
 from matplotlib.text import Text
+from unit.support.resealed import resealed
 from unit.support.synthetic_tables import FIGURES, tables
 
 from repcompare.data.dataset_file import Dataset
@@ -264,7 +264,7 @@ def test_the_gallery_marks_what_fools_the_model(channels, tmp_path):
 @pytest.fixture
 def data(tmp_path):
     """Three test images, each of one grey level: 0, 1, 2."""
-    with h5py.File(tmp_path / "data.h5", "w") as file:
+    with resealed(tmp_path / "data.h5") as file:
         file.attrs["digest"] = "data"
         levels = np.arange(3, dtype=np.uint8)[:, None, None, None]
         file["test/images"] = levels * np.ones((1, 1, 8, 8), np.uint8)
@@ -274,7 +274,7 @@ def data(tmp_path):
 
 
 def adversarial_file(path, model, ids, predictions):
-    with h5py.File(path, "w") as file:
+    with resealed(path) as file:
         file.attrs["model"], file.attrs["data_digest"] = model, "data"
         file["ids"], file["labels"] = ids, [0, 1, 1]
         file["clean_prediction"] = predictions
@@ -339,7 +339,7 @@ def test_a_gallery_of_other_images_than_the_clean_ones_is_refused():
 
 
 def features_file(path, model, ids, predictions):
-    with h5py.File(path, "w") as file:
+    with resealed(path) as file:
         file.attrs["model"], file.attrs["data_digest"] = model, "data"
         file["ids"], file["labels"], file["prediction"] = ids, [0, 1, 1], predictions
         file["gradient"] = np.ones((3, 1, 8, 8))
@@ -381,7 +381,7 @@ def test_features_are_read_at_the_attack_of_the_report_and_inversions_from_noise
 
 def test_images_that_are_not_rounded_are_shown_in_grey_levels(data, tmp_path):
     path = adversarial_file(tmp_path / "a.h5", "a/seed0", [5, 6, 7], [0, 1, 1])
-    with h5py.File(path, "r+") as file:
+    with resealed(path) as file:
         for group in file["attacks"].values():
             del group["images"]
             group["images"] = np.full((3, 1, 8, 8), 2.4 / 255, np.float32)

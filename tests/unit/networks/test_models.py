@@ -1,6 +1,5 @@
 """A stored network is the trained one, and belongs to its data and its record."""
 
-import json
 import shutil
 
 import pytest
@@ -10,7 +9,8 @@ from unit.support.small_study import CPU
 from repcompare.architectures import build
 from repcompare.networks.inference import to_float
 from repcompare.networks.models import folded, load_model, untrained
-from repcompare.storage.files import MismatchError
+from repcompare.storage.files import MismatchError, read_json, write_json
+from repcompare.storage.seals import DamagedError
 
 SMALL = {
     "densenet": {"blocks": [2, 2], "growth_rate": 4},
@@ -74,16 +74,17 @@ def test_folding_leaves_the_network_as_it_was(study, dataset):
 
 def test_weights_that_are_not_the_records_are_refused(study, dataset):
     one, other = study["resnet/seed0"], study["resnet/seed1"]
-    with pytest.raises(MismatchError, match="digest of the weights"):
+    match = r"seed1/weights\.safetensors: not the weights that .*seed0/record\.json tells of"
+    with pytest.raises(DamagedError, match=match):
         load_model(other.weights, one.record, dataset, CPU)
 
 
 def test_a_model_of_another_data_file_is_refused(study, dataset, tmp_path):
     files = study["resnet/seed0"]
-    record = json.loads(files.record.read_text(encoding="utf-8")) | {"data_digest": "other"}
+    record = read_json(files.record) | {"data_digest": "other"}
     shutil.copy(files.weights, tmp_path / "weights.safetensors")
-    (tmp_path / "record.json").write_text(json.dumps(record), encoding="utf-8")
-    with pytest.raises(MismatchError, match="digest of the data"):
+    write_json(tmp_path / "record.json", record)
+    with pytest.raises(MismatchError, match="trained on other images"):
         load_model(tmp_path / "weights.safetensors", tmp_path / "record.json", dataset, CPU)
 
 

@@ -91,7 +91,7 @@ def test_the_benchmark_of_a_job_is_its_own(tmp_path):
     for seconds, name in enumerate(files):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"s\tcpu_time\n{seconds}\t0\n", encoding="utf-8")
+        path.write_text(f"s\tmax_rss\n{seconds}\t0\n", encoding="utf-8")
     found = read_seconds([*due, *standing], tmp_path)
     assert found == {job: seconds for seconds, job in enumerate(files.values())}
 

@@ -186,6 +186,17 @@ def test_costs_are_summed_by_stage_and_unmeasured_memory_is_unknown(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "content", ["", "s\tmax_rss\n", "s\tmax_rss\nmany\t1\n", "\0\n\0", "12\n3"]
+)
+def test_a_damaged_benchmark_file_is_left_out_and_said_so(tmp_path, caplog, content):
+    path = tmp_path / "benchmarks" / "train" / "a.tsv"
+    path.parent.mkdir(parents=True)
+    path.write_text(content, encoding="utf-8")
+    assert read_costs([path]).empty
+    assert "a.tsv: not a benchmark file, left out of the costs" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("column", "value", "text"),
     [
         (Column("", "", "count"), 1234567.0, "1 234 567"),

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from unit.support.resealed import resealed
 from unit.support.small_study import Compared, compared
 
 from repcompare.geometry import measures
@@ -237,15 +238,15 @@ def test_other_images_are_refused(study, tmp_path):
         shutil.copy(study[name].activations, path)
     folder = tmp_path / "block"
     for split in ("fit", "test"):
-        with h5py.File(files[1], "a") as file:
+        with resealed(files[1]) as file:
             before = file[f"{split}/ids"][0]
             file[f"{split}/ids"][0] = -1
         match = rf"b\.h5 and .*a\.h5 hold different {split} images"
         with pytest.raises(MismatchError, match=match):
             compared(folder, files, ALL, MEASURES)
-        with h5py.File(files[1], "a") as file:
+        with resealed(files[1]) as file:
             file[f"{split}/ids"][0] = before
-    with h5py.File(files[1], "a") as file:
+    with resealed(files[1]) as file:
         file.attrs["data_digest"] = "other"
     with pytest.raises(MismatchError, match="digest of the data"):
         compared(folder, files, ALL, MEASURES)
@@ -256,7 +257,7 @@ def test_a_pair_too_small_for_convergence_says_so(study, tmp_path):
     files = []
     for name in ("resnet/seed0", "vgg/seed0"):
         files.append(tmp_path / f"{len(files)}.h5")
-        with h5py.File(study[name].activations) as whole, h5py.File(files[-1], "w") as file:
+        with h5py.File(study[name].activations) as whole, resealed(files[-1]) as file:
             file.attrs.update(whole.attrs)
             file.attrs["layers"] = ["penultimate"]
             for group in ("classifier", "fit"):

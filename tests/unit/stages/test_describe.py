@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from unit.support.resealed import resealed
 from unit.support.small_study import LAYERS, compared, described
 
 from repcompare.maps.families import FAMILIES
@@ -61,7 +62,7 @@ def test_layers_have_the_sizes_and_ranks_of_their_rows(tables, study):
 
 def test_a_unit_that_never_changes_is_dead(study, dataset_path, tmp_path):
     path = shutil.copy(study["vgg/seed0"].activations, tmp_path / "a.h5")
-    with h5py.File(path, "a") as file:
+    with resealed(path) as file:
         dead = np.flatnonzero(np.ptp(file["test/stage1"][:], axis=0) == 0)
         alive = np.flatnonzero(np.ptp(file["test/stage1"][:], axis=0) > 0)
         for unit in alive[:2]:
@@ -132,7 +133,7 @@ def test_pixels_are_rows_of_the_first_images_in_the_unit_interval(dataset):
 
 def test_a_control_is_fit_on_as_many_images_as_were_stored(study, dataset_path, tmp_path):
     path = tmp_path / "a.h5"
-    with h5py.File(study["vgg/seed0"].activations) as whole, h5py.File(path, "w") as file:
+    with h5py.File(study["vgg/seed0"].activations) as whole, resealed(path) as file:
         file.attrs.update(whole.attrs)
         for name in ("classifier", "test"):
             whole.copy(name, file)
@@ -146,12 +147,12 @@ def test_a_control_is_fit_on_as_many_images_as_were_stored(study, dataset_path, 
 @pytest.mark.parametrize("split", ["fit", "test"])
 def test_other_images_or_other_data_are_refused(study, dataset_path, tmp_path, split):
     path = shutil.copy(study["vgg/seed0"].activations, tmp_path / "a.h5")
-    with h5py.File(path, "a") as file:
+    with resealed(path) as file:
         file[f"{split}/ids"][0] = -1
     with pytest.raises(MismatchError, match=rf"a\.h5 and .* hold different {split} images"):
         tables_of(tmp_path, path, dataset_path, ["ridge"])
     assert not (tmp_path / "controls.csv").exists()
-    with h5py.File(path, "a") as file:
+    with resealed(path) as file:
         file.attrs["data_digest"] = "other"
     with pytest.raises(MismatchError, match="digest of the data"):
         tables_of(tmp_path, path, dataset_path, ["ridge"])
@@ -159,7 +160,7 @@ def test_other_images_or_other_data_are_refused(study, dataset_path, tmp_path, s
 
 def test_tables_of_a_constant_control_say_why_they_are_empty(study, dataset_path, tmp_path):
     path = shutil.copy(study["vgg/seed0"].activations, tmp_path / "a.h5")
-    with h5py.File(path, "a") as file:
+    with resealed(path) as file:
         file["untrained/fit"][...] = file["untrained/test"][...] = 0.3
     controls = tables_of(tmp_path, path, dataset_path)[1].query("control == 'untrained'")
     assert controls["note"].str.contains("constant source representation").all()

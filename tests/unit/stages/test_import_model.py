@@ -1,7 +1,5 @@
 """An existing network becomes weights and a record, from which it is built again, or is refused by a key."""
 
-import json
-
 import pytest
 import safetensors.torch
 import torch
@@ -13,7 +11,8 @@ from repcompare.networks.imported import NetworkError
 from repcompare.networks.inference import to_float
 from repcompare.networks.models import load_model, untrained
 from repcompare.stages.import_model import import_model
-from repcompare.storage.files import file_digest
+from repcompare.storage.files import read_json
+from repcompare.storage.seals import file_digest
 
 CPU = torch.device("cpu")
 DIGITS = [str(digit) for digit in range(10)]
@@ -105,7 +104,7 @@ def imported(dataset_path, tmp_path):
             device="cpu",
             threads=1,
         )
-        return json.loads((tmp_path / "model" / "record.json").read_text(encoding="utf-8"))
+        return read_json(tmp_path / "model" / "record.json")
 
     return done
 

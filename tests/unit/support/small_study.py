@@ -77,7 +77,8 @@ class Compared(NamedTuple):
 
 def compared(folder, activations, families, measures, layer_pairs=()) -> Compared:
     """The files of a block of some models, made in `folder`."""
-    paths = Compared(folder / "maps.h5", *(folder / f"{n}.csv" for n in Compared._fields[1:]))
+    tables = ("maps", *Compared._fields[2:])
+    paths = Compared(folder / "maps.h5", *(folder / f"{name}.csv" for name in tables))
     settings = {"families": families, "measures": measures, "layer_pairs": layer_pairs}
     compare(**paths._asdict(), activations=activations, settings=settings)
     return paths

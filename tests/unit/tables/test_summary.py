@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from unit.support.resealed import resealed
 from unit.support.small_study import ATTACKS, FAMILIES, JOINED, LAYERS, SEARCH
 
 from repcompare.stages import summarise
@@ -302,7 +303,7 @@ def test_a_table_of_other_activations_is_refused(files, tmp_path, kind, digest):
 def test_a_block_of_other_adversarial_images_is_refused(files, tmp_path):
     path = tmp_path / "evaluation.h5"
     path.write_bytes(files["evaluations"][0].read_bytes())
-    with h5py.File(path, "a") as file:
+    with resealed(path) as file:
         file.attrs["adversarial_digests"] = ["other", "other"]
     with pytest.raises(MismatchError, match="adversarial images of resnet/seed0"):
         next(transfer_tables([path], files["adversarial"]))

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from repcompare.combine.joined import CombineError, combined, read_findings, shared_architectures
 from repcompare.combine.page import render_page
-from repcompare.storage.files import file_digest, replacing
+from repcompare.storage.files import replacing
+from repcompare.storage.seals import file_digest
 from repcompare.tables.files import write_table
 from repcompare.tables.schema import TABLES
 

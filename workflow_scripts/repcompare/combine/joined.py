@@ -12,6 +12,7 @@ from repcompare.findings.rows import Row
 from repcompare.findings.rules import MOST_OF_THE_VARIANCE, NOT_ASKED
 from repcompare.statistics.jackknife import CONFIDENCE
 from repcompare.statistics.meta_analysis import Synthesis, synthesis
+from repcompare.storage.seals import DamagedError
 from repcompare.tables.files import by_column, checked, read_table
 from repcompare.tables.schema import TABLES
 from repcompare.vocabulary import FAMILY, FINDINGS, MEASURE, label_of
@@ -81,6 +82,9 @@ def read_findings(path: Path) -> pd.DataFrame:
     """
     try:
         table = read_table(path)
+    except DamagedError as error:
+        raise CombineError(str(error)) from error
+    try:
         checked(TABLES["findings"], by_column(table))
     except ValueError as error:
         raise CombineError(

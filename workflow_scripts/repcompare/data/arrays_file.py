@@ -13,6 +13,7 @@ from repcompare.data.npz import Header
 from repcompare.data.raw_files import array_splits, arrays_file, image_axes, test_name
 from repcompare.data.splits import Images, RawDataset
 from repcompare.storage.hdf5 import row_slices
+from repcompare.storage.opening import opened
 
 FLOATS = "uint8, or floats from 0 to 1"
 
@@ -48,21 +49,23 @@ class Hdf5Arrays:
         """Raises DataError if it is no such file."""
         self.path = path
         try:
-            with h5py.File(path) as file:
+            with opened(path) as file:
                 arrays = {k: v for k, v in file.items() if isinstance(v, h5py.Dataset)}
                 self.headers = {k: Header(v.dtype.str, v.shape) for k, v in arrays.items()}
         except OSError as error:
             raise DataError(f"data.root: cannot read {path} (not a whole HDF5 file)") from error
+        except ValueError as error:
+            raise DataError(f"data.root: {path}: {error}") from error
 
     def whole(self, name: str) -> np.ndarray:
         """A small array; text as such."""
-        with h5py.File(self.path) as file:
+        with opened(self.path) as file:
             array = file[name]
             return array.asstr()[:] if h5py.check_string_dtype(array.dtype) else array[:]
 
     def rows(self, name: str, index: np.ndarray) -> Iterator[np.ndarray]:
         """The rows of an array at ascending places."""
-        with h5py.File(self.path) as file:
+        with opened(self.path) as file:
             for rows in row_slices(file[name].shape, file[name].dtype):
                 here = index[slice(*np.searchsorted(index, (rows.start, rows.stop)))]
                 if len(here):

@@ -30,6 +30,7 @@ from repcompare.features.features_file import InputFeatures
 from repcompare.storage.files import MismatchError
 from repcompare.storage.hdf5 import ModelFile
 from repcompare.storage.netcdf import write_netcdf
+from repcompare.storage.seals import DamagedError
 from repcompare.study.config import ConfigError, asked, models, validate
 from repcompare.tables.files import read_table
 from repcompare.tables.schema import TABLES, summary_tables
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if missing:
             raise ExportError(f"{missing[0]}: no such file; make run STUDY={options.configfile}")
         export(config, results, to, options.format)
-    except (ConfigError, ExportError, MismatchError) as error:
+    except (ConfigError, DamagedError, ExportError, MismatchError) as error:
         sys.exit(str(error))
     print(f"{to}: {', '.join(sorted(path.name for path in to.iterdir()))}")
 

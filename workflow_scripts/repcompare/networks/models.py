@@ -13,7 +13,8 @@ from repcompare.architectures import build
 from repcompare.architectures.classifier import Classifier
 from repcompare.data.dataset_file import Dataset
 from repcompare.networks.imported import ImportedNetwork, in_channels_last
-from repcompare.storage.files import file_digest, read_json, replacing, require_equal, write_json
+from repcompare.storage.files import MismatchError, read_json, replacing, write_json
+from repcompare.storage.seals import DamagedError, file_digest, require_same_settings
 
 # What the stages run: a network of ours, or one that was made elsewhere.
 Network = Classifier | ImportedNetwork
@@ -65,22 +66,32 @@ def unshared(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def load_model(
-    weights: str | Path, record_path: str | Path, dataset: Dataset, device: torch.device
+    weights: str | Path,
+    record_path: str | Path,
+    dataset: Dataset,
+    device: torch.device,
+    settings: Mapping[str, Any] | None = None,
 ) -> TrainedModel:
     """Build the network of a record, load its weights and freeze it.
 
+    Args:
+        weights: the safetensors file.
+        record_path: the record beside it.
+        dataset: the study's data file.
+        device: where the network goes.
+        settings: what the record must say of how the network was made.
+
     Raises:
-        MismatchError: the weights are not the record's, or it was trained on another data file.
+        DamagedError: the record is not what was written, or the weights are not those it tells of.
+        MismatchError: it was trained on another data file.
     """
     record = read_json(record_path)
-    require_equal(
-        "digest of the weights",
-        [(record_path, record["model_digest"]), (weights, file_digest(weights))],
-    )
-    require_equal(
-        "digest of the data",
-        [(record_path, record["data_digest"]), (dataset.path, dataset.digest)],
-    )
+    require_same_settings(record_path, record, settings or {})
+    if record["model_digest"] != file_digest(weights):
+        raise DamagedError(weights, f"not the weights that {record_path} tells of (SHA-256)")
+    if record["data_digest"] != dataset.digest:
+        text = f"{record_path} tells of a network trained on other images than {dataset.path} holds"
+        raise MismatchError(f"{text}; delete it and call again")
     network = network_of(record)
     network.load_state_dict(safetensors.torch.load_file(weights))
     return TrainedModel(frozen(network, device), record)

@@ -38,6 +38,7 @@ from repcompare.planning.memory import FLOAT
 from repcompare.planning.power import lines
 from repcompare.planning.resources import Network, asked, assumed_study, too_little
 from repcompare.planning.workload import Sizes, Study, study_of
+from repcompare.storage.seals import DamagedError
 from repcompare.study.config import validate
 from repcompare.study.consistency import counted_problems
 
@@ -101,7 +102,10 @@ def found_study(config: dict, dataset: Path) -> Study:
         if not dataset.exists():
             sys.exit(str(error))
         print(f"{error}: {dataset} is taken as it is", file=sys.stderr)
-        data = stored(dataset)
+        try:
+            data = stored(dataset)
+        except DamagedError as damaged:
+            sys.exit(str(damaged))
     if problems := counted_problems(config, data):
         sys.exit("\n".join(map(str, problems)))
     return study_of(config, data)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from repcompare.storage.benchmarks import read_benchmark
+
 # What an output says of its job: a model, a block, or architectures of non-robust features.
 OUTPUTS = (
     re.compile(r"/models/(?P<first>[^/]+)/seed(?P<seed>\d+)/"),
@@ -51,8 +53,8 @@ def read_seconds(jobs: Iterable[Job], folder: Path) -> dict[Job, float]:
     seconds = {}
     for job in jobs:
         for path in job.benchmarks(folder):
-            with open(path, newline="", encoding="utf-8") as file:
-                seconds[job] = float(list(csv.DictReader(file, delimiter="\t"))[-1]["s"])
+            if cost := read_benchmark(path):
+                seconds[job] = cost.seconds
     return seconds
 
 

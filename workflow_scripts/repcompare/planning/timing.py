@@ -239,7 +239,7 @@ def numbers(study: Study, of: Sizes) -> Numbers:
         )
         settings = {"families": families, "measures": measures, "layer_pairs": ()}
         names = (OF_MAPS if families else ()) + (OF_GEOMETRY if measures else ())
-        compared = {name: folder / name for name in names}
+        compared: dict[str, Any] = {name: folder / name for name in names}
         tables = folder / "layers.csv", folder / "controls.csv" if families else None
         return Numbers(
             _timed(lambda: compare(**compared, activations=files, settings=settings)),

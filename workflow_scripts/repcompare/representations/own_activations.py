@@ -14,6 +14,7 @@ import numpy as np
 
 from repcompare.names import REPRESENTATION
 from repcompare.registry import known
+from repcompare.storage.opening import opened
 
 # Beside a file of arrays that does not hold its ids: one a line, in the order of the rows.
 FILE_NAMES = "file_names.txt"
@@ -144,11 +145,11 @@ def open_activations(path: str | Path, names: Mapping[str, str]) -> Iterator[Own
         ActivationsError: it cannot be read, or is not what it should be.
     """
     path = Path(path)
-    opened = known(READERS, path.suffix, "architectures.NAME.activations, a file ending in")
+    reader = known(READERS, path.suffix, "architectures.NAME.activations, a file ending in")
     with contextlib.ExitStack() as stack:
         try:
-            arrays = stack.enter_context(opened(path))
-        except FileNotFoundError:
+            arrays = stack.enter_context(reader(path))
+        except (FileNotFoundError, ActivationsError):
             raise
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise ActivationsError(f"not a whole {path.suffix} file ({error})") from error
@@ -168,7 +169,11 @@ def _npz(path: Path) -> Iterator[Mapping[str, Any]]:
 
 @contextlib.contextmanager
 def _hdf5(path: Path) -> Iterator[Mapping[str, Any]]:
-    with h5py.File(path, "r") as file:
+    try:
+        whole = opened(path)
+    except ValueError as error:
+        raise ActivationsError(str(error)) from error
+    with whole as file:
         found: dict[str, h5py.Dataset] = {}
         file.visititems(
             lambda name, item: (

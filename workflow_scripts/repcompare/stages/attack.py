@@ -28,7 +28,8 @@ from repcompare.names import MAIN
 from repcompare.networks.devices import prepared_device, resolve_precision
 from repcompare.networks.inference import logits_of, margins
 from repcompare.networks.models import TrainedModel, folded, load_model
-from repcompare.storage.hdf5 import new_hdf5, store_rows
+from repcompare.storage.hdf5 import as_attribute, new_hdf5, store_rows
+from repcompare.storage.seals import made_by
 
 
 def attack(
@@ -48,7 +49,8 @@ def attack(
         weights: of the model.
         record: of the model.
         dataset: the study's data file.
-        settings: the config's `attack`; precision may be `auto`.
+        settings: the config's `attack`; precision may be `auto`. And `inputs`, as in
+            `stages.train.train`.
         device: where the network runs, see `networks.devices.resolve_device`.
         threads: of the CPU.
     """
@@ -58,8 +60,9 @@ def attack(
         settings["batch_size"], precision, settings["seed"], settings["quantise"]
     )
     with Dataset(dataset) as data:
-        model = load_model(weights, record, data, where)
-        attack_model(adversarial, model, data, settings["samples"], planned(settings), computation)
+        model = load_model(weights, record, data, where, made_by(settings, "network"))
+        attacks, stored = planned(settings), as_attribute(settings)
+        attack_model(adversarial, model, data, settings["samples"], attacks, computation, stored)
 
 
 def attack_model(
@@ -69,6 +72,7 @@ def attack_model(
     samples: int,
     attacks: Sequence[Attack],
     computation: Computation,
+    stored_settings: str = "{}",
 ) -> None:
     """Store the perturbed images of the first `samples` test images, one group an attack and ball.
 
@@ -78,6 +82,7 @@ def attack_model(
     perturbations would agree by that start. Only random targets are the same for all. Below
     `growth`, by norm: how many of the images that the model classifies correctly `pgd` fools in
     ever larger balls. Images are stored batch by batch: only the clean ones are all in memory.
+    `stored_settings` is JSON.
     """
     test = dataset.split("test", samples)
     ids, labels = test.ids, torch.from_numpy(test.labels)
@@ -88,6 +93,7 @@ def attack_model(
         "precision": computation.precision,
         "device": str(model.device),
         "seed": computation.seed,
+        "settings": stored_settings,
     }
     own_seed = int(model.record["model_digest"][:8], 16) ^ computation.seed
     of_model = dataclasses.replace(computation, seed=own_seed)

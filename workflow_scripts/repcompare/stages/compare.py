@@ -19,6 +19,7 @@ from repcompare.representations.activations_file import ModelActivations, check_
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
 from repcompare.storage.hdf5 import COMPRESSED, as_attribute, new_hdf5
+from repcompare.storage.seals import made_by
 from repcompare.study.blocks import unordered_pairs
 from repcompare.tables.files import write_table
 from repcompare.vocabulary import LAYER_MEASURE
@@ -32,6 +33,7 @@ def compare(
     geometry: str | Path | None = None,
     convergence: str | Path | None = None,
     activations: Sequence[str | Path],
+    records: Sequence[str | Path] | None = None,
     settings: Mapping[str, Any],
 ) -> None:
     """Compare every pair of models of a block.
@@ -49,14 +51,23 @@ def compare(
         geometry: that of the geometry.
         convergence: that of the geometry on fewer samples.
         activations: of the block's models.
-        settings: `families` of maps, `measures` and `layer_pairs`.
+        records: of the models, in the same order, whose weights the activations must be of; None: of
+            any.
+        settings: `families` of maps, `measures` and `layer_pairs`; and `inputs`, as in
+            `stages.train.train`.
 
     Raises:
-        MismatchError: the files are not of the same data or the same images.
+        MismatchError: the files are not of these models, the same data or the same images.
     """
     families, measures = settings["families"], settings["measures"]
     with contextlib.ExitStack() as stack:
         models = [stack.enter_context(ModelActivations(path)) for path in activations]
+        for model in models:
+            model.require_settings(made_by(settings, "activations"))
+        if records is not None:
+            networks = made_by(settings, "networks") or [{}] * len(models)
+            for model, record, network in zip(models, records, networks, strict=True):
+                model.require_record(record, network)
         check_same_images(models)
         attributes = {
             "models": [model.name for model in models],

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from repcompare.storage.hdf5 import (
     require_same_images,
     row_slices,
 )
+from repcompare.storage.seals import made_by
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
 from repcompare.tables.files import write_table
 from repcompare.transfer.evaluation_file import Evaluation
@@ -61,6 +62,7 @@ def compare_features(
     inputs: Sequence[str | Path],
     evaluation: str | Path,
     dataset: str | Path,
+    settings: Mapping[str, Any],
 ) -> None:
     """Write the measures of every pair of a block as a table: see `feature_rows`.
 
@@ -71,6 +73,11 @@ def compare_features(
         inputs: the models' gradients and inversions, what `stages.extract_features` wrote.
         evaluation: of the block, what `stages.evaluate` wrote.
         dataset: the study's data file.
+        settings: `inputs`, as in `stages.train.train`.
+
+    Raises:
+        DamagedError: a file is not what was written, or was made by other settings.
+        MismatchError: files do not belong together.
     """
     with contextlib.ExitStack() as stack:
         data = stack.enter_context(Dataset(dataset))
@@ -84,6 +91,12 @@ def compare_features(
             )
             for place, (of_model, found) in enumerate(zip(activations, inputs, strict=True))
         ]
+        data.require_settings(made_by(settings, "dataset"))
+        for of_model in files:
+            of_model.activations.require_settings(made_by(settings, "activations"))
+            of_model.features.require_settings(made_by(settings, "features"))
+            if of_model.adversarial:
+                of_model.adversarial.require_settings(made_by(settings, "adversarial"))
         rows = feature_rows(files, seen, data)
     write_table(features, "blocks/features", rows)
 
@@ -223,10 +236,15 @@ def check(files: Sequence[Files], evaluation: Evaluation) -> None:
     for of_model in files:
         kinds: list[ModelFile | None] = [*of_model]
         for file in filter(None, kinds):
-            file.require_weights(of_model.name, digests.get(of_model.name, ""))
+            shown = evaluation.path, digests.get(of_model.name, "")
+            require_equal(f"weights of {of_model.name}", [shown, (file.path, file.model_digest)])
         shown = evaluation.path, evaluation.features_digests[of_model.name]
         made = of_model.features.path, of_model.features.digest
         require_equal(f"inversions of {of_model.name}", [made, shown])
+        if of_model.adversarial:
+            shown = evaluation.path, evaluation.adversarial_digests[of_model.name]
+            made = of_model.adversarial.path, of_model.adversarial.digest
+            require_equal(f"adversarial images of {of_model.name}", [made, shown])
     kept = [of_model.activations for of_model in files]
     require_same_data([*kept, *features, *adversarial, evaluation])
     check_same_images(kept)

@@ -26,6 +26,7 @@ from repcompare.representations.pair import Pair
 from repcompare.representations.representation import Representation
 from repcompare.storage.files import MismatchError
 from repcompare.storage.hdf5 import require_same_data
+from repcompare.storage.seals import made_by
 from repcompare.tables.files import write_table
 
 
@@ -35,6 +36,7 @@ def describe(
     *,
     activations: str | Path,
     dataset: str | Path,
+    record: str | Path | None = None,
     settings: Mapping[str, Any],
 ) -> None:
     """Write one row a layer, and one row a control and family of maps to the representation.
@@ -44,12 +46,16 @@ def describe(
         controls: the table of controls to write; None where no maps are asked for.
         activations: of the model.
         dataset: the study's data file.
-        settings: `families` of maps.
+        record: of the model, whose weights the activations must be of; None: of any.
+        settings: `families` of maps; and `inputs`, as in `stages.train.train`.
 
     Raises:
-        MismatchError: the activations are not of the images of this data file.
+        MismatchError: the activations are not of this model, or not of the images of this data file.
     """
     with ModelActivations(activations) as model, Dataset(dataset) as data:
+        model.require_settings(made_by(settings, "activations"))
+        if record is not None:
+            model.require_record(record, made_by(settings, "network"))
         require_same_data([model, data])
         write_table(layers, "models/layers", list(layer_rows(model)))
         if controls is not None:

@@ -14,7 +14,8 @@ from repcompare.networks.devices import prepared_device
 from repcompare.networks.inference import batches, logits_of, to_float
 from repcompare.networks.models import Network, TrainedModel, load_model, untrained
 from repcompare.representations.layer_rows import LayerRows
-from repcompare.storage.hdf5 import new_hdf5, row_chunk, row_slices
+from repcompare.storage.hdf5 import as_attribute, new_hdf5, row_chunk, row_slices
+from repcompare.storage.seals import made_by
 
 
 def dump_activations(
@@ -34,12 +35,14 @@ def dump_activations(
         weights: of the model.
         record: of the model.
         dataset: the study's data file.
-        settings: `layers`, `pool`, `fit_samples` and `batch_size`.
+        settings: `layers`, `pool`, `fit_samples` and `batch_size`; and `inputs`, as in
+            `stages.train.train`.
         device: where the network runs, see `networks.devices.resolve_device`.
         threads: of the CPU.
     """
     with Dataset(dataset) as data:
-        model = load_model(weights, record, data, prepared_device(device, threads))
+        where = prepared_device(device, threads)
+        model = load_model(weights, record, data, where, made_by(settings, "network"))
         store_activations(
             activations,
             model,
@@ -49,6 +52,7 @@ def dump_activations(
             settings["fit_samples"],
             settings["batch_size"],
             settings["pool"],
+            as_attribute(settings),
         )
 
 
@@ -61,6 +65,7 @@ def store_activations(
     fit_samples: int | None,
     batch_size: int,
     pool: str = "mean",
+    stored_settings: str = "{}",
 ) -> None:
     """Store layers, labels and ids of the fit and test splits, and what the model has to answer.
 
@@ -72,7 +77,8 @@ def store_activations(
     `logits = penultimate Wᵀ + b`. Group `untrained` holds the representation of `before_training`,
     the network as it was initialised, on the same images; it is absent of a network that was never
     trained. Computed in float32 and eval mode, as many images at a time as
-    `data.batches.images_at_once` says: memory does not grow with n.
+    `data.batches.images_at_once` says: memory does not grow with n. `stored_settings`
+    is JSON.
     """
     record, network = model.record, model.network
     layers = [name for name in network.layers if name in layers or name == REPRESENTATION]
@@ -83,6 +89,7 @@ def store_activations(
         "fit_images": dataset.fit_split,
         "precision": "float32",
         "batch_size": batch_size,
+        "settings": stored_settings,
         "device": str(model.device),
     }
     classifier, scratch = network.classifier, Path(path).parent

@@ -21,10 +21,12 @@ from repcompare.networks.models import TrainedModel, folded, load_model
 from repcompare.storage.hdf5 import (
     COMPRESSED,
     ModelFile,
+    as_attribute,
     new_hdf5,
     require_same_data,
     require_same_images,
 )
+from repcompare.storage.seals import made_by
 from repcompare.study.blocks import ordered_pairs
 
 
@@ -49,16 +51,22 @@ def evaluate(
         adversarial: the models' adversarial images; none where the study attacks none.
         features: their inversions, what `stages.extract_features` wrote; none where there are none.
         dataset: the study's data file.
-        settings: `batch_size`.
+        settings: `batch_size`; and `inputs`, as in `stages.train.train`.
         device: where the networks run, see `networks.devices.resolve_device`.
         threads: of the CPU.
     """
     where = prepared_device(device, threads)
     with Dataset(dataset) as data:
-        models = [load_model(*files, data, where) for files in zip(weights, records, strict=True)]
+        made = made_by(settings, "networks") or [{}] * len(weights)
+        models = [
+            load_model(one, record, data, where, network)
+            for one, record, network in zip(weights, records, made, strict=True)
+        ]
         pairs = ordered_pairs([model.record["architecture"] for model in models])
         batch_size = settings["batch_size"]
-        store_evaluation(evaluation, models, adversarial, features, data, pairs, batch_size)
+        store_evaluation(
+            evaluation, models, adversarial, features, data, pairs, batch_size, settings
+        )
 
 
 def store_evaluation(
@@ -69,6 +77,7 @@ def store_evaluation(
     dataset: Dataset,
     pairs: Sequence[tuple[int, int]],
     batch_size: int,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Store each target's answers to each source's images, and how it represents its inversions.
 
@@ -85,6 +94,7 @@ def store_evaluation(
         dataset: with the clean images.
         pairs: (source, target) as positions in `models`.
         batch_size: see `data.batches.images_at_once`.
+        settings: what is stored of them; and `inputs`, as in `stages.train.train`.
 
     Raises:
         MismatchError: the files are not of these models, or hold different images.
@@ -98,9 +108,13 @@ def store_evaluation(
             "data_digest": models[0].record["data_digest"],
             "device": str(models[0].device),
         }
+        settings = settings or {}
+        attributes["settings"] = as_attribute(settings)
         made: dict[str, list[ModelFile]] = {"adversarial": [*attacked], "features": [*inverted]}
         for kind, files in made.items():
             if files:
+                for file in files:
+                    file.require_settings(made_by(settings, kind))
                 check(models, files)
                 attributes[f"{kind}_digests"] = [file.digest for file in files]
         with new_hdf5(path, attributes) as out:

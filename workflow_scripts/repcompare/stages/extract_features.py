@@ -24,6 +24,7 @@ from repcompare.networks.devices import prepared_device, resolve_precision
 from repcompare.networks.inference import batches, to_bytes, to_float
 from repcompare.networks.models import TrainedModel, folded, load_model
 from repcompare.storage.hdf5 import as_attribute, new_hdf5, store_rows
+from repcompare.storage.seals import made_by
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def extract_features(
         weights: of the model.
         record: of the model.
         dataset: the study's data file.
-        settings: the keys of `FeatureSettings`; precision may be `auto`.
+        settings: the keys of `FeatureSettings`; precision may be `auto`. And `inputs`, as in
+            `stages.train.train`.
         device: where the network runs, see `networks.devices.resolve_device`.
         threads: of the CPU.
     """
@@ -64,7 +66,7 @@ def extract_features(
     chosen = {key: settings[key] for key in FeatureSettings.__dataclass_fields__}
     chosen["precision"] = resolve_precision(settings["precision"], where)
     with Dataset(dataset) as data:
-        model = load_model(weights, record, data, where)
+        model = load_model(weights, record, data, where, made_by(settings, "network"))
         store_features(features, model, data, FeatureSettings(**chosen))
 
 

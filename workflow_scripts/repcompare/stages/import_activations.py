@@ -18,8 +18,9 @@ from repcompare.representations.own_activations import (
     OwnActivations,
     open_activations,
 )
-from repcompare.storage.files import file_digest, versions, write_json
-from repcompare.storage.hdf5 import BYTES_PER_READ, ROWS_PER_READ, new_hdf5
+from repcompare.storage.files import versions, write_json
+from repcompare.storage.hdf5 import BYTES_PER_READ, ROWS_PER_READ, as_attribute, new_hdf5
+from repcompare.storage.seals import file_digest, made_by
 
 LOG = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def import_activations(
         seed: its number among the architecture's networks.
         settings: `layers` to store, beside the representation, `pool` and `fit_samples` as
             `stages.dump_activations` has them, and `names`: which array of the file a layer is, as
-            far as the config says so.
+            far as the config says so; and `inputs`, as in `stages.train.train`.
 
     Raises:
         ActivationsError: with the key of the config that is wrong.
@@ -56,6 +57,7 @@ def import_activations(
     model, digest = f"{architecture}/seed{seed}", file_digest(source)
     try:
         with Dataset(dataset) as data, open_activations(source, settings["names"]) as own:
+            data.require_settings(made_by(settings, "dataset"))
             names = layer_order({*settings["layers"], REPRESENTATION} & own.layers.keys())
             layers = {name: own.layer(name, settings["pool"]) for name in names}
             representation = layers[REPRESENTATION]
@@ -68,6 +70,7 @@ def import_activations(
                 "layers": names,
                 "fit_images": data.fit_split,
                 "precision": str(representation.array.dtype),
+                "settings": as_attribute(settings),
             }
             scratch = Path(activations).parent
             with new_hdf5(activations, attributes) as file:

@@ -29,7 +29,8 @@ from repcompare.networks.inference import to_float
 from repcompare.networks.models import frozen, save_model
 from repcompare.networks.record import Record
 from repcompare.networks.states import load_state, read_state
-from repcompare.storage.files import file_digest, versions
+from repcompare.storage.files import versions
+from repcompare.storage.seals import file_digest, made_by
 
 # Images that a network is checked on.
 EXAMPLES = 2
@@ -63,7 +64,7 @@ def import_model(
         seed: its number among the architecture's networks; random weights are drawn from it.
         settings: of the architecture's config `factory`, `kwargs`, `weights`, `input`, `layers`,
             `classifier`, `tokens` and `classes`, as far as they are given, `minimum_accuracy`, and
-            the digest of the `code` that builds it.
+            the digest of the `code` that builds it, and `inputs`, as in `stages.train.train`.
         device: where the network runs, see `networks.devices.resolve_device`.
         threads: of the CPU.
 
@@ -73,6 +74,7 @@ def import_model(
     where = prepared_device(device, threads)
     try:
         with Dataset(dataset) as data:
+            data.require_settings(made_by(settings, "dataset"))
             network, adaptation = _imported(data, source, seed, settings)
             frozen(network, where)
             images = to_float(torch.from_numpy(data.split("test").images[:EXAMPLES])).to(where)

@@ -20,7 +20,8 @@ from repcompare.data.dataset_file import Dataset
 from repcompare.networks.devices import prepared_device, resolve_precision
 from repcompare.networks.inference import batches, logits_of
 from repcompare.networks.models import TrainedModel, folded, load_model
-from repcompare.storage.hdf5 import new_hdf5, store_rows
+from repcompare.storage.hdf5 import as_attribute, new_hdf5, store_rows
+from repcompare.storage.seals import made_by
 
 # Of CIFAR's size, see `data.batches.images_at_once`.
 BATCH = 500
@@ -43,15 +44,17 @@ def make_nonrobust(
         weights: of the model.
         record: of the model.
         dataset: the study's data file.
-        settings: `nonrobust`, `seed` and `precision`, which may be `auto`.
+        settings: `nonrobust`, `seed` and `precision`, which may be `auto`; and `inputs`, as in
+            `stages.train.train`.
         device: where the network runs, see `networks.devices.resolve_device`.
         threads: of the CPU.
     """
     where = prepared_device(device, threads)
     precision = resolve_precision(settings["precision"], where)
     with Dataset(dataset) as data:
-        model = load_model(weights, record, data, where)
-        write_nonrobust(images, model, data, settings["nonrobust"], precision, settings["seed"])
+        model = load_model(weights, record, data, where, made_by(settings, "network"))
+        section, seed, stored = settings["nonrobust"], settings["seed"], as_attribute(settings)
+        write_nonrobust(images, model, data, section, precision, seed, stored)
 
 
 def write_nonrobust(
@@ -61,6 +64,7 @@ def write_nonrobust(
     section: Mapping[str, Any],
     precision: str,
     seed: int,
+    stored_settings: str = "{}",
 ) -> None:
     """Store the training images as targeted PGD on `model` leaves them, with their targets as labels.
 
@@ -71,6 +75,7 @@ def write_nonrobust(
         section: the config's `features.nonrobust`, with its defaults.
         precision: of the network under attack.
         seed: of the targets and the starts.
+        stored_settings: what is stored of the settings, JSON.
     """
     train = dataset.split("train")
     n, labels = len(train), torch.from_numpy(train.labels)
@@ -84,6 +89,7 @@ def write_nonrobust(
         "precision": precision,
         "device": str(model.device),
         "seed": seed,
+        "settings": stored_settings,
     }
     met = np.empty(n, bool)
     with new_hdf5(path, attributes) as file:

@@ -18,6 +18,7 @@ from repcompare.tables.summary import (
     nonrobust_table,
     pair_rows,
     pairs_table,
+    require_one_study,
 )
 from repcompare.tables.transfer import transfer_tables
 
@@ -50,6 +51,7 @@ def summarise(
     Raises:
         MismatchError: a file was made from others than those that are given.
     """
+    require_one_study(files)
     current = activation_digests(files["activations"])
     layers = pd.concat(checked_tables(files["layers"], current), ignore_index=True)
     write_table(tables["models"], "models", models_table(files["records"], layers))

@@ -22,6 +22,7 @@ from repcompare.networks.models import save_model
 from repcompare.networks.record import Record
 from repcompare.networks.training import TrainingError, TrainingSettings
 from repcompare.storage.files import versions
+from repcompare.storage.seals import made_by
 
 SECONDS_BETWEEN_CHECKPOINTS = 60
 # Of the training images, a byte a value. They are in memory twice: with the copy that batches are
@@ -111,7 +112,8 @@ def train(
         dataset: the study's data file.
         architecture: the architecture's name in the study.
         seed: of the initialisation and of all that is drawn while training.
-        settings: `factory`, `kwargs` and `training`, the keys of `TrainingSettings`.
+        settings: `factory`, `kwargs` and `training`, the keys of `TrainingSettings`; and `inputs`, the
+            settings that each kind of input must have been made by.
         device: where the network runs, see `networks.devices.resolve_device`.
         threads: of the CPU.
 
@@ -122,10 +124,11 @@ def train(
     spec = Spec.of(settings, prepared_device(device, threads))
     name = f"{architecture}/seed{seed}"
     with Dataset(dataset) as data:
+        data.require_settings(made_by(settings, "dataset"))
         images, labels = spec.tensors(data)
         network, data_digest = spec.built(data, seed), data.digest
         num_classes = len(data.class_names)
-    of_this = [settings, data_digest, spec.device.type, spec.precision]
+    of_this = [name, settings, data_digest, spec.device.type, spec.precision]
     side_file = Checkpoint(
         Path(weights).with_name("checkpoint.bin"),
         json.dumps(of_this, sort_keys=True),

@@ -16,6 +16,7 @@ from repcompare.networks.devices import prepared_device
 from repcompare.stages.train import SECONDS_BETWEEN_CHECKPOINTS, Spec, accuracy_of, check_size
 from repcompare.storage.files import versions, write_json
 from repcompare.storage.hdf5 import require_same_data
+from repcompare.storage.seals import made_by
 
 LOG = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ def train_nonrobust(
     spec = Spec.of(settings, prepared_device(device, threads))
     seed = settings["seed"]
     with Dataset(dataset) as data, NonrobustImages(images) as made:
+        data.require_settings(made_by(settings, "dataset"))
+        made.require_settings(made_by(settings, "images"))
         require_same_data([data, made])
         check_size(data)
         seen = torch.from_numpy(made.images).to(spec.device)

@@ -10,6 +10,7 @@ from repcompare.data.dataset_file import Dataset
 from repcompare.report.costs import read_costs
 from repcompare.report.page import PAGE, read_figures, render_report
 from repcompare.storage.files import replacing
+from repcompare.storage.seals import made_by
 from repcompare.tables.files import read_table
 from repcompare.tables.geometry import similarities
 
@@ -29,7 +30,8 @@ def write_report(
         tables: the study's tables by name, those that it asks for.
         figures: the SVG files of the study's figures.
         dataset: the study's data file.
-        settings: `config`, that of the study, and `benchmarks`, the folder with the jobs' costs.
+        settings: `config`, that of the study, and `benchmarks`, the folder with the jobs' costs; and
+            `inputs`, as in `stages.train.train`.
     """
     read = {name: read_table(path) for name, path in tables.items()}
     if "geometry" in read:
@@ -38,6 +40,7 @@ def write_report(
     read["costs"] = read_costs(sorted(Path(settings["benchmarks"]).rglob("*.tsv")))
     drawn = read_figures(figures, (PAGE / "captions").glob("*.rst"))
     with Dataset(dataset) as data:
+        data.require_settings(made_by(settings, "dataset"))
         images = {
             "class_names": data.class_names,
             "image_shape": data.image_shape if data.has_images else None,

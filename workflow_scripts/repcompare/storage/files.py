@@ -13,6 +13,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+from repcompare.storage.seals import DamagedError, place, require_place
 
 # What the system says of a file that cannot be written, often without its name.
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -87,21 +90,42 @@ def allocate(descriptor: int) -> None:
     os.posix_fallocate(descriptor, 0, os.fstat(descriptor).st_size)
 
 
-def file_digest(path: str | os.PathLike) -> str:
-    """SHA-256 (hex) of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def write_json(path: str | os.PathLike, record: Mapping) -> None:
-    """Write `record` as indented JSON; NaN and infinity are refused (ValueError)."""
+    """Write `record` as indented JSON, with where it is written and the digest of all that.
+
+    Raises:
+        ValueError: NaN or infinity.
+    """
+    content = {**record, "written_as": place(path)}
+    sealed = {**content, "sha256": _json_digest(content)}
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(sealed, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_json(path: str | os.PathLike) -> dict:
-    """Read a JSON record."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON record.
+
+    Raises:
+        DamagedError: it is not what was written there.
+    """
+    try:
+        record = json.loads(Path(path).read_bytes())
+    except ValueError as error:
+        raise DamagedError(path, f"damaged: not JSON ({error})") from error
+    if not isinstance(record, dict) or "sha256" not in record:
+        raise DamagedError(path, "damaged, or not written by this version of repcompare")
+    digest = record.pop("sha256")
+    if digest != _json_digest(record):
+        raise DamagedError(path, "damaged: its content is not what was written (SHA-256)")
+    require_place(path, record.pop("written_as"))
+    return record
+
+
+def _json_digest(record: Any) -> str:
+    """The SHA-256 of a record, however it is indented."""
+    # Keys that are numbers become text in a file.
+    text = json.dumps(json.loads(json.dumps(record)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:
@@ -117,5 +141,5 @@ def require_equal(what: str, values: Iterable[tuple[str | os.PathLike, str]]) ->
         if value != values[0][1]:
             raise MismatchError(
                 f"{what}: {file} has {value!r} but {values[0][0]} has {values[0][1]!r}; "
-                "they do not belong to one run: delete the older file and call snakemake again"
+                "they do not belong to one run: delete both and call again"
             )

@@ -19,8 +19,18 @@ import h5py
 import numpy as np
 from numpy.typing import DTypeLike
 
-from repcompare.storage.files import MismatchError, replacing, require_equal, versions
+from repcompare.storage.files import MismatchError, read_json, replacing, require_equal, versions
 from repcompare.storage.interruptions import postponed, whole
+from repcompare.storage.opening import opened
+from repcompare.storage.seals import (
+    HEAD_BYTES,
+    DamagedError,
+    place,
+    require_head,
+    require_place,
+    require_same_settings,
+    write_head,
+)
 
 # Of a data set in memory at a time: rows, or bytes where those are fewer.
 ROWS_PER_READ, BYTES_PER_READ = 4096, 64 * 2**20
@@ -33,24 +43,29 @@ COMPRESSED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 @contextlib.contextmanager
 def new_hdf5(path: str | os.PathLike, attributes: Mapping) -> Iterator[h5py.File]:
-    """Yield an empty HDF5 file; on success it gets `attributes`, `digest` and `versions`.
+    """Yield an empty HDF5 file; on success it gets `attributes`, `digest`, `versions` and a head.
 
-    `digest` is `content_digest` of what the block stored, so it does not depend on time or host.
+    `digest` is `content_digest` of what the block stored, so it does not depend on time or host: it is
+    what other files say that they were made from. The head tells whether these bytes are those
+    that were written.
 
     Raises:
         OSError: the file cannot be written, because the disk is full, say; it names `path`.
     """
-    with replacing(path) as temporary, Written(temporary) as written:
-        file = h5py.File(written, "w")
-        try:
-            yield file
-            file.attrs["digest"] = content_digest(file)
-            file.attrs["versions"] = json.dumps(versions())
-            for key, value in attributes.items():
-                file.attrs[key] = value
-        finally:
-            with postponed():
-                file.close()
+    with replacing(path) as temporary:
+        with Written(temporary) as written:
+            file = h5py.File(written, "w", userblock_size=HEAD_BYTES)
+            try:
+                yield file
+                file.attrs["digest"] = content_digest(file)
+                file.attrs["versions"] = json.dumps(versions())
+                file.attrs["written_as"] = place(path)
+                for key, value in attributes.items():
+                    file.attrs[key] = value
+            finally:
+                with postponed():
+                    file.close()
+        write_head(temporary)
 
 
 class Written(io.FileIO):
@@ -93,8 +108,12 @@ class Written(io.FileIO):
 
 
 def as_attribute(settings: Mapping[str, Any]) -> str:
-    """The settings that a file was made by, as its attribute `settings`: JSON, without code's digest."""
-    return json.dumps({key: settings[key] for key in sorted(settings) if key != "code"})
+    """The settings that a file was made by, as its attribute `settings`: JSON.
+
+    Without the digest of `code`, and without what is said of the job's `inputs`.
+    """
+    own = {key: settings[key] for key in sorted(settings) if key not in ("code", "inputs")}
+    return json.dumps(own)
 
 
 def content_digest(group: h5py.Group) -> str:
@@ -167,9 +186,23 @@ class StoredFile(contextlib.AbstractContextManager):
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
-        """Open it. Raises OSError if there is no such file, or it is none of HDF5's."""
+        """Open it.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            DamagedError: it is not what was written there.
+        """
         self.path = Path(path)
-        self.h5 = h5py.File(path, "r")
+        require_head(path)
+        try:
+            self.h5 = opened(path)
+        except (OSError, ValueError) as error:
+            raise DamagedError(path, str(error)) from error
+        try:
+            require_place(path, self.h5.attrs.get("written_as", ""))
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -184,6 +217,11 @@ class StoredFile(contextlib.AbstractContextManager):
     def attribute(self, key: str) -> Any:
         """What the file says of itself under `key`. Raises KeyError if it does not."""
         return self.h5.attrs[key]
+
+    def require_settings(self, expected: Mapping[str, Any]) -> None:
+        """Raise DamagedError unless it was made by these settings, and maybe others."""
+        made = json.loads(self.h5.attrs.get("settings", "{}"))
+        require_same_settings(self.path, made, expected)
 
     @property
     def digest(self) -> str:
@@ -229,8 +267,19 @@ class ModelFile(StoredFile):
         if self.model_digest != model_digest:
             raise MismatchError(
                 f"{self.path} was made from other weights of {self.name} than those given for "
-                f"{model}; delete it and call snakemake again"
+                f"{model}; delete it and call again"
             )
+
+    def require_record(self, path: str | os.PathLike, settings: Mapping[str, Any]) -> None:
+        """Raise MismatchError unless it was made from the weights that a record.json tells of.
+
+        And DamagedError if that tells of a network that was made by other settings than these.
+        """
+        record = read_json(path)
+        require_same_settings(path, record, settings)
+        if self.model_digest != record["model_digest"]:
+            text = f"{self.path} was made from other weights of {self.name} than {path} tells of"
+            raise MismatchError(f"{text}; delete it and call again")
 
 
 def require_same_data(files: Sequence[StoredFile]) -> None:

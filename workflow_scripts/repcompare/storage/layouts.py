@@ -81,6 +81,11 @@ MADE = (
     attribute(
         "versions", "text", meaning="Versions of Python and packages it was made with, JSON."
     ),
+    attribute(
+        "written_as",
+        "text",
+        meaning="Where it lies, from the study's folder on; empty outside one.",
+    ),
 )
 OF_DATA = attribute("data_digest", "text", meaning="The digest of the data file.")
 OF_MODEL = (
@@ -193,6 +198,7 @@ LAYOUTS: dict[str, Layout] = {
                 ),
             ),
             attributes=(
+                SETTINGS,
                 *(
                     replace(item, optional=True) if item.name == "device" else item
                     for item in OF_MODEL
@@ -296,6 +302,7 @@ LAYOUTS: dict[str, Layout] = {
                 ),
             ),
             attributes=(
+                SETTINGS,
                 *OF_MODEL,
                 SEED,
                 attribute("attack", "text", group=ATTACK, meaning="The attack's name."),
@@ -444,6 +451,7 @@ LAYOUTS: dict[str, Layout] = {
                 ),
             ),
             attributes=(
+                SETTINGS,
                 *MADE,
                 OF_DATA,
                 attribute("models", "text (m)", meaning="The models of the block."),
@@ -479,6 +487,7 @@ LAYOUTS: dict[str, Layout] = {
                 dataset("labels", "int64 (n)", meaning="The classes that they are changed to."),
             ),
             attributes=(
+                SETTINGS,
                 *OF_MODEL,
                 SEED,
                 attribute(

@@ -182,6 +182,18 @@ def training_settings(config: Mapping[str, Any], architecture: str) -> dict[str,
     return settings
 
 
+def made_by(config: Mapping[str, Any], architecture: str) -> dict[str, Any]:
+    """What the records of an architecture's networks say of how they were made."""
+    if by_activations(config["architectures"][architecture]):
+        return {"origin": "activations"}
+    if imported(config["architectures"][architecture]):
+        settings = import_settings(config, architecture)
+        return {"origin": "imported", **{key: settings[key] for key in ("factory", "kwargs")}}
+    training = training_settings(config, architecture)
+    network = {key: training.pop(key) for key in ("factory", "kwargs")}
+    return {"origin": "trained", **network, "training": training}
+
+
 def families(config: Mapping[str, Any]) -> list[str]:
     """The families of maps of a validated config; none where no maps are asked for."""
     return list(config["maps"]["families"]) if config["maps"] else []

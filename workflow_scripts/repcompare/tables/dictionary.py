@@ -26,6 +26,11 @@ are: [measures.md](measures.md); how the findings are tested: [statistics.md](st
 - Braces in a name stand for what depends on the study: `{family}` for a family of maps, `{measure}` for a measure of
   geometry, `{ball}` for norm and bound, such as `linf_8_255`, `{start}` for the start of the inversions.
 - `source` and `target` are ordered; `model_a` and `model_b` are not, but of a directed measure.
+- Every file says whether it is what was written, and where. Of a table, a file beside it does, of the same name and
+  .sha256: in the folder of results `sha256sum -c digits/tables/*.sha256` checks them. An HDF5 file has the SHA-256 of
+  its bytes in the 512 before them, and its place as the attribute `written_as`; a JSON record both as keys; of weights
+  `record.json` has it. Whoever reads a file checks that, and `make verify STUDY=…` checks all:
+  [reliability.md](reliability.md).
 """
 
 STORED = """\

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from repcompare.storage.files import replacing
+from repcompare.storage.seals import DamagedError, beside, beside_line, place, require_beside
 from repcompare.tables.columns import Column, Table
 from repcompare.tables.schema import TABLES
 
@@ -29,15 +30,24 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
     What the schema says is text stays text, an ε of "1" too; text that may be empty is never missing.
     `columns` are those to read, None all: of the millions of rows of a large study they decide the
     memory.
+
+    Raises:
+        DamagedError: one of a study is not what was written there, or any other is no table.
     """
     # Most jobs write tables and read none: only who reads pays for the import.
     import pandas as pd
 
+    require_beside(path)
     texts = [
         column for table in TABLES.values() for column in table.columns if column.kind == "text"
     ]
     dtypes = {column.name: str for column in texts}
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dtypes, usecols=columns)
+    try:
+        table = pd.read_csv(
+            path, keep_default_na=False, na_values=[""], dtype=dtypes, usecols=columns
+        )
+    except ValueError as error:
+        raise DamagedError(path, f"damaged: not a table ({error})") from error
     if table.empty:
         # Of a column without rows pandas does not know that it holds numbers.
         table = table.astype({name: float for name in table if name not in dtypes})
@@ -50,7 +60,7 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
 def new_table(path: str | Path, name: str) -> Iterator[Callable[[Rows], None]]:
     """Yield a function that writes the next rows of a table; it is whole or not there at all.
 
-    A cell that is missing or not finite becomes empty.
+    A cell that is missing or not finite becomes empty. Of a table in a study the digest lies beside it.
 
     Args:
         path: the file to write.
@@ -78,13 +88,17 @@ def new_table(path: str | Path, name: str) -> Iterator[Callable[[Rows], None]]:
             header.extend(columns)
         writer.writerows(zip(*cells, strict=True))
 
-    with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        yield append
-        if not header:
-            if not TABLES[name].may_be_empty:
-                raise ValueError(f"{path}: a table needs at least one row")
-            writer.writerow(TABLES[name].names)
+    with replacing(path) as temporary:
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            yield append
+            if not header:
+                if not TABLES[name].may_be_empty:
+                    raise ValueError(f"{path}: a table needs at least one row")
+                writer.writerow(TABLES[name].names)
+        if place(path):
+            with replacing(beside(path)) as digest:
+                digest.write_text(beside_line(path, temporary), encoding="utf-8")
 
 
 def write_table(path: str | Path, name: str, rows: Rows) -> None:
@@ -111,12 +125,27 @@ def by_column(rows: Rows) -> dict[str, list]:
 
 
 def checked(table: Table, columns: Mapping[str, list]) -> list[list]:
-    """The cells of each column as they are written.
+    """The cells of each column as they are written. Raises ValueError as `empties` does."""
+    cells = []
+    found = empties(table, columns)
+    for column, empty, values in zip(
+        table.described(list(columns)), found, columns.values(), strict=True
+    ):
+        # Whole numbers among which some are missing come as fractions.
+        written = int if column.kind == "int" else _as_it_is
+        cells.append(
+            ["" if gap else written(value) for gap, value in zip(empty, values, strict=True)]
+        )
+    return cells
+
+
+def empties(table: Table, columns: Mapping[str, list]) -> list[np.ndarray]:
+    """Which cells of each column are empty, bool (n,).
 
     Raises ValueError, naming column, value and row, where the schema allows no such column or value.
     """
     noted = [isinstance(note, str) and note != "" for note in columns.get("note", ())]
-    cells = []
+    found = []
     described = table.described(list(columns))
     for column, (name, values) in zip(described, columns.items(), strict=True):
         if column.kind == "text":
@@ -133,14 +162,11 @@ def checked(table: Table, columns: Mapping[str, list]) -> list[list]:
             (~empty & ~allowed, f"not {column.allowed}"),
         ):
             if refused.any():
-                place = int(np.flatnonzero(refused)[0])
-                row = ", ".join(f"{key} {columns[key][place]}" for key in table.keys)
-                raise ValueError(f"{name} is {why}: {values[place]!r} in the row of {row}")
-        # Whole numbers among which some are missing come as fractions.
-        written = int if column.kind == "int" else _as_it_is
-        found = zip(empty, values, strict=True)
-        cells.append(["" if gap else written(value) for gap, value in found])
-    return cells
+                first = int(np.flatnonzero(refused)[0])
+                row = ", ".join(f"{key} {columns[key][first]}" for key in table.keys)
+                raise ValueError(f"{name} is {why}: {values[first]!r} in the row of {row}")
+        found.append(empty)
+    return found
 
 
 def _as_it_is(value: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from repcompare.attacks.adversarial_file import AdversarialImages
 from repcompare.names import REPRESENTATION
 from repcompare.representations.activations_file import ModelActivations
 from repcompare.storage.files import read_json, require_equal
@@ -17,6 +18,7 @@ from repcompare.tables.features import pair_columns
 from repcompare.tables.files import read_table
 from repcompare.tables.geometry import at_representation
 from repcompare.tables.schema import TABLES
+from repcompare.transfer.evaluation_file import Evaluation
 from repcompare.vocabulary import PRIMARY
 
 # What a row of pairs.csv is of: an ordered pair of models, and their architectures.
@@ -135,6 +137,38 @@ def class_table(accuracies: pd.DataFrame) -> pd.DataFrame:
 def nonrobust_table(records: Sequence[str | Path]) -> pd.DataFrame:
     """One row an ordered pair of architectures: what the target learns of the source's features."""
     return pd.DataFrame(map(read_json, records))[TABLES["nonrobust"].names]
+
+
+def require_one_study(files: Mapping[str, Sequence[str | Path]]) -> None:
+    """Raise MismatchError unless all files are of the networks that the records tell of.
+
+    Args:
+        files: `records`, and where there are such `activations` and `adversarial`, one a model, and
+            `evaluations`, one a block.
+    """
+    records = {}
+    for path in files["records"]:
+        record = read_json(path)
+        records[record["model"]] = path, record
+    made = [(path, record["data_digest"]) for path, record in records.values()]
+    require_equal("digest of the data", made)
+    settings = []
+    for reader, kind in ((ModelActivations, "activations"), (AdversarialImages, "adversarial")):
+        for path in files.get(kind, ()):
+            with reader(path) as file:
+                _, record = records[file.name]
+                file.require_weights(file.name, record["model_digest"])
+                require_equal("digest of the data", [made[0], (path, file.data_digest)])
+                if kind == "adversarial":
+                    settings.append((path, file.attribute("settings")))
+    require_equal("settings", settings)
+    for path in files.get("evaluations", ()):
+        with Evaluation(path) as block:
+            require_equal("digest of the data", [made[0], (path, block.data_digest)])
+            for name, digest in block.model_digests.items():
+                record_path, record = records[name]
+                shown = (record_path, record["model_digest"]), (path, digest)
+                require_equal(f"weights of {name}", shown)
 
 
 def activation_digests(activations: Sequence[str | Path]) -> dict[str, tuple[str | Path, str]]:
