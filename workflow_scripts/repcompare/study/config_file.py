@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from repcompare.study.messages import OF_PATH, cut
+from repcompare.messages import OF_PATH, cut
 from repcompare.study.paths import why_no_file
 from repcompare.study.plain import (
     DEEPEST,

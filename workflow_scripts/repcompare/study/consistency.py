@@ -6,8 +6,8 @@ from typing import Any
 
 from repcompare.data.catalogue import DATA_SETS, IDS, OWN, DataSet, Facts
 from repcompare.data.raw_files import facts
+from repcompare.messages import OF_PATH, cut
 from repcompare.study.epsilon import parse_epsilon
-from repcompare.study.messages import OF_PATH, cut
 from repcompare.study.networks import answers, by_activations, layers_of, network_problems
 from repcompare.study.schema import KeyPath, Problem, hint, study_schema
 from repcompare.vocabulary import NORMS

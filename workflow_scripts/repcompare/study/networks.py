@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from repcompare import architectures
+from repcompare.messages import OF_PATH, cut, shown
 from repcompare.names import REPRESENTATION
 from repcompare.study.code_digest import code_digest
-from repcompare.study.messages import OF_PATH, cut, shown
 from repcompare.study.paths import why_no_file
 from repcompare.study.schema import KeyPath, Problem, hint, nearest
 

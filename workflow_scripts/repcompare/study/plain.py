@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from repcompare.study.messages import cut
+from repcompare.messages import cut
 from repcompare.study.schema import KeyPath, Problem
 
 DEEPEST = 20

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from repcompare.data.catalogue import NAMES as DATA_NAMES
-from repcompare.study.messages import cut, shown
+from repcompare.messages import cut, shown
 from repcompare.vocabulary import GEOMETRY_MEASURES, MAP_FAMILIES, NORMS
 
 SCHEMA = Path(__file__).parent / "schema.json"
