@@ -31,8 +31,8 @@ from repcompare.study.schema import (
     with_defaults,
 )
 
-# Of an error: nobody mends more at once.
-MOST_LINES = 30
+# Nobody mends more at once: what is told of an error, and looked for.
+MOST_LINES, MOST_PROBLEMS = 30, 300
 
 
 def validate(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +53,10 @@ def validate(raw: Mapping[str, Any]) -> dict[str, Any]:
     _refuse(list(plain_problems(raw)))
     schema = study_schema()
     config = read_text(schema, with_defaults(schema, raw))
-    problems = list(dict.fromkeys([*expand_paths(config), *schema_problems(schema, config)]))
+    found = itertools.islice(schema_problems(schema, config), MOST_PROBLEMS)
+    problems = list(dict.fromkeys([*expand_paths(config), *found]))
+    if len(problems) >= MOST_PROBLEMS:
+        _refuse(problems)
     # What the schema refuses is not looked at twice; a key that should not be there harms nothing.
     unsound = [problem.path for problem in problems if problem.rank > 0]
     _refuse([*problems, *study_problems(config, unsound)])
@@ -73,7 +76,8 @@ def _refuse(problems: Sequence[Problem]) -> None:
     """Raise ConfigError, those that explain others first, if there are problems."""
     lines = [str(problem) for problem in sorted(problems, key=lambda problem: problem.rank)]
     if len(lines) > MOST_LINES:
-        lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES:,} more"]
+        least = "at least " if len(lines) >= MOST_PROBLEMS else ""
+        lines[MOST_LINES:] = [f"and {least}{len(lines) - MOST_LINES:,} more"]
     if lines:
         raise ConfigError("\n".join(lines))
 
