@@ -53,7 +53,7 @@ def main() -> None:
         f"{len(found)} different files: {counts['accepted']} accepted, {counts['refused']} refused"
     )
     print(f"{len(wrong)} ended in another error")
-    print(f"{slow} took more than {SOON} s; the longest {longest:.2f} s")
+    print(f"{slow} took more than {SOON} s of processor time; the longest {longest:.2f} s")
     for content, one in list(wrong.items())[:5]:
         print(f"\n{one.kind}: {one.text[:200]}\n{content[:2000]!r}")
 
