@@ -14,7 +14,9 @@ endif
 
 .PHONY: run plan layers export verify combine test test-slow test-all lint bench bench-quick docs lock format clean
 
+# Snakemake runs what some configs say, so they are read before it.
 run: .venv/run.stamp
+	@PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.study --configfile "$(STUDY)"
 	$(BIN)/snakemake --cores $(CORES) --configfile "$(STUDY)" --quiet host reason rules
 
 plan: .venv/run.stamp

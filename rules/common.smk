@@ -1,3 +1,4 @@
+import functools
 import json
 import re
 import shutil
@@ -14,11 +15,14 @@ from repcompare.data.catalogue import settings as data_settings
 from repcompare.data.raw_files import raw_files
 from repcompare.planning.jobs import Job
 from repcompare.planning.resources import Network, asked, assumed_study
+from repcompare.storage.links import symbolic_links
 from repcompare.storage.seals import beside
 from repcompare.study import config as study_config
 from repcompare.study.code_digest import PACKAGE, code_digest, files_digest
+from repcompare.study.config_file import read_config
 from repcompare.study.networks import function_file
 from repcompare.study.running import Call
+from repcompare.study.schema import hint
 
 if PACKAGE.parent != SCRIPTS:
     # The library is imported once: the digests would be of another version than the jobs run.
@@ -27,6 +31,11 @@ if PACKAGE.parent != SCRIPTS:
     )
 
 try:
+    # Snakemake has read the files, and says nothing of keys that are there twice. Another workflow's
+    # are its own, and jobs are told what has been checked.
+    if workflow.is_main_process and workflow.modifier.is_main_snakefile():
+        for file in workflow.configfiles:
+            read_config(file)
     STUDY = study_config.validate(config)
 except study_config.ConfigError as error:
     raise WorkflowError(f"The config cannot be run:\n{error}") from None
@@ -43,6 +52,12 @@ BLOCK = f"{RESULTS}/blocks/{{a}}--{{b}}"
 LOGS = f"{RESULTS}/logs"
 # Local whatever the storage: the report shows them but cannot name them as its input.
 BENCHMARKS = f"{RESULTS}/benchmarks"
+if workflow.is_main_process:
+    # What is written in place, and not beside and then renamed.
+    for link in symbolic_links(LOGS, BENCHMARKS):
+        raise WorkflowError(
+            f"{link}: a symbolic link, and a job would write where it leads: delete it"
+        )
 DATASET = f"{RESULTS}/data/dataset.h5"
 NONROBUST = f"{RESULTS}/nonrobust"
 # What jobs ask of a cluster follows from these: the images as far as they are known, the networks
@@ -135,10 +150,38 @@ def every_block(patterns, *sections):
     ]
 
 
+def require_in_study(wildcards):
+    """Raise WorkflowError where a target names a model or a block that the study does not have."""
+    names = dict(wildcards.items())
+    if "seed" in names:
+        given, known = f"{names['architecture']}/seed{names['seed']}", all_models()
+    elif "a" in names:
+        given, known = f"{names['a']}--{names['b']}", all_blocks()
+    else:
+        known = STUDY["architectures"]
+        given = next((name for name in names.values() if name not in known), None)
+    if given is not None and given not in known:
+        raise WorkflowError(f"{STUDY['study']} has no {given}{hint(given, known)}")
+
+
+@functools.cache
+def all_models():
+    """The models of the study, as targets name them."""
+    models = study_config.models(STUDY)
+    return dict.fromkeys(f"{architecture}/seed{seed}" for architecture, seed in models)
+
+
+@functools.cache
+def all_blocks():
+    """The blocks of the study, as targets name them."""
+    return dict.fromkeys(f"{a}--{b}" for a, b in study_config.blocks(STUDY))
+
+
 def block_models(pattern, section=None):
     """An input function: the file of `pattern` for each model of a block; none if not asked for."""
 
     def files(wildcards):
+        require_in_study(wildcards)
         if section is not None and not asks_for(section):
             return []
         return [
@@ -222,6 +265,7 @@ def raw_data():
 
 def training_settings(wildcards):
     """The settings of a model's training, and the digest of the code that only some models use."""
+    require_in_study(wildcards)
     return training_of("train.py", wildcards.architecture)
 
 
@@ -240,6 +284,7 @@ def training_of(script, architecture, seed=None, **changes):
 
 def source_of_model(wildcards):
     """An input function: the files that an existing network is read from."""
+    require_in_study(wildcards)
     entry = STUDY["architectures"][wildcards.architecture]
     seed = int(wildcards.seed)
     files = {"source": study_config.source_file(STUDY, wildcards.architecture, seed)}
@@ -323,6 +368,7 @@ def first_model(pattern):
     """An input function: the file of `pattern` for the first model of the source architecture."""
 
     def file(wildcards):
+        require_in_study(wildcards)
         seed = study_config.seeds(STUDY, wildcards.source)[0]
         return pattern.apply_wildcards({"architecture": wildcards.source, "seed": seed})
 

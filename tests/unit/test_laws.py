@@ -135,6 +135,28 @@ def test_the_library_knows_nothing_of_snakemake():
     assert not [name for name, path in MODULES.items() if "snakemake" in packages_of(path)]
 
 
+# What a file or a config could make run, and the keyword without which it could.
+RUNNING = {
+    "eval": None,
+    "exec": None,
+    "compile": None,
+    "pickle.load": None,
+    "pickle.loads": None,
+    "yaml.load": None,
+    "os.system": None,
+    "torch.load": ("weights_only", True),
+    "np.load": ("allow_pickle", False),
+}
+
+
+@pytest.mark.parametrize("path", MODULES.values(), ids=MODULES)
+def test_nothing_that_is_read_is_run(path):
+    for call in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(call, ast.Call) and (name := ast.unparse(call.func)) in RUNNING:
+            given = {(word.arg, getattr(word.value, "value", None)) for word in call.keywords}
+            assert RUNNING[name] in given, f"line {call.lineno}: {ast.unparse(call)}"
+
+
 def test_no_package_does_anything_when_it_is_imported():
     packages = [path for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE]
     packages.remove(MODULES["architectures/__init__"])

@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 from unit.support.synthetic_tables import findings, tables
 
 from repcompare.combine.__main__ import main
+from repcompare.report.html import policy
 from repcompare.tables.files import read_table, write_table
 
 OLD = Path(__file__).parents[3] / "docs" / "fashion_mnist" / "findings.csv"
@@ -61,6 +63,10 @@ def test_the_page_needs_nothing_beside_itself_and_says_what_was_found(combine):
     assert len(re.findall(r"<svg ", page)) == 2
     assert "&lt;mine&gt; is not pooled: not asked: maps is null in the config." in page
     assert "<mine>" not in page
+    style = re.search("<style>(.*?)</style>", page, flags=re.DOTALL)[1]
+    assert "#figure-transfer svg { --natural: " in style
+    assert f'content="{escape(policy(style))}"' in page
+    assert "<script" not in page
     assert "it is wide" in page
     assert "densenet40, resnet20, resnext29, vgg (in digits, &lt;mine&gt;)" in page
     assert "nan" not in re.sub(r"<svg.*?</svg>|<style>.*?</style>", "", page, flags=re.DOTALL)

@@ -2,6 +2,8 @@
 
 import gzip
 import pickle
+import tracemalloc
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -121,14 +123,14 @@ def test_a_truncated_fashion_mnist_file_is_refused(tmp_path):
     content = gzip.decompress(broken.read_bytes())
     broken.unlink()
     broken.write_bytes(gzip.compress(content[:-1]))
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz is not a whole IDX file"):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz ends too early: 10000"):
         load("fashion_mnist", str(tmp_path))
 
 
 def test_a_folder_without_the_files_is_named(tmp_path):
     with pytest.raises(DataError, match=r"holds neither train-images-idx3-ubyte\.gz nor"):
         load("fashion_mnist", str(tmp_path))
-    with pytest.raises(DataError, match=rf"cifar10: {tmp_path}/cifar-10-batches-py"):
+    with pytest.raises(DataError, match=f"data.root: {tmp_path}: not the files of cifar10"):
         load("cifar10", str(tmp_path))
 
 
@@ -141,11 +143,11 @@ def write_idx(folder, split, images, labels):
 
 # What is not Fashion-MNIST: side, training images and labels, test images, the largest label.
 NOT_FASHION_MNIST = {
-    (32, 6, 6, 3, 9): "its training images are 1 x 32 x 32 (C x H x W), allowed: 1 x 28 x 28",
-    (28, 5, 5, 3, 9): "its training images are 5, allowed: 6",
-    (28, 6, 6, 4, 9): "its test images are 4, allowed: 3",
+    (32, 6, 6, 3, 9): "holds 6 x 32 x 32 values, allowed: 6 x 28 x 28",
+    (28, 5, 5, 3, 9): "holds 5 x 28 x 28 values, allowed: 6 x 28 x 28",
+    (28, 6, 6, 4, 9): "holds 4 x 28 x 28 values, allowed: 3 x 28 x 28",
     (28, 6, 6, 3, 26): "training label: 26, allowed: 0 to 9, the classes",
-    (28, 6, 2, 3, 9): "2 labels of train for 6 images",
+    (28, 6, 2, 3, 9): "holds 2 values, allowed: 6",
 }
 
 
@@ -163,11 +165,54 @@ def test_files_that_are_not_those_of_fashion_mnist_are_refused(tmp_path, monkeyp
     assert "\n" not in str(refusal.value)
 
 
-def test_images_in_the_place_of_labels_are_no_labels(tmp_path):
+def test_images_in_the_place_of_labels_are_no_labels(tmp_path, monkeypatch):
+    monkeypatch.setitem(DATA_SETS, "fashion_mnist", DataSet(28, 1, 6, 3, 10))
     images = np.zeros((6, 28, 28), np.uint8)
     write_idx(tmp_path, "train", images, images)
-    with pytest.raises(DataError, match=r"labels-idx1-ubyte is not a whole IDX file .* 1 axes"):
+    with pytest.raises(
+        DataError, match="labels-idx1-ubyte is not an IDX file of bytes with 1 axis"
+    ):
         load("fashion_mnist", str(tmp_path))
+
+
+def claims(*shape) -> bytes:
+    """The beginning of an IDX file of so many values."""
+    return bytes((0, 0, 8, len(shape))) + np.array(shape, ">u4").tobytes()
+
+
+BOMB = b"".join(
+    [gzip.compress(claims(6, 28, 28)), *[gzip.compress(bytes(2**24), 1)] * 64]
+)  # fmt: skip
+DAMAGED = {
+    b"": "is not an IDX file of bytes with 3 axes",
+    gzip.compress(claims(6, 28, 28)): "ends too early: 6 x 28 x 28 values are 4720 bytes",
+    gzip.compress(claims(2**32 - 1, 28, 28)): "holds 4294967295 x 28 x 28 values",
+    BOMB: "goes on where it should end: 6 x 28 x 28 values are 4720 bytes",
+    gzip.compress(claims(6, 28, 28) + bytes(99))[:-9]: "cannot read .*Compressed file ended",
+    b"no gzip": "cannot read .*Not a gzipped file",
+    gzip.compress(b"")[:10] + b"\xff" * 20: "cannot read .*invalid block type",
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED, ids=DAMAGED.values())
+def test_no_more_of_a_file_is_read_than_the_data_set_has(tmp_path, monkeypatch, content):
+    monkeypatch.setitem(DATA_SETS, "fashion_mnist", DataSet(28, 1, 6, 3, 10))
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=DAMAGED[content]):
+        load("fashion_mnist", str(tmp_path))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2**24
+
+
+def test_the_root_of_fashion_mnist_may_be_the_folder_that_torchvision_fills(tmp_path, monkeypatch):
+    monkeypatch.setitem(DATA_SETS, "fashion_mnist", DataSet(28, 1, 6, 3, 10))
+    (inner := tmp_path / "FashionMNIST" / "raw").mkdir(parents=True)
+    for split, n in (("train", 6), ("t10k", 3)):
+        write_idx(inner, split, np.zeros((n, 28, 28), np.uint8), np.zeros(n, np.uint8))
+    for root in (tmp_path, inner):
+        assert load("fashion_mnist", str(root)).source == str(inner)
 
 
 @pytest.fixture(params=[("cifar10", 10), ("cifar100", 100)], ids=lambda param: param[0])
@@ -198,6 +243,7 @@ def cifar(request, tmp_path, monkeypatch):
 def test_cifar_is_read_in_its_published_format(tmp_path, cifar):
     name, train, batches, names = cifar
     raw = load(name, str(tmp_path))
+    assert load(name, raw.source).source == raw.source != str(tmp_path)
     assert pixels(raw.train).shape == (train, 3, 32, 32)
     np.testing.assert_array_equal(pixels(raw.train)[0].ravel(), batches[0][0])
     np.testing.assert_array_equal(pixels(raw.test)[0].ravel(), batches[-1][0])
@@ -210,6 +256,18 @@ def test_a_cifar_of_fewer_images_is_refused(tmp_path, cifar, monkeypatch):
     monkeypatch.setitem(DATA_SETS, name, DATA_SETS[name]._replace(train=50000))
     with pytest.raises(DataError, match=f"is not {name}: its training images are {train}, allowed"):
         load(name, str(tmp_path))
+
+
+def test_a_cifar_file_that_was_not_published_is_not_unpickled(tmp_path):
+    class Runs:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "ran",)
+
+    for file in ("data_batch_1", "batches.meta"):
+        (tmp_path / file).write_bytes(pickle.dumps(Runs()))
+    with pytest.raises(DataError, match=r"those of cifar-10-python\.tar\.gz, unpacked$"):
+        load("cifar10", str(tmp_path))
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_root_for_the_digits_is_refused():

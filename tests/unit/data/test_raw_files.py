@@ -154,3 +154,12 @@ def test_an_image_beside_the_folders_of_classes_has_no_class(tmp_path):
     assert refusal(section(root, test_samples=1)) == (
         f"data.root: {root}/7.JPG: an image that is in no class's folder"
     )
+
+
+@pytest.mark.parametrize("name", ["folder", "arrays", "parquet", "ids"])
+def test_a_path_that_no_file_can_have_is_refused(name):
+    root = f"{'a' * 300}.npz"
+    data = {"name": name, "root": root, "size": 8, "test_samples": None}
+    with pytest.raises(DataError, match=f"data.root: {root}: File name too long"):
+        raw_files(data)
+    assert facts(data).train is None

@@ -261,6 +261,16 @@ def test_the_gallery_marks_what_fools_the_model(channels, tmp_path):
     assert "±8 of 255" in figure.get_suptitle()
 
 
+def test_a_class_may_be_called_anything(tmp_path):
+    clean, names = np.full((3, 1, 8, 8), 100, np.uint8), ["$\\frac{a}$", "x" * 300, "\u202e\n"]
+    examples = {"vgg/seed0": Examples(clean, np.array([0, 1, 2]))}
+    strength = Strength("linf", 8 / 255, "8/255")
+    figure = adversarial_examples(clean, np.arange(3), names, examples, strength)
+    save(figure, tmp_path / "gallery.svg", tmp_path / "gallery.png")
+    drawn = {axes.get_title() for axes in figure.axes} - {""}
+    assert drawn == {r"\$\frac{a}\$", f"{'x' * 17}...", r"\u202e\n"}
+
+
 @pytest.fixture
 def data(tmp_path):
     """Three test images, each of one grey level: 0, 1, 2."""

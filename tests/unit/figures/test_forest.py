@@ -7,6 +7,7 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Text
 
 from repcompare.figures.forest import forest
+from repcompare.figures.style import save
 
 ROWS = pd.DataFrame(
     [
@@ -52,3 +53,12 @@ def test_what_it_is_compared_with_is_seen():
         low, high = axes.get_xlim()
         assert low < reference < high
         assert axes.lines[0].get_xdata() == [reference, reference]
+
+
+def test_a_study_may_be_called_anything(tmp_path):
+    names = ["$\\frac{a}$", "<script>\u202e&", "x" * 300, "two\nlines"]
+    figure = forest(ROWS.assign(name=names), "mean R²", 0.5)
+    save(figure, tmp_path / "forest.svg", tmp_path / "forest.png")
+    drawn = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert drawn == [r"\$\frac{a}\$", r"<script>\u202e&", f"{'x' * 37}...", r"two\nlines"]
+    assert figure.get_tightbbox().width < 9

@@ -10,7 +10,7 @@ from unit.support.synthetic_tables import FIGURES, findings, judged, tables
 
 from repcompare.figures.style import save
 from repcompare.findings.rules import RULES
-from repcompare.report.page import PAGE, Figure, inline_svg, read_figures, render_report
+from repcompare.report.page import PAGE, read_figures, render_report
 from repcompare.report.verdicts import p_text, verdicts
 
 TEMPLATE = PAGE / "template.html.j2"
@@ -232,18 +232,6 @@ def test_a_table_too_long_for_a_page_is_named_and_left_out(monkeypatch):
     assert "Complete table: 90 rows of <code>tables/maps.csv" in page((3, 2))
     monkeypatch.setattr("repcompare.report.tables.LONGEST_TABLE", 89)
     assert "Complete table: 90 rows, too many" in page((3, 2))
-
-
-def test_ids_of_an_inlined_figure_carry_its_name():
-    svg = (
-        '<?xml version="1.0"?>\n<!DOCTYPE svg>\n<svg width="72pt" height="36pt" viewBox="0 0 1 1">'
-    )
-    svg += '<path id="a"/><use xlink:href="#a" clip-path="url(#b)"/></svg>'
-    inlined = inline_svg(Figure(svg, 'R² & "more"', ""), "maps")
-    assert inlined.startswith('<svg viewBox="0 0 1 1" role="img" aria-label="R² &amp; &#34;more')
-    assert '<path id="maps-a"/>' in inlined
-    assert 'xlink:href="#maps-a" clip-path="url(#maps-b)"' in inlined
-    assert "--natural: 96px" in inlined
 
 
 def test_every_caption_has_a_title_and_figures_need_one(tmp_path):

@@ -73,6 +73,35 @@ def test_a_norm_that_is_not_named_is_not_attacked():
     assert validate(config("attack: {epsilons: {l2: [1]}}"))["attack"]["epsilons"] == {"l2": ["1"]}
 
 
+def test_null_as_text_is_null_where_there_may_be_none():
+    given = {"data": {"root": "null"}, "report": {"title": "null"}, "maps": "null"}
+    filled = validate(merged(config(), given))
+    assert filled["data"]["root"] is filled["report"]["title"] is filled["maps"] is None
+    assert validate(config("study: 'null'"))["study"] == "null"
+
+
+def test_paths_are_read_as_a_shell_reads_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("KIND", "kind")
+    (tmp_path / "kind.py").write_text("def build(): ...", encoding="utf-8")
+    (tmp_path / "kind0.npy").touch()
+    changes = """
+    data: {name: cifar10, root: $HOME/cifar}
+    architectures:
+      ours: {factory: "~/${KIND}.py:build", weights: random, classes: "~/$KIND.py", seeds: [0]}
+      known: {activations: "~/${KIND}{seed}.npy", seeds: [0]}
+    """
+    filled = validate(config(changes))
+    assert filled["data"]["root"] == f"{tmp_path}/cifar"
+    ours, known = (filled["architectures"][name] for name in ("ours", "known"))
+    assert (ours["factory"], ours["classes"]) == (
+        f"{tmp_path}/kind.py:build",
+        f"{tmp_path}/kind.py",
+    )
+    assert known["activations"] == f"{tmp_path}/kind{{seed}}.npy"
+    assert validate(filled) == filled
+
+
 def test_the_order_and_spelling_of_a_config_are_irrelevant():
     one = config(
         "{seeds: [2, 0], maps: {families: [ridge, least_squares]},"
@@ -181,6 +210,21 @@ def test_every_key_of_the_schema_is_described_and_no_section_takes_unknown_keys(
         for key, part in section.get("properties", {}).items():
             described = "description" in schema._resolved(part)
             assert described or path.endswith("/epsilons"), (path, key)
+
+
+def test_every_number_of_the_schema_has_a_largest():
+    for path, part in numbered(SCHEMA):
+        assert {"maximum", "exclusiveMaximum"} & part.keys(), path
+
+
+def numbered(part, path=""):
+    """Every part of the schema that may be a number."""
+    if isinstance(part, dict):
+        types = part.get("type", ())
+        if {"integer", "number"} & set([types] if isinstance(types, str) else types):
+            yield path, part
+        for key, entry in part.items():
+            yield from numbered(entry, f"{path}/{key}")
 
 
 def test_every_default_of_the_schema_is_valid():

@@ -8,9 +8,11 @@ from repcompare.data.catalogue import DATA_SETS
 from repcompare.geometry.catalogue import MEASURES
 from repcompare.study.config import least_classes, validate
 from repcompare.study.consistency import counted_problems
+from repcompare.study.schema import study_schema
 
 EMPTY = "empty, allowed: one entry or more"
 NAMES = "letters and digits, in parts joined by a single '-', '_' or '.' (at most 64 characters)"
+SECTIONS = study_schema()["properties"]
 
 
 # What is refused, and how it is said: one line, with the key, what was given and what is allowed.
@@ -24,13 +26,49 @@ REFUSED = {
     "unknown key, did you mean momentum?",
     "attack: {epsilons: {l1: [1.0]}}": "attack.epsilons.l1: unknown key, allowed: linf, l2",
     # types
-    "training: {epochs: true}": "training.epochs: got true, allowed: an integer from 1 up",
-    "training: {epochs: 20.0}": "training.epochs: got 20.0, allowed: an integer from 1 up",
-    "training: {epochs: many}": 'training.epochs: got "many", allowed: an integer from 1 up',
-    "training: {learning_rate: .nan}": "training.learning_rate: got NaN, allowed: a number above 0",
+    "training: {epochs: true}": "training.epochs: got true, allowed: an integer from 1 to 100000",
+    "training: {epochs: 20.0}": "training.epochs: got 20.0, allowed: an integer from 1 to 100000",
+    "training: {epochs: many}": 'training.epochs: got "many", allowed: an integer from 1 to 100000',
+    "training: {learning_rate: .nan}": "training.learning_rate: got NaN, allowed: a number above 0 up to 1000",
     "seeds: 3": "seeds: got 3, allowed: a list in brackets",
     "seeds: [0, true]": "seeds[1]: got true, allowed: an integer from 0 to 4294967295",
-    "study: 5": f"study: got 5, allowed: {NAMES}",
+    "study: 5": f"study: got 5, allowed: {NAMES}; put text in quotes",
+    "study: no": f"study: got false, allowed: {NAMES}; to YAML off, no and false are one, "
+    "put text in quotes",
+    "architectures: {vgg: {family: 1.10}}": "architectures.vgg.family: got 1.1, allowed: some text; "
+    "put text in quotes",
+    # more than anybody means
+    "training: {epochs: 100001}": "training.epochs: got 100001, "
+    "allowed: an integer from 1 to 100000",
+    "training: {weight_decay: 1.0e+308}": "training.weight_decay: got 1e+308, "
+    "allowed: a number from 0 to 1000",
+    f"statistics: {{permutations: 1{'0' * 30}}}": "statistics.permutations: "
+    "a number of 31 digits, more than any key takes",
+    f"training: {{epochs: '1{'0' * 30}'}}": f"training.epochs: got 1{'0' * 30}, "
+    "allowed: an integer from 1 to 100000",
+    f"training: {{epochs: '{'9' * 400}'}}": f'training.epochs: got "{"9" * 56}..., '
+    "allowed: an integer from 1 to 100000",
+    f"attack: {{epsilons: {{linf: ['{'9' * 41}']}}}}": "attack.epsilons.linf[0]: got "
+    f"\"{'9' * 41}\", allowed: a number above zero, or a fraction such as '8/255'",
+    "architectures: {vgg: {kwargs: {width: 10001}}}": "architectures.vgg.kwargs.width: got 10001, "
+    "allowed: an integer from 1 to 10000",
+    "architectures: {g: {factory: googlenet, kwargs: {width_multiplier: 1.0e+300}}}": (
+        "architectures.g.kwargs.width_multiplier: got 1e+300, "
+        "allowed: a number up to 1000, width_multiplier > 0"
+    ),
+    f"seeds: {list(range(1001))}": "seeds: 1,001 entries, allowed: at most 1,000",
+    "architectures: {"
+    + ", ".join(f"a{n}: {{factory: vgg, seeds: {list(range(900))}}}" for n in range(12))
+    + "}": "config: more than 10,000 entries, aliases counted at each place: too many",
+    "{seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], architectures: {"
+    + ", ".join(f"a{n}: {{}}" for n in range(998))
+    + "}}": "architectures: 10,991 models, allowed: at most 10,000",
+    # what a terminal would not show, or would obey
+    f"study: {'a' * 80}": f'study: got "{"a" * 56}..., allowed: {NAMES}',
+    'device: "\\u202Eupc"': 'device: got "\\u202eupc", allowed: one of auto, cpu, cuda',
+    '"\\u200B": 1': "\\u200b: unknown key, allowed: " + ", ".join(SECTIONS),
+    'architectures: {vgg: {weights: "\\x1B[2J{seed}"}}': "architectures.vgg.weights: "
+    "holds '\\x1b', which no text here may",
     # nothing where a section or a value belongs
     "data: null": "data: got null, allowed: a section of its own with keys out of "
     "name, root, size, crop, test_samples, train_samples, fit_samples",
@@ -44,9 +82,9 @@ REFUSED = {
     "tokens, classes, seeds, training",
     "architectures: {vgg: {kwargs: null}}": "architectures.vgg.kwargs: got null, "
     "allowed: a section of its own, or no such key at all",
-    "training: {epochs: null}": "training.epochs: got null, allowed: an integer from 1 up",
+    "training: {epochs: null}": "training.epochs: got null, allowed: an integer from 1 to 100000",
     # ranges and choices
-    "training: {epochs: 0}": "training.epochs: got 0, allowed: an integer from 1 up",
+    "training: {epochs: 0}": "training.epochs: got 0, allowed: an integer from 1 to 100000",
     "training: {minimum_accuracy: 1}": "training.minimum_accuracy: got 1, "
     "allowed: a number from 0 up to but not 1",
     "training: {schedule: onecycle}": 'training.schedule: got "onecycle", '
@@ -64,9 +102,11 @@ REFUSED = {
     "allowed: stem, penultimate, or a stage such as stage1",
     "activations: {layers: [stem, stem]}": 'activations.layers: "stem" is given 2 times',
     "activations: {fit_samples: 1}": "activations.fit_samples: got 1, "
-    "allowed: an integer from 2 up or null",
+    "allowed: an integer from 2 to 100000000 or null",
     "geometry: {layer_pairs: [[vgg/seed0]]}": "geometry.layer_pairs[0]: got "
     '["vgg/seed0"], allowed: two models in brackets, such as [resnet/seed0, vgg/seed0]',
+    "activations: {layers: [stage1, stage6]}": "activations.layers[1]: no network of the study has "
+    "stage6, allowed: penultimate, stage1, stage2, stage3, stage4, stage5, stem",
     f"{PAIRS}[[vgg/seed0, resnext/seed5], [vgg/seed0, vgg/seed5]]}}}}": "geometry.layer_pairs[1]: "
     "the study has no model vgg/seed5; did you mean vgg/seed2?",
     f"{PAIRS}[[vgg/seed2, vgg/seed2]]}}}}": "geometry.layer_pairs[0]: vgg/seed2 is given twice, "
@@ -89,7 +129,10 @@ REFUSED = {
     "architectures: {a--b: {factory: vgg}}": f"architectures.a--b: not a name, allowed: {NAMES}",
     "architectures: {a/b: {factory: vgg}}": f"architectures.a/b: not a name, allowed: {NAMES}",
     "architectures: {.vgg: {factory: vgg}}": f"architectures..vgg: not a name, allowed: {NAMES}",
-    "architectures: {18: {factory: vgg}}": f"architectures.18: not a name, allowed: {NAMES}",
+    "architectures: {18: {factory: vgg}}": "architectures.18: a number to YAML, and no name, put it in quotes",
+    "study: nul": "study: nul is a device on Windows, which has no such folder",
+    "architectures: {Con.1: {factory: vgg}}": "architectures.Con.1: Con.1 is a device on Windows, "
+    "which has no such folder",
     "architectures: {VGG: {factory: vgg}}": "architectures.vgg: differs from VGG only in case, "
     "which some file systems do not tell apart",
     # networks
@@ -101,7 +144,7 @@ REFUSED = {
     "architectures: {vgg: {kwargs: {widht: 8}}}": "architectures.vgg.kwargs.widht: "
     "vgg takes no such argument, did you mean width?",
     "architectures: {vgg: {kwargs: {width: true}}}": "architectures.vgg.kwargs.width: "
-    "got true, allowed: a positive integer",
+    "got true, allowed: an integer from 1 to 10000",
     # epsilons
     "attack: {epsilons: {linf: [-0.1]}}": "attack.epsilons.linf[0]: -0.1 is not a finite number "
     "above zero",
@@ -178,7 +221,17 @@ REFUSED = {
     "but no two images are further apart than 1",
     "training: {adversarial: {epsilon: 8/255, eps: 1}}": "training.adversarial.eps: unknown key, "
     "did you mean steps?",
+    "features: {nonrobust: {epsilon: 0.0039, norm: l2}}": "features.nonrobust.epsilon: got 0.0039, "
+    "but 8-bit images cannot change by less than 1/255",
+    "training: {adversarial: {epsilon: 1e-300}}": "training.adversarial.epsilon: got "
+    f"0.{'0' * 55}..., but 32-bit images cannot change by less than 0.0001",
     # what the data allow
+    "data: {train_samples: 1}": "data.train_samples: got 1, "
+    "allowed: an integer from 2 to 100000000 or null",
+    "data: {train_samples: 9}": "data.train_samples: got 9, "
+    "but digits has 10 classes, and each needs an image",
+    "data: {fit_samples: 1}": "data.fit_samples: got 1, which no map can be fitted on, "
+    "allowed: 0, or an integer from 2 up",
     "training: {crop_padding: 8}": "training.crop_padding: got 8, "
     "but the images are only 8 pixels wide",
     "architectures: {vgg: {training: {crop_padding: 9}}}": (
@@ -208,7 +261,7 @@ REFUSED = {
     "data: {name: parquet, root: a}": "data.size: missing, parquet needs it, "
     "allowed: an integer from 1 up",
     "data: {name: folder, root: a, size: 0}": "data.size: got 0, "
-    "allowed: an integer from 1 up or null",
+    "allowed: an integer from 1 to 10000 or null",
     "data: {name: folder, root: a, size: 8, crop: 1.5}": "data.crop: got 1.5, "
     "allowed: a number above 0 up to 1",
     "data: {name: arrays, root: a, size: 8}": "data.size: got 8, "
@@ -226,6 +279,9 @@ REFUSED = {
     "{data: {name: folder, root: a, size: 8, test_samples: 300}, attack: {samples: 301}}": (
         "attack.samples: got 301, but a has 300 test images"
     ),
+    "data: {name: arrays, root: $NOTHING/a.npz}": "data.root: the variable $NOTHING is not set",
+    "data: {name: folder, root: ~nobody-here/a, size: 8}": "data.root: "
+    "there is no user nobody-here",
     "data: {root: somewhere}": "data.root: the digits come with scikit-learn, leave it out",
 }
 
@@ -272,6 +328,21 @@ def test_all_problems_come_at_once_those_that_explain_others_first():
     )
     keys = [line.split(":")[0] for line in problems(raw)]
     assert keys == ["trainin", "seeds", "attack.epsilons.linf[0]", "data.fit_samples"]
+
+
+def test_of_many_problems_the_first_are_told():
+    lines = problems(config(f"attack: {{epsilons: {{linf: {[-1.5] * 99}}}}}"))
+    assert len(lines) == 31
+    assert lines[-1] == "and 69 more"
+
+
+@pytest.mark.parametrize(
+    "name", ["01", "True", "1.10", "inf", "1e1", "NA", "pgd", "noise", "seed0"]
+)
+def test_a_name_may_be_any_text(name):
+    raw = config()
+    raw["architectures"] |= {name: {"factory": "vgg"}}
+    assert name in validate(raw)["architectures"]
 
 
 def test_an_objective_that_needs_more_classes_than_there_are_is_refused(tmp_path):

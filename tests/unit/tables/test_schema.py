@@ -173,14 +173,21 @@ def test_a_table_written_in_parts_or_from_rows_is_the_table_written_whole(tmp_pa
     ]
 
 
-def test_what_looks_like_a_number_or_a_gap_stays_text(tmp_path):
-    row = {"model": "NA", "architecture": "1", "attack": "null", "norm": "linf", "epsilon": 1.0}
+@pytest.mark.parametrize("name", ["1", "01", "1.10", "1e1", "inf", "nan", "True", "NA", "null"])
+def test_what_looks_like_a_number_or_a_gap_stays_text(tmp_path, name):
+    row = {
+        "model": f"{name}/seed0",
+        "architecture": name,
+        "attack": "null",
+        "norm": "linf",
+        "epsilon": 1.0,
+    }
     row |= {"epsilon_label": "1", "steps": 3, "target": "none", "n": 5, "success_rate": 0.5}
     row |= {"mean_loss": 1, "max_linf": 1, "max_l2": 1, "note": ""}
     write_table(tmp_path / "t.csv", "attacks", [row, row])
     read = read_table(tmp_path / "t.csv")
     names = ["model", "architecture", "attack", "epsilon_label", "note"]
-    assert read[names].iloc[0].tolist() == ["NA", "1", "null", "1", ""]
+    assert read[names].iloc[0].tolist() == [f"{name}/seed0", name, "null", "1", ""]
     assert read["epsilon"].tolist() == [1.0, 1.0]
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import importlib
-import math
-from collections.abc import Collection, Mapping
+import operator
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,24 @@ if TYPE_CHECKING:
     from repcompare.architectures.classifier import Classifier
 
 _NOT_FACTORIES = {"__init__", "classifier"}
+# What a parameter may be at most: a count of anything, a number, a list.
+_MOST, _LARGEST, _LONGEST = 10_000, 1_000, 100
 # What a scalar annotation of a factory stands for: its ints are counts.
-_SCALARS: dict[str, tuple[type[int] | tuple[type[int], type[float]], str]] = {
-    "bool": (bool, "true or false"),
-    "int": (int, "a positive integer"),
-    "float": ((int, float), "a number"),
+_SCALARS = {
+    "bool": "true or false",
+    "int": f"an integer from 1 to {_MOST}",
+    "float": f"a number up to {_LARGEST}",
 }
+# What a condition of a parameter may be made of.
+_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+# Of a factory's module: whether there is a stem if there is one, and how many stages, or which parameter tells.
+_LAYERS = "LAYERS"
 
 
 @dataclass(frozen=True)
@@ -43,8 +56,7 @@ class Parameter:
         kind, condition = self._type_and_condition
         if not _matches(value, kind):
             return False
-        # The condition is the factory's own source, never the config's.
-        return condition is None or bool(eval(condition, {self.name: value}))
+        return condition is None or _holds(condition, self.name, value)
 
     @property
     def allowed(self) -> str:
@@ -73,12 +85,9 @@ def parameters(name: str) -> dict[str, Parameter]:
 
     Raises ValueError for an unknown factory.
     """
-    if name not in available():
-        raise ValueError(f"no architecture factory {name!r}; {_suggestion(name, available())}")
-    source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
     factory = next(
         node
-        for node in ast.parse(source).body
+        for node in _module(name).body
         if isinstance(node, ast.FunctionDef) and node.name == name
     )
     arguments, found = factory.args, {}
@@ -89,6 +98,23 @@ def parameters(name: str) -> dict[str, Parameter]:
             argument.arg, ast.unparse(argument.annotation), ast.literal_eval(default)
         )
     return found
+
+
+def layers(name: str, kwargs: Mapping[str, Any]) -> set[str] | None:
+    """The layers of a network that `check` lets pass; None of a factory that does not tell.
+
+    A factory tells by `LAYERS` in its module: the names before the stages, then their number, or the
+    parameter that is their number, or has one entry for each.
+    """
+    for node in _module(name).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == _LAYERS:
+                *before, stages = ast.literal_eval(value)
+                if isinstance(stages, str):
+                    given = kwargs.get(stages, parameters(name)[stages].default)
+                    stages = len(given) if isinstance(given, list | tuple) else given
+                return {*before, *(f"stage{k + 1}" for k in range(stages)), "penultimate"}
+    return None
 
 
 def check(name: str, kwargs: Mapping[str, object]) -> None:
@@ -128,6 +154,14 @@ def build(
         return factory(in_channels, num_classes, **kwargs)
 
 
+@functools.cache
+def _module(name: str) -> ast.Module:
+    """The source of a factory's module. Raises ValueError for an unknown factory."""
+    if name not in available():
+        raise ValueError(f"no architecture factory {name!r}; {_suggestion(name, available())}")
+    return ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))
+
+
 def _suggestion(given: str, allowed: Collection[str]) -> str:
     listing = f"allowed: {', '.join(allowed)}"
     close = difflib.get_close_matches(str(given), allowed, n=1)
@@ -136,16 +170,17 @@ def _suggestion(given: str, allowed: Collection[str]) -> str:
 
 def _matches(value: Any, annotation: ast.expr) -> bool:
     match annotation:
-        case ast.Name(id=kind) if kind in _SCALARS:
-            if isinstance(value, bool) or kind == "bool":
-                return isinstance(value, bool) and kind == "bool"
-            least = 1 if kind == "int" else -math.inf
-            return isinstance(value, _SCALARS[kind][0]) and least <= value < math.inf
+        case ast.Name(id="bool"):
+            return isinstance(value, bool)
+        case ast.Name(id="int"):
+            return type(value) is int and 1 <= value <= _MOST
+        case ast.Name(id="float"):
+            return type(value) in (int, float) and -_LARGEST <= value <= _LARGEST
         case ast.Subscript(value=ast.Name(id="Literal"), slice=choices):
             # 16.0 and True equal 16 and 1.
             return any(type(value) is type(c) and value == c for c in ast.literal_eval(choices))
         case ast.Subscript(value=ast.Name(id="Sequence"), slice=item):
-            is_list = isinstance(value, list | tuple) and len(value) > 0
+            is_list = isinstance(value, list | tuple) and 0 < len(value) <= _LONGEST
             return is_list and all(_matches(v, item) for v in value)
     raise TypeError(f"cannot check a value against the annotation {ast.unparse(annotation)}")
 
@@ -153,9 +188,30 @@ def _matches(value: Any, annotation: ast.expr) -> bool:
 def _in_words(annotation: ast.expr) -> str:
     match annotation:
         case ast.Name(id=kind):
-            return _SCALARS[kind][1]
+            return _SCALARS[kind]
         case ast.Subscript(value=ast.Name(id="Sequence"), slice=item):
-            return f"a list, each {_in_words(item)}"
+            return f"a list of up to {_LONGEST}, each {_in_words(item)}"
         case ast.Subscript(slice=choices):
             return ", ".join(map(str, ast.literal_eval(choices)))
     raise TypeError(f"no words for the annotation {ast.unparse(annotation)}")
+
+
+def _holds(condition: str, name: str, value: Any) -> bool:
+    """Whether a comparison such as `0 < compression <= 1` or `len(blocks) == 7` is true of a value."""
+
+    def term(node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=constant):
+                return constant
+            case ast.Name(id=given) if given == name:
+                return value
+            case ast.Call(func=ast.Name(id="len"), args=[ast.Name(id=given)]) if given == name:
+                return len(value)
+        raise TypeError(f"cannot read {ast.unparse(node)} in the condition {condition}")
+
+    match ast.parse(condition, mode="eval").body:
+        case ast.Compare(left=left, ops=ops, comparators=others):
+            terms = list(map(term, (left, *others)))
+            steps = zip(ops, terms, terms[1:], strict=False)
+            return all(_COMPARED[type(op)](a, b) for op, a, b in steps)
+    raise TypeError(f"not a comparison: {condition}")

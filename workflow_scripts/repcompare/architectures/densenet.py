@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from repcompare.architectures.classifier import Classifier, conv_norm_relu, require_positive
 
+# Told before the network is built: a stem if there is one, and how many stages or the parameter that says so.
+LAYERS = ("stem", "blocks")
+
 _BOTTLENECK_EXPANSION = 4
 
 

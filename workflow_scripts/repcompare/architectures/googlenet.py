@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from repcompare.architectures.classifier import Classifier, conv_norm_relu, require_positive
 
+# Told before the network is built: a stem if there is one, and how many stages or the parameter that says so.
+LAYERS = ("stem", 3)
+
 _STEM_CHANNELS = 192
 # Table 1 of the paper, modules 3a to 5b: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection.
 _MODULES = (

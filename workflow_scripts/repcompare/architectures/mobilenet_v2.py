@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from repcompare.architectures.classifier import Classifier, conv_norm_relu, require_positive
 
+# Told before the network is built: a stem if there is one, and how many stages or the parameter that says so.
+LAYERS = ("stem", 4)
+
 _STEM_CHANNELS = 32
 _CHANNELS = (16, 24, 32, 64, 96, 160, 320)  # table 2 of the paper
 _STAGE_OF_GROUP = (1, 1, 2, 3, 3, 4, 4)  # a stage is what runs at one resolution

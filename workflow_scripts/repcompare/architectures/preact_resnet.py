@@ -14,6 +14,9 @@ from repcompare.architectures.classifier import (
     require_positive,
 )
 
+# Told before the network is built: a stem if there is one, and how many stages or the parameter that says so.
+LAYERS = ("stem", "blocks")
+
 _BOTTLENECK_EXPANSION = 4
 
 

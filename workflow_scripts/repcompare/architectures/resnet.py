@@ -17,6 +17,9 @@ from repcompare.architectures.classifier import (
 )
 from repcompare.registry import known
 
+# Told before the network is built: a stem if there is one, and how many stages or the parameter that says so.
+LAYERS = ("stem", "blocks")
+
 _BOTTLENECK_EXPANSION = 4
 
 

@@ -9,6 +9,9 @@ from torch import nn
 
 from repcompare.architectures.classifier import Classifier, conv_norm_relu, require_positive
 
+# Told before the network is built: a stem if there is one, and how many stages or the parameter that says so.
+LAYERS = ("stages",)
+
 _CONVOLUTIONS = {  # per stage, columns A, B, D and E of the paper's table 1
     11: (1, 1, 2, 2, 2),
     13: (2, 2, 2, 2, 2),

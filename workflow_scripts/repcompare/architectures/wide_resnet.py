@@ -14,6 +14,9 @@ from repcompare.architectures.classifier import (
     require_positive,
 )
 
+# Told before the network is built: a stem if there is one, and how many stages or the parameter that says so.
+LAYERS = ("stem", 3)
+
 _STAGES = 3
 
 

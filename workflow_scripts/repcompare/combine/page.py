@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure as Drawing
@@ -17,7 +16,8 @@ from repcompare.figures.forest import forest
 from repcompare.figures.style import save
 from repcompare.findings.rules import RULES, SUPPORTED
 from repcompare.report.columns import MISSING, Column, Table, table
-from repcompare.report.page import PAGE, Figure, inline_svg
+from repcompare.report.html import environment, policy
+from repcompare.report.page import PAGE, Figure, inlined
 from repcompare.report.verdicts import CHOICES, p_text
 from repcompare.vocabulary import FINDINGS
 
@@ -39,12 +39,16 @@ EFFECTS["exception"] = "largest δ less the others'"
 
 
 class Pooling(NamedTuple):
-    """The pooled effects of a finding: their table, what is said of them, and the forest plot."""
+    """The pooled effects of a finding: their table, what is said of them, and the forest plot.
+
+    `rules` is what the plot adds to the page's style.
+    """
 
     table: Table
     said: str
     figure: Markup
     title: str
+    rules: str
 
 
 class Finding(NamedTuple):
@@ -74,20 +78,22 @@ def render_page(
         pooled: pooled.csv.
         shared: see `joined.shared_architectures`.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([Path(__file__).parent, PAGE]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("combined.html.j2").render(
-        studies=list(rows["study"].unique()),
-        findings=[
-            told(name, rows[rows["finding"] == name], pooled[pooled["finding"] == name])
-            for name in FINDINGS
-        ],
-        shared=shared,
+    said = [
+        told(name, rows[rows["finding"] == name], pooled[pooled["finding"] == name])
+        for name in FINDINGS
+    ]
+    style = (PAGE / "page.css").read_text(encoding="utf-8")
+    style += "".join(one.pooling.rules for one in said if one.pooling)
+    return (
+        environment(Path(__file__).parent)
+        .get_template("combined.html.j2")
+        .render(
+            policy=policy(style),
+            style=Markup(style),
+            studies=list(rows["study"].unique()),
+            findings=said,
+            shared=shared,
+        )
     )
 
 
@@ -152,6 +158,7 @@ def pooling(name: str, rows: pd.DataFrame, pooled: pd.Series) -> Pooling:
     drawn["text"] = [f"{number.show(row.effect)}  ({row.interval})" for row in drawn.itertuples()]
     title = f"The effect in every study, and pooled: {EFFECTS[name]}"
     svg = svg_of(forest(drawn, EFFECTS[name], QUANTITIES[name].reference))
+    figures, rules = inlined({name: Figure(svg, title, "")})
     columns = [
         Column("name", "pooled as"),
         replace(number, key="effect", label=EFFECTS[name]),
@@ -161,8 +168,9 @@ def pooling(name: str, rows: pd.DataFrame, pooled: pd.Series) -> Pooling:
     return Pooling(
         table(drawn[drawn["weight"].isna()], columns),
         heterogeneity(name, pooled),
-        inline_svg(Figure(svg, title, ""), name),
+        figures[name]["svg"],
         title,
+        rules,
     )
 
 

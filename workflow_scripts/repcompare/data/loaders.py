@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import gzip
+import math
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,6 @@ DOWNLOADS = Path("resources")
 
 # The digits have no test images of their own.
 DIGITS_TEST_IMAGES = 597
-
-# What the two files of a split of Fashion-MNIST are called, and the axes of their arrays.
-IDX_PARTS = {"images-idx3-ubyte": 3, "labels-idx1-ubyte": 1}
 
 
 def load(
@@ -138,51 +137,81 @@ def _load_fashion_mnist(root: Path | None) -> RawDataset:
     folder = root or DEBIAN_FASHION_MNIST
     if root is None and not folder.is_dir():
         _download(FashionMNIST, "fashion_mnist", DOWNLOADS)
-        folder = DOWNLOADS / "FashionMNIST" / "raw"
+        folder = DOWNLOADS
+    folder = _inner(folder, "FashionMNIST/raw")
 
-    def read(split: str, first_id: int = 0) -> Images:
+    def read(split: str, number: int, first_id: int = 0) -> Images:
+        side = DATA_SETS["fashion_mnist"].size
+        shapes = {"images-idx3-ubyte": (number, side, side), "labels-idx1-ubyte": (number,)}
         images, labels = (
-            _read_idx(folder, f"{split}-{part}", rank) for part, rank in IDX_PARTS.items()
+            _read_idx(folder, f"{split}-{part}", shape) for part, shape in shapes.items()
         )
-        if len(labels) != len(images):
-            text = f"{len(labels)} labels of {split} for {len(images)} images"
-            raise DataError(f"fashion_mnist: {folder}: {text}")
-        return _numbered(images, labels, first_id)
+        return _numbered(images[:, None], labels, first_id)
 
-    train = read("train")
-    test = read("t10k", len(train))
+    train = read("train", DATA_SETS["fashion_mnist"].train)
+    test = read("t10k", DATA_SETS["fashion_mnist"].test, len(train))
     return RawDataset(tuple(FashionMNIST.classes), train, test, str(folder))
 
 
-def _read_idx(folder: Path, stem: str, rank: int) -> np.ndarray:
-    """Read a file of Y. LeCun's IDX format, gzipped or not, with `rank` axes; images get a channel."""
+def _inner(root: Path, inside: str) -> Path:
+    """The folder of a known data set's files: `root`, or where torchvision puts them below it."""
+    return root / inside if (root / inside).is_dir() else root
+
+
+def _read_idx(folder: Path, stem: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The uint8 values of a file of Y. LeCun's IDX format, gzipped or not, which must be of `shape`.
+
+    No more is read than they are, whatever the file says of itself.
+    """
     path = next((p for p in (folder / f"{stem}.gz", folder / stem) if p.is_file()), None)
     if path is None:
-        raise DataError(f"fashion_mnist: {folder} holds neither {stem}.gz nor {stem}")
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    start = 4 + 4 * rank
-    whole = content[:4] == bytes((0, 0, 8, rank)) and len(content) >= start
-    shape = np.frombuffer(content, ">i4", count=rank, offset=4) if whole else np.empty(0)
-    if not whole or len(content) != start + np.prod(shape, dtype=np.int64):
-        raise DataError(f"fashion_mnist: {path} is not a whole IDX file of bytes with {rank} axes")
-    values = np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-    return values[:, None] if rank == 3 else values
+        raise DataError(f"data.root: {folder} holds neither {stem}.gz nor {stem}")
+    start = 4 + 4 * len(shape)
+    size = start + math.prod(shape)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(size + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"data.root: cannot read {path} ({error})") from error
+    if len(content) < start or content[:4] != bytes((0, 0, 8, len(shape))):
+        text = f"not an IDX file of bytes with {_axes(shape)}"
+        raise DataError(f"data.root: {path} is {text}")
+    found = tuple(np.frombuffer(content, ">u4", count=len(shape), offset=4).tolist())
+    if found != shape:
+        text = f"holds {_by(found)} values, allowed: {_by(shape)}"
+        raise DataError(f"data.root: {path} is not of fashion_mnist: {text}")
+    if len(content) != size:
+        text = "ends too early" if len(content) < size else "goes on where it should end"
+        raise DataError(f"data.root: {path} {text}: {_by(shape)} values are {size} bytes")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _axes(shape: tuple[int, ...]) -> str:
+    return f"{len(shape)} {'axis' if len(shape) == 1 else 'axes'}"
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _load_cifar(class_name: str, root: Path | None) -> RawDataset:
     import torchvision.datasets
 
-    dataset = getattr(torchvision.datasets, class_name)
-    folder = root or DOWNLOADS
+    dataset, name = getattr(torchvision.datasets, class_name), class_name.lower()
     if root is None:
-        _download(dataset, class_name.lower(), folder)
+        _download(dataset, name, DOWNLOADS)
+    folder = _inner(root or DOWNLOADS, dataset.base_folder)
+    # torchvision reads them by pickle, but only files that have the MD5 of those that were published.
+    here = type(class_name, (dataset,), {"base_folder": ""})
     try:
-        train, test = (dataset(folder, train=train, download=False) for train in (True, False))
-    except RuntimeError as error:
-        raise DataError(f"{class_name.lower()}: {folder}/{dataset.base_folder}: {error}") from error
+        train, test = (here(folder, train=train, download=False) for train in (True, False))
+    except (RuntimeError, OSError) as error:
+        published = Path(dataset.url).name
+        text = f"some are missing or changed, allowed: those of {published}, unpacked"
+        raise DataError(f"data.root: {folder}: not the files of {name}: {text}") from error
     first = _numbered(train.data.transpose(0, 3, 1, 2), train.targets)
     last = _numbered(test.data.transpose(0, 3, 1, 2), test.targets, len(first))
-    return RawDataset(tuple(train.classes), first, last, str(folder / dataset.base_folder))
+    return RawDataset(tuple(train.classes), first, last, str(folder))
 
 
 def _download(dataset: type, name: str, folder: Path) -> None:

@@ -5,6 +5,8 @@ Read while the workflow is parsed: numpy is not imported.
 
 import ast
 import contextlib
+import math
+import re
 import struct
 import zipfile
 import zlib
@@ -15,6 +17,8 @@ from typing import IO, NamedTuple
 from repcompare.data.catalogue import DataError
 
 MAGIC = b"\x93NUMPY"
+# Bytes; numpy itself reads no longer ones.
+LONGEST_HEADER = 10_000
 
 
 class Header(NamedTuple):
@@ -28,10 +32,10 @@ def headers(path: Path) -> dict[str, Header]:
     """Type and shape of every array of a file, by name. Raises DataError if it is no such file."""
     with _opened(path) as archive:
         return {
-            name.removesuffix(".npy"): _header(member, f"{path}: {name.removesuffix('.npy')}")
-            for name in archive.namelist()
-            if name.endswith(".npy")
-            for member in [archive.open(name)]
+            entry.filename.removesuffix(".npy"): _header(path, entry, member)
+            for entry in archive.infolist()
+            if entry.filename.endswith(".npy")
+            for member in [archive.open(entry)]
         }
 
 
@@ -39,7 +43,7 @@ def headers(path: Path) -> dict[str, Header]:
 def values(path: Path, name: str) -> Iterator[tuple[Header, IO[bytes]]]:
     """The header of an array and a stream of its values, in the order of its rows."""
     with _opened(path) as archive, archive.open(f"{name}.npy") as member:
-        yield _header(member, f"{path}: {name}"), member
+        yield _header(path, archive.getinfo(f"{name}.npy"), member), member
 
 
 @contextlib.contextmanager
@@ -47,24 +51,55 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    # The last two are of files with a password, and packed in a way that Python does not know.
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
         raise DataError(
             f"data.root: cannot read {path} ({error or 'it ends too early'})"
         ) from error
 
 
-def _header(member: IO[bytes], what: str) -> Header:
-    """The header of the format described in numpy.lib.format, versions 1 to 3."""
+def _header(path: Path, entry: zipfile.ZipInfo, member: IO[bytes]) -> Header:
+    """The header of the format described in numpy.lib.format, versions 1 to 3.
+
+    Raises DataError unless as many values as it says can be there.
+    """
+    what = f"data.root: {path}: {entry.filename.removesuffix('.npy')}"
     try:
         magic, (version, _) = member.read(6), member.read(2)
         size = {(MAGIC, 1): "<H", (MAGIC, 2): "<I", (MAGIC, 3): "<I"}[magic, version]
         (length,) = struct.unpack(size, member.read(struct.calcsize(size)))
+        if length > LONGEST_HEADER:
+            raise ValueError(f"a header of {length} bytes")
         said = ast.literal_eval(member.read(length).decode("utf-8" if version == 3 else "latin-1"))
-    except (KeyError, ValueError, SyntaxError, struct.error) as error:
-        raise DataError(f"data.root: {what}: not an array as numpy saves it") from error
-    if not isinstance(said["descr"], str) or said["descr"].endswith("O"):
-        raise DataError(f"data.root: {what}: holds Python objects, allowed: numbers or text")
-    if said["fortran_order"] and len(said["shape"]) > 1:
-        text = "stored column by column, save numpy.ascontiguousarray of it"
-        raise DataError(f"data.root: {what}: {text}")
-    return Header(said["descr"], said["shape"])
+        descr, shape, by_column = said["descr"], said["shape"], said["fortran_order"]
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        SyntaxError,
+        RecursionError,
+        MemoryError,
+        struct.error,
+    ) as error:
+        raise DataError(f"{what}: not an array as numpy saves it") from error
+    if not isinstance(descr, str) or descr.endswith("O"):
+        raise DataError(f"{what}: holds Python objects, allowed: numbers or text")
+    kind = re.fullmatch(r"[<>|=]([?biufcSUmM])(\d{0,6})(\[\w+\])?", descr)
+    sides = isinstance(shape, tuple) and all(type(side) is int and side >= 0 for side in shape)
+    if kind is None or not sides:
+        raise DataError(f"{what}: not an array as numpy saves it")
+    if by_column and len(shape) > 1:
+        raise DataError(f"{what}: stored column by column, save numpy.ascontiguousarray of it")
+    itemsize = int(kind[2] or 1) * (4 if kind[1] == "U" else 1)
+    there, needed = entry.file_size - member.tell(), math.prod(shape) * itemsize
+    if there != needed:
+        text = f"{there} bytes, but its shape is {shape} of {descr}, which are {needed}"
+        raise DataError(f"{what}: {text}")
+    return Header(descr, shape)

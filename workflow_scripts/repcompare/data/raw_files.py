@@ -3,10 +3,11 @@
 Read while the workflow is parsed: the images are neither read nor counted.
 """
 
+import contextlib
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,20 @@ def raw_files(data: Mapping[str, Any]) -> list[str]:
     if data["name"] in DATA_SETS:
         return []
     root = Path(data["root"])
-    splits, files = _splits_and_files(data["name"], root)
+    with _readable(root):
+        splits, files = _splits_and_files(data["name"], root)
     if splits is not None:
         require_test_images(root, test_name(splits) is not None, data["test_samples"])
     return list(map(str, files))
+
+
+@contextlib.contextmanager
+def _readable(root: Path) -> Iterator[None]:
+    """Tell of a path that cannot be looked at, as one too long or of another user, as of the data's."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"data.root: {root}: {error.strerror or error}") from error
 
 
 def _splits_and_files(name: str, root: Path) -> tuple[Collection[str] | None, list[Path]]:
@@ -69,15 +80,19 @@ def facts(data: Mapping[str, Any]) -> Facts:
     if name in ("folder", "parquet"):
         known = Facts(size=data.get("size"), channels=3, test=test)
         if name == "folder" and data.get("root"):
+            root = Path(data["root"])
             try:
-                known = known._replace(classes=len(class_folders(Path(data["root"]))["train"]))
+                with _readable(root):
+                    return known._replace(classes=len(class_folders(root)["train"]))
             except DataError:
                 return known
         return known
     if name != "arrays" or not str(data.get("root")).endswith(".npz"):
         return Facts(test=test)
+    root = Path(data["root"])
     try:
-        found = headers(arrays_file(Path(data["root"])))
+        with _readable(root):
+            found = headers(arrays_file(root))
         size, channels, _ = image_axes("train_images", found["train_images"].shape)
     except (DataError, KeyError):
         return Facts(test=test)

@@ -13,8 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from repcompare.attacks.adversarial_file import AdversarialImages
 from repcompare.data.dataset_file import Dataset
 from repcompare.export.images import (
@@ -32,6 +30,7 @@ from repcompare.storage.hdf5 import ModelFile
 from repcompare.storage.netcdf import write_netcdf
 from repcompare.storage.seals import DamagedError
 from repcompare.study.config import ConfigError, asked, models, validate
+from repcompare.study.config_file import read_config
 from repcompare.tables.files import read_table
 from repcompare.tables.schema import TABLES, summary_tables
 
@@ -53,10 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, help="a new folder; results/{study}/export if left out")
     parser.add_argument("--format", choices=FORMATS, default="png", help="of images")
     options = parser.parse_args(arguments)
-    if not Path(options.configfile).is_file():
-        parser.error(f"argument --configfile: there is no file {options.configfile}")
     try:
-        config = validate(yaml.safe_load(Path(options.configfile).read_text(encoding="utf-8")))
+        config = validate(read_config(options.configfile))
         results = Path("results") / config["study"]
         to = options.to or results / "export"
         missing = [path for path in needed(config, results) if not path.exists()]

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from repcompare.figures.style import SAME, explanation, styled
-from repcompare.figures.tiles import GAP, TILE, TILE_TITLE, head, show, show_change, tiles
+from repcompare.figures.tiles import GAP, TILE, head, name, show, show_change, tiles
 from repcompare.transfer.reference import Strength
 from repcompare.vocabulary import label_of
 
@@ -48,7 +48,7 @@ def adversarial_examples(
     figure, grid = tiles(len(clean), 1 + 2 * len(examples))
     for row, axes in enumerate(grid[:, 0]):
         show(axes, clean[row])
-        axes.set_title(class_names[labels[row]], **TILE_TITLE)
+        name(axes, class_names[labels[row]])
     head(grid[0, 0], "clean", 0.5)
     changes = {model: images.astype(float) - clean for model, (images, _) in examples.items()}
     largest = max(np.abs(change).max() for change in changes.values()) or 1.0
@@ -58,7 +58,7 @@ def adversarial_examples(
         for row, (seen, change) in enumerate(pair):
             fooled = predictions[row] != labels[row]
             show(seen, images[row])
-            seen.set_title(class_names[predictions[row]], **TILE_TITLE)
+            name(seen, class_names[predictions[row]])
             if fooled:
                 seen.title.set(fontweight="bold", color=SAME)
             show_change(change, changes[model][row], largest)

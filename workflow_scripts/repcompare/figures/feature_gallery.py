@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from repcompare.figures.style import explanation, styled
-from repcompare.figures.tiles import GAP, TILE, TILE_TITLE, head, show, show_change, tiles
+from repcompare.figures.tiles import GAP, TILE, TILE_TITLE, head, name, show, show_change, tiles
 
 
 class Features(NamedTuple):
@@ -37,7 +37,7 @@ def feature_gallery(
     figure, grid = tiles(len(clean), 1 + 2 * len(features))
     for row, axes in enumerate(grid[:, 0]):
         show(axes, clean[row])
-        axes.set_title(class_names[labels[row]], **TILE_TITLE)
+        name(axes, class_names[labels[row]])
     head(grid[0, 0], "image", 0.5)
     for place, (model, (gradients, inversions, residuals)) in enumerate(features.items()):
         pair = grid[:, 1 + 2 * place : 3 + 2 * place]

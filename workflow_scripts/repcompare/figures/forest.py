@@ -5,13 +5,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from repcompare.figures.panels import name_rows
-from repcompare.figures.style import CROSS, SAME, few_ticks, styled
+from repcompare.figures.style import CROSS, SAME, few_ticks, label, styled
 
 ROW = 0.26
+# Characters of a study's name that there is room for.
+LONGEST_NAME = 40
 
 
 @styled
-def forest(rows: pd.DataFrame, label: str, reference: float) -> Figure:
+def forest(rows: pd.DataFrame, effect: str, reference: float) -> Figure:
     """A row a study, and below a rule those of the pooled effects.
 
     An interval that reaches far beyond all studies is cut, with an arrow.
@@ -19,12 +21,12 @@ def forest(rows: pd.DataFrame, label: str, reference: float) -> Figure:
     Args:
         rows: `name`, `effect`, `low`, `high`, `text` (what is printed beside the row) and
             `weight`, the area of a study's mark, NaN of a pooled effect; all else is finite.
-        label: what the effect is.
+        effect: what it is.
         reference: where a line is drawn to compare with.
     """
     figure = Figure(figsize=(6.2, ROW * len(rows) + 0.7), layout="constrained")
     axes = figure.subplots()
-    name_rows(axes, list(rows["name"]))
+    name_rows(axes, [label(name, LONGEST_NAME) for name in rows["name"]])
     low, high = limits(rows, reference)
     axes.set_xlim(low, high)
     axes.axvline(reference, color="black", linewidth=0.8, zorder=1)
@@ -41,7 +43,7 @@ def forest(rows: pd.DataFrame, label: str, reference: float) -> Figure:
         axes.text(1.04, place, row.text, transform=axes.get_yaxis_transform(), va="center")
     # Room for the arrows, which stand on the edge.
     axes.tick_params(axis="y", pad=7)
-    axes.set_xlabel(label)
+    axes.set_xlabel(effect)
     few_ticks(axes, x=6)
     return figure
 

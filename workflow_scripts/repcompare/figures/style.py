@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from repcompare.messages import cut
 from repcompare.storage.files import replacing
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ STYLE: "dict[RcKeyType, Any]" = {
     # Outlines, because the reader's machine may lack the font and would then shift every label.
     "svg.fonttype": "path",
 }
+
+
+def label(text: str, longest: int) -> str:
+    """What someone else called a thing, for a figure: cut, on one line, and never read as mathematics."""
+    return cut(text, longest).replace("$", r"\$")
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:

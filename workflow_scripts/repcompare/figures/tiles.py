@@ -1,11 +1,13 @@
 """Images in rows and columns, each under a title: what both galleries are laid out with."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from repcompare.data.downsampling import downsampled
-from repcompare.figures.style import DIVERGING
+from repcompare.figures.style import DIVERGING, label
 
 # Inches: the side of an image, between images, of the label above it, of the headings, the border.
 TILE, GAP, LABEL, HEADING, MARGIN = 0.78, 0.06, 0.19, 0.48, 0.08
@@ -14,8 +16,9 @@ TILE, GAP, LABEL, HEADING, MARGIN = 0.78, 0.06, 0.19, 0.48, 0.08
 # be in the file.
 LONGEST_SIDE = 96
 
-# Of the title above an image.
-TILE_TITLE = {"fontsize": 6.5, "fontweight": "normal", "loc": "center", "pad": 2.5}
+# Of the title above an image, and the characters that it has room for.
+TILE_TITLE: dict[str, Any] = {"fontsize": 6.5, "fontweight": "normal", "loc": "center", "pad": 2.5}
+LONGEST_NAME = 20
 
 
 def tiles(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
@@ -40,6 +43,11 @@ def head(axes: Axes, text: str, middle: float) -> None:
         middle, 1 + LABEL / TILE + 0.06, text, transform=axes.transAxes, ha="center", va="bottom",
         fontsize=7.5,
     )  # fmt: skip
+
+
+def name(axes: Axes, text: str) -> None:
+    """The name of a class above an image."""
+    axes.set_title(label(text, LONGEST_NAME), **TILE_TITLE)
 
 
 def show(axes: Axes, image: np.ndarray) -> None:

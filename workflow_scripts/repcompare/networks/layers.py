@@ -6,11 +6,9 @@ Neither weights nor images are read.
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import yaml
 from torch import Tensor, nn
 
 from repcompare import architectures
@@ -21,6 +19,7 @@ from repcompare.networks.factories import Built, build_foreign
 from repcompare.networks.imported import NetworkError, Preparation, unpacked
 from repcompare.networks.importing import classifier_of, prepared_by, run_on, submodule
 from repcompare.study.config import ConfigError, validate
+from repcompare.study.config_file import read_config
 from repcompare.study.networks import RANDOM
 
 # Of images that are not known yet; families of ours take any.
@@ -145,11 +144,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--configfile", default="config/config.yaml", help="the study")
     parser.add_argument("--architecture", required=True, help="its name in the study")
     options = parser.parse_args(arguments)
-    if not Path(options.configfile).is_file():
-        parser.error(f"argument --configfile: there is no file {options.configfile}")
-    raw = yaml.safe_load(Path(options.configfile).read_text(encoding="utf-8"))
     try:
-        config = validate(_without_weights(raw))
+        config = validate(_without_weights(read_config(options.configfile)))
     except ConfigError as error:
         sys.exit(str(error))
     name, there = options.architecture, sorted(config["architectures"])

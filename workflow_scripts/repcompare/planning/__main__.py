@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import yaml
 
 from repcompare.data.catalogue import DataError, DataSet
 from repcompare.data.dataset_file import Dataset
@@ -39,7 +38,8 @@ from repcompare.planning.power import lines
 from repcompare.planning.resources import Network, asked, assumed_study, too_little
 from repcompare.planning.workload import Sizes, Study, study_of
 from repcompare.storage.seals import DamagedError
-from repcompare.study.config import validate
+from repcompare.study.config import ConfigError, validate
+from repcompare.study.config_file import read_config
 from repcompare.study.consistency import counted_problems
 
 NETWORKS = ("repcompare.attacks.craft", "repcompare.networks.models")
@@ -52,10 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--configfile", default="config/config.yaml", help="the study")
     parser.add_argument("--cores", type=cores, default="all", help="how many it may use, or all")
     options = parser.parse_args(arguments)
-    if not Path(options.configfile).is_file():
-        parser.error(f"argument --configfile: there is no file {options.configfile}")
+    try:
+        # Before Snakemake reads the file, which runs what some say.
+        config = validate(read_config(options.configfile))
+    except ConfigError as error:
+        sys.exit(f"The config cannot be run:\n{error}")
     due, standing = read_jobs(summary(options.configfile))
-    config = validate(yaml.safe_load(Path(options.configfile).read_text(encoding="utf-8")))
     results = Path("results") / config["study"]
     study = found_study(config, results / "data" / "dataset.h5")
     print(f"{config['study']}: {len(due)} jobs to run, {len(standing)} whose results stand")

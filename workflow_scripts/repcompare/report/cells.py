@@ -47,7 +47,7 @@ def heatmap_cells(
 
 
 def described(matrix: Matrix, figure: str, place: int) -> dict[str, Any]:
-    """One matrix for JSON, under the id that `page.inline_svg` gives its rectangle."""
+    """One matrix for JSON, under the id that `svg.inline` gives its rectangle."""
     rows, columns = list(matrix.value.index), list(matrix.value.columns)
     if matrix.pairs == "pairs of layers":
         of_row, of_column = matrix.ends

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from repcompare.figures.registry import FIGURES
 from repcompare.findings.rules import RULES
 from repcompare.report import findings
 from repcompare.report.cells import heatmap_cells
 from repcompare.report.columns import MISSING
+from repcompare.report.html import environment, policy
+from repcompare.report.svg import inline
 from repcompare.report.tables import complete_tables, section_tables
 from repcompare.report.verdicts import verdicts
 from repcompare.transfer.reference import Strength, reference_attack
@@ -58,41 +59,40 @@ def render_report(
 
     Raises:
         jinja2.UndefinedError: the template asks for something that is not there.
+        SvgError: a figure's file is no figure of this workflow.
     """
     template = Path(template)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     attack = reference_attack(tables["transfer"]) if "transfer" in tables else None
-    return environment.get_template(template.name).render(
-        title=title(study["config"]),
-        summary=summary(tables["models"], study),
-        asked=set(tables),
-        verdicts=verdicts(tables["findings"]),
-        findings=told(tables, attack),
-        figures={
-            name: {
-                "svg": inline_svg(figure, name),
-                "title": figure.title,
-                "caption": figure.caption,
-            }
-            for name, figure in figures.items()
-        },
-        tables=section_tables(tables, attack, study["dataset"]["class_names"]),
-        complete=complete_tables(tables),
-        unplaced=unplaced(template.read_text(encoding="utf-8")),
-        cells={
-            name: found for name, found in heatmap_cells(tables, attack).items() if name in figures
-        },
-        strength=strength(attack),
-        probe=(study["config"]["features"] or {"samples": 0})["samples"],
-        isotropic=f"{1 / math.sqrt(math.prod(study['dataset']['image_shape'] or (1,))):.3f}",
-        total_seconds=float(tables["costs"]["seconds"].sum()),
-        provenance=provenance,
+    drawn, rules = inlined(figures)
+    style = (PAGE / "page.css").read_text(encoding="utf-8") + rules
+    script = (PAGE / "page.js").read_text(encoding="utf-8")
+    return (
+        environment(template.parent)
+        .get_template(template.name)
+        .render(
+            policy=policy(style, script),
+            style=Markup(style),
+            script=Markup(script),
+            title=title(study["config"]),
+            summary=summary(tables["models"], study),
+            asked=set(tables),
+            verdicts=verdicts(tables["findings"]),
+            findings=told(tables, attack),
+            figures=drawn,
+            tables=section_tables(tables, attack, study["dataset"]["class_names"]),
+            complete=complete_tables(tables),
+            unplaced=unplaced(template.read_text(encoding="utf-8")),
+            cells={
+                name: found
+                for name, found in heatmap_cells(tables, attack).items()
+                if name in figures
+            },
+            strength=strength(attack),
+            probe=(study["config"]["features"] or {"samples": 0})["samples"],
+            isotropic=f"{1 / math.sqrt(math.prod(study['dataset']['image_shape'] or (1,))):.3f}",
+            total_seconds=float(tables["costs"]["seconds"].sum()),
+            provenance=provenance,
+        )
     )
 
 
@@ -181,22 +181,15 @@ def read_figures(svgs: Iterable[str | Path], captions: Iterable[str | Path]) -> 
     return figures
 
 
-def inline_svg(figure: Figure, name: str) -> Markup:
-    """The figure as an `<svg>` element that can stand beside others in one HTML document.
+def inlined(figures: Mapping[str, Figure]) -> tuple[dict[str, dict[str, Any]], str]:
+    """What the template shows of each figure, and the rules of the style sheet that say how wide each is.
 
-    Without prolog and metadata, with a label for screen readers, and every id and reference to
-    it prefixed by `name`: ids are unique in a document, and matplotlib repeats its own.
+    Raises SvgError for a file that is no figure of this workflow.
     """
-    svg = figure.svg[figure.svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    # The style element would apply to the whole page; the page's own style sheet has its rule.
-    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(\bhref="|url\()#', rf"\1#{name}-", svg)
-    width = re.search(r'<svg[^>]*?\bwidth="([\d.]+)pt"', svg)
-    head, _, body = svg.partition(">")
-    head = re.sub(r'\s(width|height)="[^"]*"', "", head)
-    # 4/3 turns points into CSS pixels.
-    style = f' style="--natural: {float(width[1]) * 4 / 3:.0f}px"' if width else ""
-    label = escape(figure.title)
-    return Markup(f'{head} role="img" aria-label="{label}"{style}>{body}')
+    shown, rules = {}, []
+    for name, figure in figures.items():
+        svg, width = inline(figure.svg, name, figure.title)
+        shown[name] = {"svg": Markup(svg), "title": figure.title, "caption": figure.caption}
+        if width:
+            rules.append(f"#figure-{name} svg {{ --natural: {width:.0f}px; }}\n")
+    return shown, "".join(rules)

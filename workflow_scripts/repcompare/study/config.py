@@ -19,7 +19,11 @@ from repcompare.study.networks import (
     weights_file,
 )
 from repcompare.study.networks import import_settings as settings_of
+from repcompare.study.paths import expand_paths
+from repcompare.study.plain import plain_problems
 from repcompare.study.schema import (
+    ConfigError,
+    Problem,
     canonical,
     read_text,
     schema_problems,
@@ -27,13 +31,12 @@ from repcompare.study.schema import (
     with_defaults,
 )
 
-
-class ConfigError(ValueError):
-    """A config that cannot be run; the message has one line for each problem."""
+# Nobody mends more at once: what is told of an error, and looked for.
+MOST_LINES, MOST_PROBLEMS = 30, 300
 
 
 def validate(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in the defaults of schema.json and check that the study can be run.
+    """Fill in the defaults of schema.json, expand paths, and check that the study can be run.
 
     Args:
         raw: the config as read from YAML; it is left as it is.
@@ -45,16 +48,18 @@ def validate(raw: Mapping[str, Any]) -> dict[str, Any]:
         nothing.
 
     Raises:
-        ConfigError: every problem found, one line each.
+        ConfigError: every problem found, one line each, up to 30 lines.
     """
+    _refuse(list(plain_problems(raw)))
     schema = study_schema()
     config = read_text(schema, with_defaults(schema, raw))
-    problems = list(dict.fromkeys(schema_problems(schema, config)))
+    found = itertools.islice(schema_problems(schema, config), MOST_PROBLEMS)
+    problems = list(dict.fromkeys([*expand_paths(config), *found]))
+    if len(problems) >= MOST_PROBLEMS:
+        _refuse(problems)
     # What the schema refuses is not looked at twice; a key that should not be there harms nothing.
     unsound = [problem.path for problem in problems if problem.rank > 0]
-    problems += study_problems(config, unsound)
-    if problems:
-        raise ConfigError("\n".join(map(str, sorted(problems, key=lambda problem: problem.rank))))
+    _refuse([*problems, *study_problems(config, unsound)])
     config = canonical(schema, config)
     attack = config["attack"] or {"variants": {}}
     for each in (attack, *attack["variants"].values()):
@@ -65,6 +70,16 @@ def validate(raw: Mapping[str, Any]) -> dict[str, Any]:
         pairs = {tuple(sorted(pair)) for pair in config["geometry"]["layer_pairs"]}
         config["geometry"]["layer_pairs"] = [list(pair) for pair in sorted(pairs)]
     return config
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    """Raise ConfigError, those that explain others first, if there are problems."""
+    lines = [str(problem) for problem in sorted(problems, key=lambda problem: problem.rank)]
+    if len(lines) > MOST_LINES:
+        least = "at least " if len(lines) >= MOST_PROBLEMS else ""
+        lines[MOST_LINES:] = [f"and {least}{len(lines) - MOST_LINES:,} more"]
+    if lines:
+        raise ConfigError("\n".join(lines))
 
 
 def asked(config: Mapping[str, Any], section: str) -> bool:

@@ -1,19 +1,31 @@
 """What no schema can say: whether the parts of a config fit each other and the data."""
 
-import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from repcompare.data.catalogue import DATA_SETS, IDS, OWN, DataSet, Facts
 from repcompare.data.raw_files import facts
+from repcompare.messages import OF_PATH, cut
 from repcompare.study.epsilon import parse_epsilon
-from repcompare.study.networks import answers, by_activations, network_problems
+from repcompare.study.networks import answers, by_activations, layers_of, network_problems
 from repcompare.study.schema import KeyPath, Problem, hint, study_schema
 from repcompare.vocabulary import NORMS
 
 # The least bound that images of float32 are held to: it is still far larger than their rounding.
 LEAST_FLOAT = 1e-4
+# Of all models of a study: its jobs are several times as many, and blocks grow with their square.
+MOST_MODELS = 10_000
+# Of a list, of which it is said what was likely meant.
+FIRST = 5
+# What Windows takes for devices, whatever the ending: results with such a folder cannot be copied there.
+DEVICES = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10)),
+}
 # The difference of logits ratio has the third largest logit in it.
 DLR_CLASSES = 3
 
@@ -23,6 +35,12 @@ def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
     get = _sound(config, unsound)
     names = config.get("architectures") if isinstance(config, Mapping) else None
     names = list(names) if isinstance(names, Mapping) else []
+    yield from _name_problems(get, names)
+    models = sum(len(_seeds(get, name)) for name in names)
+    if models > MOST_MODELS:
+        text = f"{models:,} models, allowed: at most {MOST_MODELS:,}"
+        yield Problem(1, ("architectures",), text)
+        return
     yield from _architecture_problems(get, names)
     yield from _data_problems(get, unsound)
     keys = ("name", "root", "size", "test_samples")
@@ -33,10 +51,10 @@ def study_problems(config: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
     yield from _search_problems(get)
     yield from _class_problems(get, data_set)
     yield from _adversarial_problems(get, names, data_set)
+    yield from _layer_problems(get, names)
     yield from _layer_pair_problems(get, names)
     yield from _answer_problems(get, names)
-    own = get("architectures", *names, "seeds") if len(names) == 1 else None
-    if len(names) == 1 and get("architectures") and len(own or get("seeds") or ()) == 1:
+    if models == 1 and get("architectures"):
         text = "a single model has nothing to be compared with, add a seed or an architecture"
         yield Problem(3, ("architectures",), text)
 
@@ -63,26 +81,39 @@ def _sound(config: Any, unsound: list[KeyPath]) -> Any:
     return get
 
 
+def _seeds(get: Any, name: Any) -> Sequence[int]:
+    """The seeds of an architecture; none where they cannot be known."""
+    return get("architectures", name, "seeds") or get("seeds") or ()
+
+
+def _name_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
+    """Names of folders that some system would not have, or would take for one."""
+    for path, name in ((("study",), get("study")), *((("architectures", n), n) for n in names)):
+        if name is not None and name.split(".")[0].lower() in DEVICES:
+            yield Problem(3, path, f"{name} is a device on Windows, which has no such folder")
+    first: dict[str, str] = {}
+    for name in sorted(names):
+        other = first.setdefault(name.lower(), name)
+        if other != name:
+            text = f"differs from {other} only in case, which some file systems do not tell apart"
+            yield Problem(3, ("architectures", name), text)
+
+
 def _architecture_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
     for name in names:
         entry = get("architectures", name)
         if entry is not None:
-            seeds = get("architectures", name, "seeds") or get("seeds") or ()
-            yield from network_problems(str(name), entry, seeds)
+            yield from network_problems(str(name), entry, _seeds(get, name))
         if entry is not None and get("data", "name") == IDS and not by_activations(entry):
             text = f"{IDS} has no images to show a network, allowed: activations"
             yield Problem(3, ("architectures", str(name)), text)
-    for first, second in itertools.combinations(sorted(map(str, names)), 2):
-        if first.lower() == second.lower():
-            text = f"differs from {first} only in case, which some file systems do not tell apart"
-            yield Problem(3, ("architectures", second), text)
 
 
 def _answer_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
     """Transfer and the input features of a pair need two networks that tell the classes apart."""
     entries = {name: get("architectures", name) for name in names}
     answering = [name for name, entry in entries.items() if entry is not None and answers(entry)]
-    numbers = [len(get("architectures", name, "seeds") or get("seeds") or ()) for name in answering]
+    numbers = [len(_seeds(get, name)) for name in answering]
     if len(answering) < len(names) and None not in entries.values() and sum(numbers) < 2:
         for section in ("attack", "features"):
             if get(section) is not None:
@@ -113,7 +144,13 @@ def _data_problems(get: Any, unsound: list[KeyPath]) -> Iterator[Problem]:
 def _sample_problems(get: Any, data_set: Facts) -> Iterator[Problem]:
     train, fit = get("data", "train_samples"), get("data", "fit_samples") or 0
     name = get("data", "name")
-    name = name if name in DATA_SETS else get("data", "root")
+    name = name if name in DATA_SETS else cut(str(get("data", "root")), OF_PATH)
+    if fit == 1:
+        text = "got 1, which no map can be fitted on, allowed: 0, or an integer from 2 up"
+        yield Problem(2, ("data", "fit_samples"), text)
+    if train is not None and data_set.classes is not None and train < data_set.classes:
+        text = f"got {train}, but {name} has {data_set.classes} classes, and each needs an image"
+        yield Problem(3, ("data", "train_samples"), text)
     left = None if data_set.train is None else data_set.train - fit
     total = f"{name} has {data_set.train} training images"
     if left is not None and left < 1:
@@ -146,16 +183,12 @@ def _crop_problems(get: Any, names: list[Any], data_set: Facts) -> Iterator[Prob
 
 def _epsilon_problems(get: Any, data_set: Facts) -> Iterator[Problem]:
     rounded = get("attack", "quantise") is not False
-    smallest, bits = (1 / 255, 8) if rounded else (LEAST_FLOAT, 32)
     for section in (("attack",), *_variants(get)):
         for norm in NORMS:
             seen: list[tuple[str, float]] = []
             path: KeyPath = (*section, "epsilons", norm)
             for index, given in enumerate(get(*path) or ()):
-                label, epsilon, wrong = _radius(given, norm, data_set)
-                if epsilon < smallest:
-                    least = "1/255" if rounded else f"{smallest:g}"
-                    wrong = f"got {label}, but {bits}-bit images cannot change by less than {least}"
+                label, epsilon, wrong = _radius(given, norm, data_set, rounded=rounded)
                 if wrong:
                     yield Problem(2, (*path, index), wrong)
                 for other, value in seen:
@@ -166,12 +199,20 @@ def _epsilon_problems(get: Any, data_set: Facts) -> Iterator[Problem]:
                 seen.append((label, epsilon))
 
 
-def _radius(given: Any, norm: str, data_set: Facts) -> tuple[str, float, str]:
-    """The label and the radius of a ball, and what is wrong with it, if anything."""
+def _radius(given: Any, norm: str, data_set: Facts, *, rounded: bool) -> tuple[str, float, str]:
+    """The label and the radius of a ball, and what is wrong with it, if anything.
+
+    Images that are `rounded` to 8 bits cannot change by less than a grey level, in either norm.
+    """
     try:
         label, epsilon = parse_epsilon(given)
     except ValueError as error:
         return str(given), math.nan, str(error)
+    label = cut(label)
+    if epsilon < (1 / 255 if rounded else LEAST_FLOAT):
+        bits, least = (8, "1/255") if rounded else (32, f"{LEAST_FLOAT:g}")
+        wrong = f"got {label}, but {bits}-bit images cannot change by less than {least}"
+        return label, epsilon, wrong
     values = (data_set.size or math.inf) ** 2 * (data_set.channels or math.inf)
     largest = diameter(norm, values)
     if epsilon > largest:
@@ -248,10 +289,12 @@ def _class_problems(get: Any, data_set: Facts) -> Iterator[Problem]:
 
 def _adversarial_problems(get: Any, names: list[Any], data_set: Facts) -> Iterator[Problem]:
     sections = [(*section, "adversarial") for section in _training_sections(names)]
-    for path in [*sections, ("features", "nonrobust")]:
-        given = get(*path, "epsilon")
+    nonrobust: KeyPath = ("features", "nonrobust")
+    for path in [*sections, nonrobust]:
+        given, norm = get(*path, "epsilon"), get(*path, "norm") or "linf"
         if given is not None:
-            _, _, wrong = _radius(given, get(*path, "norm") or "linf", data_set)
+            # What is trained on is never stored; images of non-robust features are, in 8 bits.
+            _, _, wrong = _radius(given, norm, data_set, rounded=path == nonrobust)
             if wrong:
                 yield Problem(2, (*path, "epsilon"), wrong)
 
@@ -260,12 +303,24 @@ def _training_sections(names: list[Any]) -> list[KeyPath]:
     return [("training",), *(("architectures", name, "training") for name in names)]
 
 
+def _layer_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
+    """Layers that no network of the study has, where it is known of each what it has."""
+    entries = [get("architectures", name) for name in names]
+    if None in entries:
+        return
+    there = [layers_of(entry) for entry in entries]
+    known = {layer for layers in there for layer in layers or ()}
+    if None in there or not known:
+        return
+    for index, layer in enumerate(get("activations", "layers") or ()):
+        if layer not in known:
+            text = f"no network of the study has {layer}, allowed: {', '.join(sorted(known))}"
+            yield Problem(3, ("activations", "layers", index), text)
+
+
 def _layer_pair_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
-    models = [
-        f"{name}/seed{seed}"
-        for name in names
-        for seed in get("architectures", name, "seeds") or get("seeds") or ()
-    ]
+    models = [f"{name}/seed{seed}" for name in names for seed in _seeds(get, name)]
+    known = set(models)
     pairs = get("geometry", "layer_pairs") or ()
     measures, layers = get("geometry", "measures"), get("activations", "layers")
     if pairs and measures and "cka_debiased" not in measures:
@@ -279,6 +334,8 @@ def _layer_pair_problems(get: Any, names: list[Any]) -> Iterator[Problem]:
         if pair[0] == pair[1]:
             yield Problem(2, path, f"{pair[0]} is given twice, allowed: two different models")
         for model in pair:
-            if model not in models:
-                text = f"the study has no model {model}{hint(model, models)}"
+            if model not in known:
+                # To compare with every name takes long, and nobody mends so many at once.
+                meant = hint(model, models) if index < FIRST else ""
+                text = f"the study has no model {cut(model)}{meant}"
                 yield Problem(3, path, text)

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from repcompare import architectures
+from repcompare.messages import OF_PATH, cut, shown
+from repcompare.names import REPRESENTATION
 from repcompare.study.code_digest import code_digest
-from repcompare.study.schema import KeyPath, Problem, hint, nearest, shown
+from repcompare.study.paths import why_no_file
+from repcompare.study.schema import KeyPath, Problem, hint, nearest
 
 # Factories that are libraries: they know their networks, and often weights, by name.
 # Each with its own argument for weights, which is a key of the architecture here.
@@ -79,6 +82,18 @@ def import_settings(entry: Mapping[str, Any], minimum_accuracy: float) -> dict[s
     }
 
 
+def layers_of(entry: Mapping[str, Any]) -> set[str] | None:
+    """The layers of an entry that the schema accepts; None where only its files or library know."""
+    factory, named = entry.get("factory"), entry.get("layers")
+    if named is not None:
+        return {*named, REPRESENTATION}
+    if factory in architectures.available():
+        kwargs = entry.get("kwargs") or {}
+        wrong = list(_keyword_problems(factory, kwargs, ()))
+        return None if wrong else architectures.layers(factory, kwargs)
+    return None if factory in (None, "timm") else {REPRESENTATION}
+
+
 def network_problems(
     name: str, entry: Mapping[str, Any], seeds: Sequence[int]
 ) -> Iterator[Problem]:
@@ -141,8 +156,8 @@ def _activations_problems(
         return
     yield from _several_problems(file, seeds, key_path)
     for seed in seeds if "{seed}" in file else seeds[:1]:
-        if not Path(activations_file(entry, seed)).is_file():
-            yield Problem(2, key_path, f"{activations_file(entry, seed)}: no such file")
+        if why := why_no_file(path_of := activations_file(entry, seed)):
+            yield Problem(2, key_path, f"{cut(path_of, OF_PATH)}: {why}")
 
 
 def _several_problems(file: str, seeds: Sequence[int], path: KeyPath) -> Iterator[Problem]:
@@ -188,10 +203,9 @@ def _existing_problems(
         yield Problem(2, (*path, "input", "std"), text)
     yield from _file_problems(entry, seeds, path)
     classes = entry.get("classes")
-    if isinstance(classes, str) and classes != "imagenet" and not Path(classes).is_file():
-        yield Problem(
-            2, (*path, "classes"), f"{classes}: no such file, allowed: imagenet, or a list"
-        )
+    if isinstance(classes, str) and classes != "imagenet" and (why := why_no_file(classes)):
+        text = f"{cut(classes, OF_PATH)}: {why}, allowed: imagenet, or a list"
+        yield Problem(2, (*path, "classes"), text)
 
 
 def _file_problems(
@@ -204,8 +218,8 @@ def _file_problems(
     yield from several
     for seed in () if several else seeds:
         file = weights_file(entry, seed)
-        if file is not None and not Path(file).is_file():
-            yield Problem(2, key, f"{file}: no such file")
+        if file is not None and (why := why_no_file(file)):
+            yield Problem(2, key, f"{cut(file, OF_PATH)}: {why}")
 
 
 def _keyword_problems(factory: str, kwargs: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
@@ -228,14 +242,24 @@ def _function_problems(factory: str, path: KeyPath) -> Iterator[Problem]:
         tree = ast.parse(file.read_bytes(), filename=str(file))
         code_digest(file)
     except OSError:
-        yield Problem(2, path, f"{file}: no such file")
+        yield Problem(
+            2, path, f"{cut(str(file), OF_PATH)}: {why_no_file(file) or 'cannot be read'}"
+        )
         return
     except SyntaxError as error:
-        text = f"{error.filename}: line {error.lineno} is not Python: {error.msg}"
+        text = (
+            f"{cut(str(error.filename), OF_PATH)}: line {error.lineno} is not Python: {error.msg}"
+        )
         yield Problem(2, path, text)
+        return
+    except (ValueError, RecursionError, MemoryError) as error:
+        # Bytes that no source has, or expressions nested without end.
+        yield Problem(2, path, f"{cut(str(file), OF_PATH)}: is not Python: {cut(str(error))}")
         return
     defined = [name for node in tree.body for name in _names_of(node)]
     if name not in defined and "*" not in defined:
         meant = nearest(name, defined)
-        text = f"{file} has no function {name}" + (f", did you mean {meant}?" if meant else "")
+        text = f"{cut(str(file), OF_PATH)} has no function {cut(name)}" + (
+            f", did you mean {meant}?" if meant else ""
+        )
         yield Problem(2, path, text)

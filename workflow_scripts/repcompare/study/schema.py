@@ -14,11 +14,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from repcompare.data.catalogue import NAMES as DATA_NAMES
+from repcompare.messages import cut, shown
 from repcompare.vocabulary import GEOMETRY_MEASURES, MAP_FAMILIES, NORMS
 
 SCHEMA = Path(__file__).parent / "schema.json"
 
+# Characters of a text that is read as a number.
+LONGEST_NUMBER = 40
+
 KeyPath = tuple[str | int, ...]
+
+
+class ConfigError(ValueError):
+    """A config that cannot be run; the message has one line for each problem."""
 
 
 class Problem(NamedTuple):
@@ -29,7 +37,7 @@ class Problem(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        steps = (f"[{step}]" if isinstance(step, int) else f".{cut(step)}" for step in self.path)
         return f"{''.join(steps).lstrip('.') or 'config'}: {self.text}"
 
 
@@ -92,15 +100,18 @@ def read_text(schema: Mapping[str, Any], value: Any) -> Any:
     """`value` with text that spells a number, a boolean or null read as such where text is no use.
 
     Snakemake hands over all that is nested in an argument of --config as text, and YAML takes
-    5e-4 for text.
+    5e-4 for text. So `null` is null where null is allowed, and a text of that name is not to be had.
     """
     schema = _resolved(schema)
+    types = schema.get("type", ())
     if isinstance(value, Mapping):
         parts, others = schema.get("properties", {}), schema.get("additionalProperties") or {}
         return {key: read_text(parts.get(key, others), entry) for key, entry in value.items()}
     if isinstance(value, list):
         return [read_text(schema.get("items", {}), item) for item in value]
-    if isinstance(value, str) and "string" not in schema.get("type", ()):
+    if value == "null" and "null" in types:
+        return None
+    if isinstance(value, str) and "string" not in types and len(value) <= LONGEST_NUMBER:
         with contextlib.suppress(ValueError):
             return json.loads(value.lower())
     return value
@@ -155,14 +166,27 @@ def schema_problems(schema: Mapping[str, Any], config: Any) -> Iterator[Problem]
                     yield Problem(1, (*path, key), f"missing, allowed: {allowed}")
         elif rule in ("minItems", "minProperties") and not value:
             yield Problem(1, path, "empty, allowed: one entry or more")
+        elif rule in ("maxItems", "maxProperties") and "title" not in error.schema:
+            text = f"{len(value):,} entries, allowed: at most {error.validator_value:,}"
+            yield Problem(1, path, text)
         elif rule == "uniqueItems":
             for item, count in collections.Counter(map(shown, value)).items():
                 if count > 1:
                     yield Problem(2, path, f"{item} is given {count} times")
         else:
             text = f"got {shown(value)}, allowed: {_allowed(error.schema)}"
-            text += hint(value, error.schema.get("enum", ()))
+            text += hint(value, error.schema.get("enum", ())) + _quotes(value, error.schema)
             yield Problem(1 if rule == "type" else 2, path, text)
+
+
+def _quotes(value: Any, schema: Mapping[str, Any]) -> str:
+    """An ending for a message: that YAML made something else of what was meant as text."""
+    if "string" not in schema.get("type", ()):
+        return ""
+    if isinstance(value, bool):
+        words = "on, yes and true" if value else "off, no and false"
+        return f"; to YAML {words} are one, put text in quotes"
+    return "; put text in quotes" if isinstance(value, int | float) else ""
 
 
 def _unknown_key(schema: Mapping[str, Any], key: Any, section: Mapping[str, Any]) -> str:
@@ -182,12 +206,6 @@ def nearest(word: Any, options: Collection[str]) -> str | None:
     by_lower = {option.lower(): option for option in options}
     matches = difflib.get_close_matches(str(word).lower(), by_lower, n=1)
     return by_lower[matches[0]] if matches else None
-
-
-def shown(value: Any) -> str:
-    """A value as a message shows it."""
-    text = json.dumps(value, default=str, skipkeys=True)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 TYPE_WORDS = {

@@ -18,8 +18,10 @@ Every table (CSV) and HDF5 file of a study, below `results/{study}/`. Made by `m
 are: [measures.md](measures.md); how the findings are tested: [statistics.md](statistics.md).
 
 - Tables are comma-separated, with a header, in UTF-8; read them with only the empty cell as missing, so that an
-  architecture may be called `NA`, and `epsilon_label` as text, so that `1` stays what the config says. In pandas:
-  `read_csv(path, keep_default_na=False, na_values=[""], dtype={"epsilon_label": str})`.
+  architecture may be called `NA`, and columns of kind text as text, so that one may be called `01`, `1.10` or `True`
+  and an `epsilon_label` of `1` stays what the config says: `repcompare.tables.files.read_table(path)`, or in pandas
+  `read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(["architecture", "epsilon_label"], str))`
+  with all such columns of the table.
 - An empty number is undefined, and the row's `note` says why; a column that is empty "in others" has
   numbers in rows of one kind alone. Other cells are never empty but where it is said.
 - A value may lie outside its range by rounding, up to 10⁻⁹.
