@@ -141,7 +141,9 @@ def made(folder: Path) -> tuple[Path, dict[str, Path]]:
 
 def run(clone: Path, config: Mapping[str, Any], *targets: str) -> None:
     """Run a study in a clone whose scripts note how they are called."""
-    if (clone / "done").exists() and yaml.safe_load((clone / "done").read_text()) == config:
+    if (clone / "done").exists() and yaml.safe_load(
+        (clone / "done").read_text(encoding="utf-8")
+    ) == config:
         return
     (clone / "done").unlink(missing_ok=True)
     if not clone.exists():

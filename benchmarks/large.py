@@ -36,7 +36,7 @@ from repcompare.stages.{stage} import {stage}
 arguments = json.loads(sys.argv[1])
 {stage}(*arguments["outputs"], **arguments["inputs"])
 # Of this program alone: what the kernel tells its parent counts what that one had held.
-print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status", encoding="utf-8").read())[1])
 """
 # Processor seconds that are allowed for 200 models.
 BARS = {"judge_findings": 60, "draw_figures": 30, "write_report": 10}
@@ -60,7 +60,9 @@ def run(stage: str, outputs: list, inputs: dict) -> Cost:
     start = time.perf_counter()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command, env=environment, check=True, stdout=subprocess.PIPE, encoding="utf-8"
+    )
     wall, peak = time.perf_counter() - start, int(done.stdout) / 1024
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     written = sum(

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from repcompare.storage.files import read_json
 from repcompare.storage.hdf5 import StoredFile
 from repcompare.storage.seals import DamagedError, file_digest, place
 from repcompare.study import config as study_config
+from repcompare.study.config_file import read_config
 from repcompare.tables.files import read_table
 from repcompare.tables.schema import TABLES, summary_tables
 from repcompare.tables.summary import DIGESTS
@@ -39,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not Path(options.configfile).is_file():
         parser.error(f"argument --configfile: there is no file {options.configfile}")
     try:
-        text = Path(options.configfile).read_text(encoding="utf-8")
-        config = study_config.validate(yaml.safe_load(text))
+        config = study_config.validate(read_config(options.configfile))
     except study_config.ConfigError as error:
         sys.exit(str(error))
     results = Path("results") / config["study"]

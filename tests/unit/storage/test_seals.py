@@ -167,28 +167,6 @@ def test_a_table_whose_digest_is_lost_is_named(tmp_path):
     refused(path, read_table, "its digest nonrobust.csv.sha256 is not beside it")
 
 
-@pytest.mark.parametrize(
-    ("rows", "what"),
-    [
-        ([*ROWS[:1], *ROWS[:1]], "two rows of source_architecture vgg, target_architecture vgg"),
-        ([ROWS[0] | {"accuracy": 1.5}], "accuracy is not 0 to 1: 1.5"),
-        ([ROWS[0] | {"accuracy": ""}], "accuracy is empty"),
-        ([{**ROWS[0], "accuracy": "much"}], "could not convert string to float: 'much'"),
-        ([{key: value for key, value in ROWS[0].items() if key != "chance"}], "no column 'chance'"),
-    ],
-)
-def test_a_table_is_of_its_schema_even_where_the_digest_was_made_again(tmp_path, rows, what):
-    path = tmp_path / "results/digits/tables/nonrobust.csv"
-    write_table(path, "nonrobust", ROWS[:1])
-    lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    done = subprocess.run(
-        ["sha256sum", "digits/tables/nonrobust.csv"], cwd=path.parents[2], capture_output=True
-    )
-    Path(f"{path}.sha256").write_bytes(done.stdout)
-    refused(path, read_table, what)
-
-
 def test_a_file_that_changes_while_a_job_runs_is_read_again(tmp_path):
     path = tmp_path / "a.h5"
     write_h5(path)
