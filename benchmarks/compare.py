@@ -4,8 +4,10 @@ Times of a pair are the median of a few; those of 20 models are of 20 models and
 same size. One BLAS thread for everyone.
 """
 
+import argparse
 import math
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import dcor
@@ -19,32 +21,22 @@ from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 from timing import medians, print_table
+from wide import CLASSES, WIDTHS, representations
+from wide import main as print_wide
 
 from repcompare.geometry.catalogue import MEASURES
 from repcompare.geometry.similarity import compare_geometry
 from repcompare.maps.families import RIDGE_GRID, fit_maps_both_ways
+from repcompare.networks.devices import processor
 from repcompare.representations.moments import cross_covariance, factorise
 from repcompare.representations.pair import Pair
 from repcompare.representations.representation import NEIGHBOURS, SUBSAMPLE, Representation
 
-CLASSES, MODELS = 10, 20
+MODELS = 20
 MOMENTS = [name for name, measure in MEASURES.items() if measure.needs in ("moments", "classes")]
 # Here the peer gives the debiased value.
 OTHERWISE_DEFINED = ("cka", "cka_within_class")
 PAIRS = MODELS * (MODELS - 1) // 2
-
-
-def representations(n: int, d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Two float32 representations (n, d) that share signals of a decaying spectrum, and labels."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(CLASSES, size=n)
-    shared = rng.standard_normal((n, d)) / np.sqrt(np.arange(1, d + 1))
-    shared += rng.standard_normal((CLASSES, d))[labels] / np.sqrt(d)
-    x, y = (
-        (shared @ rng.standard_normal((d, d)) + 0.3 * rng.standard_normal((n, d))).astype("float32")
-        for _ in range(2)
-    )
-    return x, y, labels
 
 
 def centred(x: np.ndarray) -> np.ndarray:
@@ -132,7 +124,11 @@ def prepared(representation: Representation, *, groups: bool, subsample: bool) -
     pair = Pair.of(representation, representation)
     left_out = [left.a for left in pair.without_each_group()] if groups else []
     for view in (pair.a, *left_out):
-        _ = view.components, view.norms
+        _ = view.norms
+    for view in [pair.a] if pair.wide else [pair.a, *left_out]:
+        _ = view.components
+    if groups and pair.wide:
+        _ = representation.whitened
     if subsample:
         _ = pair.a.distance_ranks, pair.a.nearest
     if subsample and groups:
@@ -271,15 +267,26 @@ def growth() -> list[list[str]]:
     return rows
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--wide",
+        type=int,
+        nargs="*",
+        default=WIDTHS,
+        help="widths of the last table, 4096 among them",
+    )
+    options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     names = ("pytorch-cka", "dcor", "rsatoolbox", "scikit-learn", "scipy")
+    print("processor:", processor(torch.device("cpu")))
     print("peers:", ", ".join(f"{name} {version(name)}" for name in names))
     header = ["n x d", "task", "ours, s", "peers, s", "ratio", "difference, or bound"]
     for n, d in ((10000, 128), (10000, 512), (100, 1280)):
         print_table("Compare", header, [*against_peers(n, d), maps_against_peers(n, d)])
     print_table("Growth", ["with", "n x d, models", "seconds", "exponent"], growth())
+    print_wide([str(width) for width in options.wide])
 
 
 if __name__ == "__main__":

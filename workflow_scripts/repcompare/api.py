@@ -94,7 +94,8 @@ def compare(
         - `direction`: `X to Y` or `Y to X` of a directed measure, else empty;
         - `value`: NaN where the measure is undefined, and `note` says why;
         - `low`, `high`: the 95 % interval over samples, by the jackknife: the measure is computed
-          again without each of 16 groups of samples. NaN below 32 samples, and where the bias is
+          again without each of 16 groups of samples, or of 8 where the measure decomposes and an
+          array has more than 256 columns. NaN below 32 samples, and where the bias is
           more than the interval;
         - `bias`, `error`: the jackknife's estimates of how much too large the value is for so few
           samples, and of its standard error;

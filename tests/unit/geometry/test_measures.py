@@ -211,7 +211,8 @@ def test_pwcca_of_tied_directions_is_the_mean_over_all_of_their_bases():
     x, y = shared_and_own()
     found = pair_of(x, y).canonical
     assert (found.correlations > 1 - 1e-9).sum() == 4
-    along = centred(x).T @ centred(x) @ found.directions_a
+    basis, scales = pair_of(x, y).a.components
+    along = (basis * scales) @ found.left
     weights = []
     for seed in range(4000):
         turned = along.copy()

@@ -8,7 +8,7 @@ from repcompare.maps import pixels
 from repcompare.planning import memory
 from repcompare.planning.jobs import Job
 from repcompare.planning.workload import Passes, Sizes, study_of
-from repcompare.representations import moments, representation
+from repcompare.representations import groups, moments, pair, representation
 from repcompare.stages import prepare_data
 from repcompare.statistics import jackknife
 from repcompare.storage import hdf5
@@ -33,9 +33,20 @@ def test_memory_of_a_comparison_follows_the_square_of_the_width_up_to_the_images
         return needed(rule, data=data, network=other) - needed(rule, data=data, network=one)
 
     few, many = (PHOTOGRAPHS._replace(train=n, test=n) for n in (1000, 50_000))
-    # Sixteen groups of each model, and of the pair.
-    assert growth(many) > 16 * 8 * (2048**2 - 1024**2)
-    assert growth(few) < growth(many) / 4
+    assert growth(many) > 8 * 8 * (2048**2 - 1024**2)
+    assert growth(few) < growth(many) / 3
+
+
+@pytest.mark.parametrize(("width", "gibibytes"), [(2048, 2), (4096, 4)])
+def test_a_pair_of_wide_layers_asks_for_gibibytes_and_not_for_what_sixteen_groups_would_take(
+    width, gibibytes
+):
+    """As `benchmarks/wide.py` measures it: two layers on 10,000 images and what is between them."""
+    held = 2 * memory._layer(10_000, width, classes=10, parts=memory.PARTS)
+    asked = memory.NUMBERS + held + memory._square(width, memory.OF_PAIR)
+    assert 0.5 < asked / (gibibytes * 2**30) < 1.1
+    groups = 3 * memory.GROUPS * width**2 * memory.DOUBLE
+    assert asked < groups if width == 4096 else asked < 1.2 * groups
 
 
 @pytest.mark.parametrize("rule", ["attack", "extract_features", "dump_activations"])
@@ -81,6 +92,8 @@ def test_the_numbers_are_those_of_the_code_that_holds_the_memory():
     assert memory.GROUPS == jackknife.GROUPS
     assert memory.SUBSAMPLE == representation.SUBSAMPLE
     assert memory.ROWS == moments.ROWS_PER_CHUNK
+    assert memory.KEPT == groups.MOST_BYTES
+    assert memory.WIDE == pair.WIDE
     assert memory.READ == hdf5.BYTES_PER_READ
     assert memory.BLOCK == prepare_data.BYTES
     assert memory.LONGEST_SIDE == pixels.LONGEST_SIDE

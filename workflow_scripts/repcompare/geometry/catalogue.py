@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from repcompare.geometry import measures
+from repcompare.geometry import left_out, measures
+from repcompare.geometry.left_out import LeftOut
 from repcompare.geometry.measures import Result
 from repcompare.geometry.replicates import knn_jaccard_replicates, rsa_replicates
 from repcompare.representations.pair import Pair
@@ -37,9 +38,10 @@ class Measure:
     (every sample with every other) or `predictions`. `null` is its expectation over orders of the
     samples, `class_null` that over orders within classes, where these have a closed form: only a
     measure of moments can do without, for it is then computed on shuffled samples. `replicates` is a
-    short way to its jackknife replicates. Below `samples_per_unit` samples for each unit its value
-    says more of n than of the networks. One that does not grow with the number of units may be read
-    of `flattened` maps, which have more units than there are samples.
+    short way to its jackknife replicates, `left_out` its value without a group of a wide pair.
+    Below `samples_per_unit` samples for each unit its value says more of n than of the networks.
+    One that does not grow with the number of units may be read of `flattened` maps, which have more
+    units than there are samples.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Measure:
     null: Callable[[Pair], float] | None = None
     class_null: Callable[[Pair], float] | None = None
     replicates: Callable[[Pair], np.ndarray] | None = None
+    left_out: Callable[[LeftOut], float] | None = None
     samples_per_unit: float = 0
     target_invariances: frozenset[str] | None = None
     flattened: bool = False
@@ -131,6 +134,7 @@ MEASURES: dict[str, Measure] = {
             ROTATION,
             (0, 1),
             "moments",
+            left_out=left_out.procrustes,
             samples_per_unit=10,
         ),
         Measure(
@@ -140,6 +144,7 @@ MEASURES: dict[str, Measure] = {
             LINEAR,
             (0, 1),
             "moments",
+            left_out=left_out.cca,
             samples_per_unit=10,
         ),
         Measure(
@@ -149,6 +154,7 @@ MEASURES: dict[str, Measure] = {
             ROTATION,
             (0, 1),
             "moments",
+            left_out=left_out.svcca,
             samples_per_unit=10,
         ),
         Measure(
@@ -158,6 +164,7 @@ MEASURES: dict[str, Measure] = {
             UNITS,
             (0, 1),
             "moments",
+            left_out=left_out.pwcca,
             samples_per_unit=10,
             target_invariances=LINEAR,
         ),

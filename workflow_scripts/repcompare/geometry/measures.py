@@ -210,14 +210,21 @@ def pwcca(pair: Pair) -> Result:
 
 
 def pwcca_weights(pair: Pair) -> np.ndarray:
-    """The weights of the canonical correlations (r,), of sum 1; of tied ones the same.
+    """The weights of the canonical correlations (r,), of sum 1."""
+    basis, scales = pair.a.components
+    along = pair.a.whole.moments.in_units((basis * scales) @ pair.canonical.left)
+    return weights_along(along, pair.canonical.correlations)
+
+
+def weights_along(
+    along: np.ndarray, correlations: np.ndarray, tolerance: float = TIED
+) -> np.ndarray:
+    """Weights (r,), of sum 1, from products of the units with the variates (d, r); of tied ones the same.
 
     A vector of length l in t dimensions has the mean l Γ(t/2) / (√π Γ((t+1)/2)) of |coordinate| over
     rotations.
     """
-    to_axes = pair.a.scatter @ pair.canonical.directions_a
-    along = pair.a.whole.moments.in_units(to_axes)
-    first = np.flatnonzero(np.diff(pair.canonical.correlations, prepend=2.0) < -TIED)
+    first = np.flatnonzero(np.diff(correlations, prepend=2.0) < -tolerance)
     tied = np.diff(first, append=along.shape[1])
     lengths = np.sqrt(np.add.reduceat(along**2, first, axis=1)).sum(axis=0)
     shares = np.exp(gammaln(tied / 2) - gammaln((tied + 1) / 2)) / math.sqrt(math.pi)

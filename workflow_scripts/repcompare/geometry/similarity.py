@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from repcompare.geometry.catalogue import MEASURES, Measure
+from repcompare.geometry.left_out import LeftOut, left_out
 from repcompare.geometry.measures import Result
 from repcompare.geometry.replicates import left_out_constant
 from repcompare.registry import known
@@ -75,12 +76,9 @@ def compare_geometry(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
     ]
     defined = [task for task in tasks if not undefined(pair, task.measure)]
     replicates = jackknife_replicates(pair, defined) if pair.n >= FEWEST_SAMPLES else {}
-    shuffled = pair.shuffled() if any(t.measure.null is None for t in defined) else pair
-    within = pair
-    if labelled(pair) and any(t.measure.class_null is None for t in defined):
-        within = pair.shuffled(within_classes=True)
+    nulls, class_nulls = null_values(pair, defined), class_null_values(pair, defined)
     return [
-        measured_row(pair, shuffled, within, task, replicates.get(task))
+        measured_row(pair, task, replicates.get(task), nulls[task], class_nulls[task])
         if task in defined
         else undefined_row(pair, task, undefined(pair, task.measure))
         for task in tasks
@@ -98,7 +96,9 @@ def convergence(pair: Pair, chosen: Iterable[str]) -> list[GeometryRow]:
         return []
     rows = []
     for fraction in FRACTIONS:
-        part = pair.on(np.arange(GROUPS) < round(fraction * GROUPS))
+        kept = np.arange(GROUPS) < round(fraction * GROUPS)
+        # No other pair asks for the decompositions of a part, and wide ones are large.
+        part = pair.on(kept, remembered=bool(kept.all()) or not pair.wide)
         for measure in rows_of:
             value, note = Task(measure, backward=False).value(part)
             n, flag = samples(part, measure), small_sample(part, measure)
@@ -140,35 +140,71 @@ def jackknife_replicates(pair: Pair, tasks: list[Task]) -> dict[Task, np.ndarray
 
     NaN where a representation is constant without the group.
     """
-    exact = [task for task in tasks if task.measure.replicates is None]
-    # Directed measures need the canonical directions, which leave the correlations to the others.
-    exact.sort(key=lambda task: not task.measure.directed)
     short = {task: task.measure.replicates for task in tasks if task.measure.replicates is not None}
+    hasty = {task: task.measure.left_out for task in tasks if task.measure.left_out and pair.wide}
+    exact = [task for task in tasks if task not in short and task not in hasty]
+    exact.sort(key=by_need)
     constant = left_out_constant(pair)
     with np.errstate(divide="ignore", invalid="ignore"):
         found = {task: np.where(constant, np.nan, way(pair)) for task, way in short.items()}
     if exact:
         values = [[task.value(left)[0] for task in exact] for left in pair.without_each_group()]
         found |= dict(zip(exact, np.transpose(values), strict=True))
-    return found
+    return found | hasty_replicates(pair, hasty)
+
+
+def hasty_replicates(
+    pair: Pair, ways: Mapping[Task, Callable[[LeftOut], float]]
+) -> dict[Task, np.ndarray]:
+    """The replicates of a wide pair by measures that decompose: see `geometry.left_out`.
+
+    NaN where a representation is constant without a group.
+    """
+    found: dict[Task, list[float]] = {task: [] for task in sorted(ways, key=by_need)}
+    for left in left_out(pair) if ways else ():
+        constant = left.constant
+        for task, values in found.items():
+            part = left.reversed if task.backward else left
+            values.append(np.nan if constant else ways[task](part))
+    return {task: np.array(values) for task, values in found.items()}
+
+
+def by_need(task: Task) -> bool:
+    """Directed measures come first: they need canonical directions, which have the correlations."""
+    return not task.measure.directed
+
+
+def null_values(pair: Pair, tasks: Sequence[Task]) -> dict[Task, float]:
+    """The nulls in closed form, or of one pair with its samples shuffled."""
+    drawn = [task for task in tasks if task.measure.null is None]
+    found = {task: task.measure.null(pair) for task in tasks if task.measure.null is not None}
+    return found | (values_of(pair.shuffled(), drawn) if drawn else {})
+
+
+def class_null_values(pair: Pair, tasks: Sequence[Task]) -> dict[Task, float]:
+    """The same within classes; NaN where these are not known."""
+    if not labelled(pair):
+        return dict.fromkeys(tasks, np.nan)
+    drawn = [task for task in tasks if task.measure.class_null is None]
+    found = {
+        task: task.measure.class_null(pair) for task in tasks if task.measure.class_null is not None
+    }
+    return found | (values_of(pair.shuffled(within_classes=True), drawn) if drawn else {})
+
+
+def values_of(pair: Pair, tasks: Sequence[Task]) -> dict[Task, float]:
+    """The values of a pair by every task."""
+    return {task: task.value(pair)[0] for task in sorted(tasks, key=by_need)}
 
 
 def measured_row(
-    pair: Pair, shuffled: Pair, within: Pair, task: Task, replicates: np.ndarray | None
+    pair: Pair, task: Task, replicates: np.ndarray | None, null: float, class_null: float
 ) -> GeometryRow:
-    """The row of one measure, its interval from its replicates (G,).
-
-    Its nulls are from the pair with its samples `shuffled`, and from that with its samples shuffled
-    `within` classes, if they have no closed form.
-    """
+    """The row of one measure, its interval from its replicates (G,)."""
     measure = task.measure
     value, note = task.value(pair)
-    null = measure.null(pair) if measure.null else task.value(shuffled)[0]
-    class_null = np.nan
     notes = [note] if note else []
-    if labelled(pair):
-        class_null = measure.class_null(pair) if measure.class_null else task.value(within)[0]
-    else:
+    if not labelled(pair):
         notes.append("no class null: the images have no labels")
     low = high = off = error = np.nan
     if replicates is None:

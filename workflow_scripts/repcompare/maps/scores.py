@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -271,6 +272,6 @@ def by_class(values: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray
     return np.divide(sums, counts, out=np.full(classes, np.nan), where=counts > 0)
 
 
-def inner_products(stack: np.ndarray, against: np.ndarray) -> np.ndarray:
+def inner_products(stack: Iterable[np.ndarray], against: np.ndarray) -> np.ndarray:
     """⟨against, stack_g⟩ (G,)."""
     return np.array([np.einsum("ij,ij->", part, against) for part in stack])

@@ -33,10 +33,15 @@ READ, ROWS = 64 * 2**20, 4096
 BLOCK = 16 * 2**20
 # Groups of samples, and the samples that are compared each with each other.
 GROUPS, SUBSAMPLE = 16, 2000
+# Matrices by group are kept up to so many bytes, and so are rows of float32 of half as many; of what
+# is larger the rows are kept whatever they are.
+KEPT = 64 * 2**20
+# Layers of more axes are wide: nothing is kept of them without a group, but their whitened rows are.
+WIDE = 256
 # Parts of the samples that a layer is looked at on: without each group, and fewer and fewer.
 PARTS = GROUPS + 4
 # Matrices of a pair beside those by groups, those of its maps, and what LAPACK works in.
-OF_PAIR, OF_FIT, WORK = 10, 8, 5
+OF_PAIR, OF_FIT, WORK = 16, 8, 5
 # Each sample of the subsample with each other, while distances are ranked.
 DISTANCES = 6
 LONGEST_SIDE = 32
@@ -163,7 +168,7 @@ def _compare_features(study: Study, job: Job, sizes: list[Sizes]) -> float:
     # Two arrays of vectors, as they are and at length 1, and what is made on the way.
     aligned = 8 * min(samples * images.pixels * DOUBLE, READ)
     widest = max(one.width for one in sizes)
-    matched = _held(study, job, sizes, parts=1) + _pair(_size(images.test, widest), of_pair=4)
+    matched = _held(study, job, sizes, parts=1) + _square(_size(images.test, widest), of_pair=4)
     return NUMBERS + attacked * images.pixels + matched + max(aligned, WORK * widest**2 * DOUBLE)
 
 
@@ -180,10 +185,12 @@ def _control(study: Study, source: int, target: int) -> float:
     """A representation mapped from what has learnt nothing, of the width `source`."""
     images, families = study.images, len(study_config.families(study.config))
     size = _size(images.test, source)
-    between = (GROUPS + 2) * size * _size(images.test, target) + families * source * target
+    between = (
+        _pair(size, _size(images.test, target), of_pair=2) + families * source * target * DOUBLE
+    )
     held = _layer(images.test, source, images.classes, parts=1) + _fit(images.fit, source)
     working = max(WORK * size**2 * DOUBLE, _chunk(study, source, target))
-    return held + between * DOUBLE + working
+    return held + between + working
 
 
 def _compare(study: Study, job: Job, sizes: list[Sizes]) -> float:
@@ -199,12 +206,12 @@ def _compare(study: Study, job: Job, sizes: list[Sizes]) -> float:
     layers = [width for one in sizes for width in list(one.widths.values())[:-1]]
     if layers:
         of_layer = _layer(images.test, max(layers), images.classes, parts)
-        others = _models(study, job) * of_layer + _pair(_size(images.test, max(layers)), OF_PAIR)
+        others = _models(study, job) * of_layer + _square(_size(images.test, max(layers)), OF_PAIR)
     if study_config.layer_pairs(config, *job.architectures):
         widths = [width for one in (sizes[0], sizes[-1]) for width in one.widths.values()]
         crossed = sum(_layer(images.test, width, images.classes, parts=1) for width in widths)
-        crossed += _pair(_size(images.test, widest), of_pair=2)
-    pair = _pair(_size(images.test, widest), OF_PAIR)
+        crossed += _square(_size(images.test, widest), of_pair=2)
+    pair = _square(_size(images.test, widest), OF_PAIR)
     return NUMBERS + held + pair + maps + max(fit, distances, others, crossed)
 
 
@@ -284,16 +291,32 @@ def _size(n: int, width: int) -> int:
 
 
 def _layer(n: int, width: int, classes: int, parts: int) -> float:
-    """A layer on the test split: sums by group and class, and what each part of the samples keeps."""
+    """A layer on the test split: its rows, sums by group and class, and what parts of the samples keep."""
     size, subsample = _size(n, width), min(n, SUBSAMPLE)
-    matrices = (GROUPS + 2 + (parts if parts > 1 else 0)) * size**2
+    wide = size > WIDE
+    matrices = _by_group(size, size) + 2
+    rows = 0 if 2 * FLOAT * n * width > KEPT and _by_group(size, size) else n * width
+    if parts > 1:
+        matrices += 0 if wide else parts
+        rows += n * size if wide else 0
     of_classes = (GROUPS + parts) * classes * size
     axes = 0 if n > width else width * size
-    return (matrices + of_classes + axes + 2 * subsample * size) * DOUBLE + subsample**2 * FLOAT / 2
+    whole = matrices * size**2 + of_classes + axes + 2 * subsample * size
+    return whole * DOUBLE + (rows + subsample**2 / 2) * FLOAT
 
 
-def _pair(size: int, of_pair: int) -> float:
-    return (GROUPS + of_pair) * size**2 * DOUBLE
+def _by_group(size: int, other: int) -> int:
+    """The matrices of a shape that are kept of the groups: one of each, or none."""
+    return GROUPS if GROUPS * size * other * DOUBLE <= KEPT else 0
+
+
+def _square(size: int, of_pair: int) -> float:
+    return _pair(size, size, of_pair)
+
+
+def _pair(size: int, other: int, of_pair: int) -> float:
+    """Matrices between two layers, `of_pair` beside those by groups."""
+    return (_by_group(size, other) + of_pair) * size * other * DOUBLE
 
 
 def _fit(n: int, width: int) -> float:

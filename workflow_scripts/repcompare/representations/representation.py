@@ -15,6 +15,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.distance import squareform
 
+from repcompare.representations.groups import (
+    GroupMatrices,
+    about_means,
+    are_kept,
+    held,
+    in_memory,
+    scatter_of,
+    selected_sum,
+)
 from repcompare.representations.moments import (
     Components,
     Frame,
@@ -62,7 +71,7 @@ class Representation:
     """A layer's rows (n, d), and their coordinates x in the layer's frame summed up by group (g of G).
 
     `moments` are of all rows, float64; m is the size of their frame. Of each group: its number of
-    samples `sizes` (G,), `sums` Σx (G, m), `scatters` Σxxᵀ (G, m, m), and for the U-statistics
+    samples `sizes` (G,), `sums` Σx (G, m), `scatters` Σxxᵀ (m, m), and for the U-statistics
     `norms` Σ‖x‖² (G,), `squares` Σ‖x‖⁴ (G,) and `weighted` Σ‖x‖²x (G, m). Of each group and class:
     `class_sizes` (G, K), `class_sums` (G, K, m) and `class_norms` Σ‖x‖² (G, K). `codes` (n,) are the
     classes of the samples, from 0. `subsample` (s, m) are the coordinates of evenly spaced rows, and
@@ -75,7 +84,7 @@ class Representation:
     moments: Moments
     sizes: np.ndarray
     sums: np.ndarray
-    scatters: np.ndarray
+    scatters: GroupMatrices
     norms: np.ndarray
     squares: np.ndarray
     weighted: np.ndarray
@@ -112,16 +121,21 @@ class Representation:
         frame = Frame.of(rows)
         classes, codes = np.unique(labels, return_inverse=True)
         n, m, k = len(labels), frame.size, len(classes)
-        scatters = np.zeros((GROUPS, m, m))
+        by_groups = are_kept((m, m))
+        rows = held(rows) if by_groups else in_memory(rows)
+        scatters = np.zeros((GROUPS if by_groups else 1, m, m))
         class_sums, weighted = np.zeros((GROUPS, k, m)), np.zeros((GROUPS, m))
         squared_norms = np.empty(n)
         for chunk in row_chunks(n):
             x = frame.coordinates(rows[chunk])
             norms = squared_norms[chunk] = np.einsum("ij,ij->i", x, x)
             members = np.eye(k)[codes[chunk]]
+            if not by_groups:
+                scatters[0] += x.T @ x
             for g in range(GROUPS):
                 part = x[g::GROUPS]
-                scatters[g] += part.T @ part
+                if by_groups:
+                    scatters[g] += part.T @ part
                 class_sums[g] += members[g::GROUPS].T @ part
                 weighted[g] += norms[g::GROUPS] @ part
         return cls(
@@ -129,7 +143,9 @@ class Representation:
             moments=Moments(frame.mean, frame.axes, n, scatters.sum(axis=0), squared_norms),
             sizes=by_group(np.ones(n)),
             sums=class_sums.sum(axis=1),
-            scatters=scatters,
+            scatters=GroupMatrices(
+                (m, m), scatter_of(rows, frame), scatters if by_groups else None
+            ),
             norms=by_group(squared_norms),
             squares=by_group(squared_norms**2),
             weighted=weighted,
@@ -146,6 +162,22 @@ class Representation:
             labelled=labelled,
             flattened=flattened,
         )
+
+    @property
+    def everything(self) -> View:
+        """The representation of all samples."""
+        return self.view(np.ones(GROUPS, bool))
+
+    @cached_property
+    def whitened(self) -> np.ndarray:
+        """X V S⁻¹ (n, rank), float32: the rows along the principal components, each of length 1."""
+        found = self.everything.components
+        whitening = (found.basis / found.singular_values).astype(np.float32)
+        rows = np.empty((self.moments.n, found.rank), np.float32)
+        for chunk in row_chunks(len(rows)):
+            x = self.moments.coordinates(self.rows[chunk])
+            rows[chunk] = x.astype(np.float32) @ whitening
+        return rows
 
     def view(self, kept: np.ndarray) -> View:
         """The representation of the samples of the groups `kept` (G,), bool; remembered."""
@@ -189,14 +221,18 @@ class View:
     @property
     def constant(self) -> bool:
         """Whether the samples are all the same, but for rounding."""
-        length = self.squared_length - self.shift @ self.shift / self.n
-        return length <= ROUNDING * self.whole.moments.total_variation
+        return self.variation <= ROUNDING * self.whole.moments.total_variation
+
+    @property
+    def variation(self) -> float:
+        """Σ‖x‖² about the mean of these samples."""
+        return float(self.squared_length - self.shift @ self.shift / self.n)
 
     @property
     def scatter(self) -> np.ndarray:
         """XᵀX (m, m) of the rows centred by their own mean; not remembered, for it is large."""
         total = selected_sum(self.whole.moments.scatter, self.whole.scatters, self.kept)
-        return total - np.outer(self.shift, self.shift / self.n)
+        return about_means(total, self.shift, self.shift / self.n)
 
     @property
     def unit_squares(self) -> np.ndarray:
@@ -424,16 +460,6 @@ def unbiased_hsic(
     product = (ss - a.squared_length) * (tt - b.squared_length)
     total = trace - norms + product / ((n - 1) * (n - 2)) - 2 * rows / (n - 2)
     return float(total) if abs(total) > ROUNDING * max(trace, norms) else 0.0
-
-
-def selected_sum(total: np.ndarray, parts: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """The sum of the `parts` (G, ...) that are `kept`; exactly `total` if all are.
-
-    What is left out is subtracted where that is less work.
-    """
-    if 2 * np.count_nonzero(kept) > len(kept):
-        return total - sum(parts[~kept], np.zeros_like(total))
-    return parts[kept].sum(axis=0)
 
 
 def evenly_spaced(rows: Rows, most: int) -> np.ndarray:
