@@ -322,6 +322,20 @@ def _child(scratch: Path, job: Any, answer: Any) -> None:
     os._exit(0)
 
 
+class Whatever:
+    """Equal to all."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        """Yes."""
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        """No."""
+        return False
+
+
 def unguard() -> None:
     """Take the guards away: whatever is in a file is believed."""
     from repcompare.storage import files, hdf5, seals
@@ -336,7 +350,7 @@ def unguard() -> None:
         module.require_place = believe
     hdf5.require_same_settings = believe
     tables.require_beside = believe
-    files._json_digest = lambda _: files.json and None
+    files._json_digest = lambda _: Whatever()
 
 
 def fingerprint(path: Path) -> str:

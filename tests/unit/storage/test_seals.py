@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from unit.support.resealed import resealed
 
-from repcompare.storage.files import read_json, write_json
+from repcompare.storage.files import MismatchError, read_json, write_json
 from repcompare.storage.hdf5 import StoredFile, new_hdf5
 from repcompare.storage.opening import opened
 from repcompare.storage.seals import DamagedError, place
-from repcompare.tables.files import read_table, write_table
+from repcompare.tables.files import read_table, read_tables, write_table
 
 MODEL = Path("results/digits/models/vgg/seed0")
 ROWS = [
@@ -155,6 +155,20 @@ def test_a_table_is_checked_by_tools_that_everybody_has(tmp_path, monkeypatch):
     assert subprocess.run(command, cwd="results", capture_output=True).returncode == 0
     path.write_bytes(path.read_bytes() + b"\n")
     assert subprocess.run(command, cwd="results", capture_output=True).returncode == 1
+
+
+def test_tables_that_are_not_made_from_the_same_are_told_apart(tmp_path):
+    """Each of them whole, at its place."""
+    paths = {name: tmp_path / f"results/{name}/tables/nonrobust.csv" for name in ("a", "b")}
+    for path in paths.values():
+        write_table(path, "nonrobust", ROWS[:1], "one")
+    assert list(read_tables(paths)) == ["a", "b"]
+    write_table(paths["b"], "nonrobust", ROWS[:1], "two")
+    match = (
+        r"made from: .*b/tables/nonrobust\.csv has 'two' but .*a/tables/nonrobust\.csv has 'one'"
+    )
+    with pytest.raises(MismatchError, match=match):
+        read_tables(paths)
 
 
 def test_a_table_whose_digest_is_lost_is_named(tmp_path):

@@ -31,7 +31,7 @@ from repcompare.storage.netcdf import write_netcdf
 from repcompare.storage.seals import DamagedError
 from repcompare.study.config import ConfigError, asked, models, validate
 from repcompare.study.config_file import read_config
-from repcompare.tables.files import read_table
+from repcompare.tables.files import read_tables
 from repcompare.tables.schema import TABLES, summary_tables
 
 # What has images of models: the section of the config, the file of each model, and its reader.
@@ -151,7 +151,7 @@ def write_images(
 def write_pairs(folder: Path, files: Mapping[str, Path], config: Mapping[str, Any]) -> None:
     """Write the arrays of the tables of pairs."""
     names = [f"{architecture}/seed{seed}" for architecture, seed in models(config)]
-    arrays = pair_arrays({name: read_table(path) for name, path in files.items()}, names)
+    arrays = pair_arrays(read_tables(files), names)
     title = f"Every pair of models of the study {config['study']}"
     write_netcdf(folder / "pairs.nc", arrays, {"title": title, "study": config["study"]})
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from repcompare.figures.registry import FIGURES
 from repcompare.figures.style import save
-from repcompare.tables.files import read_table
+from repcompare.tables.files import read_tables
 from repcompare.tables.geometry import similarities
 from repcompare.transfer.reference import reference_attack
 
@@ -25,7 +25,7 @@ def draw_figures(
         png: the same figures as PNG, in the same order.
         tables: the study's tables by name, those that the figures take.
     """
-    read = with_derived({name: read_table(path) for name, path in tables.items()})
+    read = with_derived(read_tables(tables))
     for vectors, pixels in zip(svg, png, strict=True):
         save(drawn(Path(vectors).stem, read), vectors, pixels)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from repcompare.findings.rows import Resampling
 from repcompare.findings.table import findings_tables
-from repcompare.tables.files import read_table, write_table
+from repcompare.storage.seals import origin_of
+from repcompare.tables.files import read_tables, write_table
 from repcompare.tables.geometry import similarities
 
 # What is read of the longest table; of the others everything is.
@@ -33,11 +34,11 @@ def judge_findings(
         settings: `statistics`, the keys of `findings.rows.Resampling`, and `network_families`, the
             family of each architecture.
     """
-    read = {name: read_table(path, READ.get(name)) for name, path in tables.items()}
+    read, origin = read_tables(tables, READ), origin_of(tables["models"])
     if "geometry" in read:
         read["geometry"] = similarities(read["geometry"])
     found, others = findings_tables(
         read, settings["network_families"], Resampling(**settings["statistics"])
     )
-    write_table(findings, "findings", found)
-    write_table(specifications, "specifications", others)
+    write_table(findings, "findings", found, origin)
+    write_table(specifications, "specifications", others, origin)

@@ -51,27 +51,29 @@ def summarise(
     Raises:
         MismatchError: a file was made from others than those that are given.
     """
-    require_one_study(files)
+    origin = require_one_study(files)
     current = activation_digests(files["activations"])
     layers = pd.concat(checked_tables(files["layers"], current), ignore_index=True)
-    write_table(tables["models"], "models", models_table(files["records"], layers))
-    write_table(tables["layers"], "layers", layers)
+    write_table(tables["models"], "models", models_table(files["records"], layers), origin)
+    write_table(tables["layers"], "layers", layers, origin)
     for name, made in OF_ATTACKS.items():
         if name in tables:
-            write_table(tables[name], name, made(files["adversarial"]))
+            write_table(tables[name], name, made(files["adversarial"]), origin)
     if "nonrobust" in tables:
-        write_table(tables["nonrobust"], "nonrobust", nonrobust_table(files["nonrobust"]))
+        write_table(tables["nonrobust"], "nonrobust", nonrobust_table(files["nonrobust"]), origin)
     for name in ("controls", "convergence"):
         if name in tables:
-            write_parts(tables[name], name, checked_tables(files[name], current))
+            write_parts(tables[name], name, checked_tables(files[name], current), origin)
     if "class_accuracies" in tables:
         classes = checked_tables(files["class_accuracies"], current)
-        write_parts(tables["class_accuracies"], "class_accuracies", map(class_table, classes))
+        write_parts(
+            tables["class_accuracies"], "class_accuracies", map(class_table, classes), origin
+        )
     if "pairs" in tables:
         pairs = []
         with contextlib.ExitStack() as stack:
             append = {
-                name: stack.enter_context(new_table(tables[name], name))
+                name: stack.enter_context(new_table(tables[name], name, origin))
                 for name in PAIRED
                 if name in tables
             }
@@ -79,7 +81,7 @@ def summarise(
                 for name, part in parts.items():
                     append[name](part)
                 pairs.append(pair_rows(parts))
-        write_table(tables["pairs"], "pairs", pairs_table(pairs))
+        write_table(tables["pairs"], "pairs", pairs_table(pairs), origin)
 
 
 def blocks(

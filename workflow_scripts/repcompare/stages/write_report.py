@@ -11,7 +11,7 @@ from repcompare.report.costs import read_costs
 from repcompare.report.page import PAGE, read_figures, render_report
 from repcompare.storage.files import replacing
 from repcompare.storage.seals import made_by
-from repcompare.tables.files import read_table
+from repcompare.tables.files import read_tables
 from repcompare.tables.geometry import similarities
 
 
@@ -33,7 +33,7 @@ def write_report(
         settings: `config`, that of the study, and `benchmarks`, the folder with the jobs' costs; and
             `inputs`, as in `stages.train.train`.
     """
-    read = {name: read_table(path) for name, path in tables.items()}
+    read = read_tables(tables)
     if "geometry" in read:
         read["layers_geometry"] = read["geometry"]
         read["geometry"] = similarities(read["geometry"])

@@ -18,6 +18,8 @@ ROOMS = {"data": 1, "models": 3, "blocks": 2, "tables": 1, "nonrobust": 1}
 
 # Of HDF5: bytes before the file proper that its format leaves to whoever writes it.
 HEAD_BYTES = 512
+# In the file beside a table: what the digest of all that it was made from comes after.
+ORIGIN = "# made from "
 HEAD = re.compile(rb"repcompare sha256 ([0-9a-f]{64})\n\0*")
 
 
@@ -113,14 +115,23 @@ def beside(path: str | os.PathLike) -> Path:
     return Path(f"{path}.sha256")
 
 
-def beside_line(path: str | os.PathLike, table: str | os.PathLike) -> str:
+def beside_text(path: str | os.PathLike, table: str | os.PathLike, origin: str) -> str:
     """What stands in it: as `sha256sum` writes it, whose `-c` in the folder of results checks it.
 
     Args:
         path: the table's.
         table: where it lies now.
+        origin: the digest of all that it was made from, in a comment, if it is known.
     """
-    return f"{file_digest(table)}  {place(path)}\n"
+    return f"{file_digest(table)}  {place(path)}\n" + (f"{ORIGIN}{origin}\n" if origin else "")
+
+
+def origin_of(path: str | os.PathLike) -> str:
+    """The digest of all that a table was made from; empty if that is not known."""
+    if not beside(path).is_file():
+        return ""
+    _, *more = beside(path).read_bytes().decode("utf-8", "backslashreplace").splitlines() or [""]
+    return "".join(line.removeprefix(ORIGIN) for line in more)
 
 
 def require_beside(path: str | os.PathLike) -> None:
@@ -131,8 +142,8 @@ def require_beside(path: str | os.PathLike) -> None:
         raise FileNotFoundError(f"{path}: no such file")
     if not beside(path).is_file():
         raise DamagedError(path, f"its digest {beside(path).name} is not beside it")
-    line = beside(path).read_bytes().decode("utf-8", "backslashreplace")
-    digest, _, written_as = line.rstrip("\n").partition("  ")
+    text = beside(path).read_bytes().decode("utf-8", "backslashreplace")
+    digest, _, written_as = text.partition("\n")[0].partition("  ")
     if not re.fullmatch("[0-9a-f]{64}", digest):
         raise DamagedError(path, f"its digest {beside(path).name} is damaged")
     require_place(path, written_as)

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from repcompare.storage.files import replacing
-from repcompare.storage.seals import DamagedError, beside, beside_line, place, require_beside
+from repcompare.storage.files import replacing, require_equal
+from repcompare.storage.seals import (
+    DamagedError,
+    beside,
+    beside_text,
+    origin_of,
+    place,
+    require_beside,
+)
 from repcompare.tables.columns import Column, Table
 from repcompare.tables.schema import TABLES
 
@@ -56,8 +63,23 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
     )
 
 
+def read_tables(
+    paths: Mapping[str, str | Path], columns: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, pd.DataFrame]:
+    """Read tables of one study by name; `columns` are those to read of some of them.
+
+    Raises:
+        DamagedError: as `read_table` does.
+        MismatchError: they are not made from the same.
+    """
+    tables = {name: read_table(path, (columns or {}).get(name)) for name, path in paths.items()}
+    origins = [(path, origin_of(path)) for path in paths.values() if place(path)]
+    require_equal("what the tables are made from", origins)
+    return tables
+
+
 @contextlib.contextmanager
-def new_table(path: str | Path, name: str) -> Iterator[Callable[[Rows], None]]:
+def new_table(path: str | Path, name: str, origin: str = "") -> Iterator[Callable[[Rows], None]]:
     """Yield a function that writes the next rows of a table; it is whole or not there at all.
 
     A cell that is missing or not finite becomes empty. Of a table in a study the digest lies beside it.
@@ -65,6 +87,7 @@ def new_table(path: str | Path, name: str) -> Iterator[Callable[[Rows], None]]:
     Args:
         path: the file to write.
         name: which table of `schema.TABLES` it is.
+        origin: the digest of all that it is made from, by which tables of one study are known.
 
     Raises:
         ValueError: the columns are not those of the schema, or not those of the rows before; a
@@ -98,17 +121,17 @@ def new_table(path: str | Path, name: str) -> Iterator[Callable[[Rows], None]]:
                 writer.writerow(TABLES[name].names)
         if place(path):
             with replacing(beside(path)) as digest:
-                digest.write_text(beside_line(path, temporary), encoding="utf-8")
+                digest.write_text(beside_text(path, temporary, origin), encoding="utf-8")
 
 
-def write_table(path: str | Path, name: str, rows: Rows) -> None:
+def write_table(path: str | Path, name: str, rows: Rows, origin: str = "") -> None:
     """Write a table; see `new_table` for what it refuses."""
-    write_parts(path, name, [rows])
+    write_parts(path, name, [rows], origin)
 
 
-def write_parts(path: str | Path, name: str, parts: Iterable[Rows]) -> None:
+def write_parts(path: str | Path, name: str, parts: Iterable[Rows], origin: str = "") -> None:
     """Write a table whose rows come in parts, of which one at a time is in memory."""
-    with new_table(path, name) as append:
+    with new_table(path, name, origin) as append:
         for part in parts:
             append(part)
 

@@ -3,6 +3,7 @@
 A study of M models has M² pairs: only `pairs_table` is held in memory whole.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -139,8 +140,10 @@ def nonrobust_table(records: Sequence[str | Path]) -> pd.DataFrame:
     return pd.DataFrame(map(read_json, records))[TABLES["nonrobust"].names]
 
 
-def require_one_study(files: Mapping[str, Sequence[str | Path]]) -> None:
+def require_one_study(files: Mapping[str, Sequence[str | Path]]) -> str:
     """Raise MismatchError unless all files are of the networks that the records tell of.
+
+    Returns the digest of what these are, which all tables of the study have as their origin.
 
     Args:
         files: `records`, and where there are such `activations` and `adversarial`, one a model, and
@@ -152,13 +155,14 @@ def require_one_study(files: Mapping[str, Sequence[str | Path]]) -> None:
         records[record["model"]] = path, record
     made = [(path, record["data_digest"]) for path, record in records.values()]
     require_equal("digest of the data", made)
-    settings = []
+    settings, known = [], [repr(sorted(records)), made[0][1]]
     for reader, kind in ((ModelActivations, "activations"), (AdversarialImages, "adversarial")):
         for path in files.get(kind, ()):
             with reader(path) as file:
                 _, record = records[file.name]
                 file.require_weights(file.name, record["model_digest"])
                 require_equal("digest of the data", [made[0], (path, file.data_digest)])
+                known += [file.name, file.model_digest, file.digest]
                 if kind == "adversarial":
                     settings.append((path, file.attribute("settings")))
     require_equal("settings", settings)
@@ -169,6 +173,7 @@ def require_one_study(files: Mapping[str, Sequence[str | Path]]) -> None:
                 record_path, record = records[name]
                 shown = (record_path, record["model_digest"]), (path, digest)
                 require_equal(f"weights of {name}", shown)
+    return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
 def activation_digests(activations: Sequence[str | Path]) -> dict[str, tuple[str | Path, str]]:
