@@ -1,7 +1,7 @@
 """One pair of wide representations from rows to the table, against its bare bound.
 
     python benchmarks/wide.py               # 512, 1,024 and 2,048 units
-    python benchmarks/wide.py 4096          # takes a quarter of an hour
+    python benchmarks/wide.py 4096          # takes a quarter of an hour or more
     python benchmarks/wide.py --before REF  # the same of another version of the library
 
 The bound is one product of n x d with n x d and two singular value decompositions of d x d. Each
