@@ -32,6 +32,7 @@ from repcompare.stages.compare_features import feature_rows
 from repcompare.stages.dump_activations import store_activations
 from repcompare.stages.extract_features import store_features
 from repcompare.stages.prepare_data import prepare_data
+from repcompare.storage.seals import block_origin
 from repcompare.tables.files import write_table
 from repcompare.transfer.evaluation_file import Evaluation
 
@@ -145,10 +146,12 @@ def files(study, dataset_path, results):
             evaluated(made["evaluations"][-1], models, dataset)
             with Evaluation(made["evaluations"][-1]) as evaluation:
                 rows = feature_rows(opened, evaluation, dataset)
+                kept = [each.activations for each in opened]
+                origin = block_origin({model.name: model.digest for model in kept})
         for kind, path in outputs._asdict().items():
             if kind != "maps":
                 made[kind].append(path)
-        write_table(folder / "features.csv", "blocks/features", rows)
+        write_table(folder / "features.csv", "blocks/features", rows, origin)
         made["features"].append(folder / "features.csv")
     for key in ("record", "activations", "adversarial"):
         made[key] = [getattr(each, key) for each in study.values()]

@@ -19,7 +19,7 @@ from repcompare.representations.activations_file import ModelActivations, check_
 from repcompare.representations.moments import cross_covariance
 from repcompare.representations.pair import Pair
 from repcompare.storage.hdf5 import COMPRESSED, as_attribute, new_hdf5
-from repcompare.storage.seals import made_by
+from repcompare.storage.seals import block_origin, made_by
 from repcompare.study.blocks import unordered_pairs
 from repcompare.tables.files import write_table
 from repcompare.vocabulary import LAYER_MEASURE
@@ -75,6 +75,7 @@ def compare(
             "data_digest": models[0].data_digest,
             "settings": as_attribute(settings),
         }
+        origin = block_origin({model.name: model.digest for model in models})
         pairs = [
             (models[first], models[second])
             for first, second in unordered_pairs([model.architecture for model in models])
@@ -105,7 +106,7 @@ def compare(
         (convergence, "convergence", converging),
     ):
         if path is not None:
-            write_table(path, f"blocks/{name}", table)
+            write_table(path, f"blocks/{name}", table, origin)
 
 
 def scored_maps(

@@ -30,7 +30,7 @@ from repcompare.storage.hdf5 import (
     require_same_images,
     row_slices,
 )
-from repcompare.storage.seals import made_by
+from repcompare.storage.seals import block_origin, made_by
 from repcompare.study.blocks import ordered_pairs, unordered_pairs
 from repcompare.tables.files import write_table
 from repcompare.transfer.evaluation_file import Evaluation
@@ -98,7 +98,9 @@ def compare_features(
             if of_model.adversarial:
                 of_model.adversarial.require_settings(made_by(settings, "adversarial"))
         rows = feature_rows(files, seen, data)
-    write_table(features, "blocks/features", rows)
+        kept = [of_model.activations for of_model in files]
+        origin = block_origin({model.name: model.digest for model in kept})
+    write_table(features, "blocks/features", rows, origin)
 
 
 def feature_rows(files: Sequence[Files], evaluation: Evaluation, data: Dataset) -> list[dict]:

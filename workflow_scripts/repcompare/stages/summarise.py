@@ -18,6 +18,7 @@ from repcompare.tables.summary import (
     nonrobust_table,
     pair_rows,
     pairs_table,
+    require_block_origins,
     require_one_study,
 )
 from repcompare.tables.transfer import transfer_tables
@@ -29,6 +30,7 @@ PAIRED = {
     "transfer": "evaluations",
     "features": "features",
 }
+OF_BLOCKS = ("maps", "class_accuracies", "geometry", "convergence", "features")
 OF_ATTACKS = {
     "attacks": attacks_table,
     "attack_steps": steps_table,
@@ -53,6 +55,8 @@ def summarise(
     """
     origin = require_one_study(files)
     current = activation_digests(files["activations"])
+    for name in OF_BLOCKS:
+        require_block_origins(files.get(name, ()), current)
     layers = pd.concat(checked_tables(files["layers"], current), ignore_index=True)
     write_table(tables["models"], "models", models_table(files["records"], layers), origin)
     write_table(tables["layers"], "layers", layers, origin)

@@ -126,6 +126,11 @@ def beside_text(path: str | os.PathLike, table: str | os.PathLike, origin: str) 
     return f"{file_digest(table)}  {place(path)}\n" + (f"{ORIGIN}{origin}\n" if origin else "")
 
 
+def block_origin(activations: Mapping[str, str]) -> str:
+    """The origin of a block's tables: the digest of those of the models' activations, by model."""
+    return hashlib.sha256(repr(sorted(activations.items())).encode()).hexdigest()
+
+
 def origin_of(path: str | os.PathLike) -> str:
     """The digest of all that a table was made from; empty if that is not known."""
     if not beside(path).is_file():

@@ -14,13 +14,14 @@ from repcompare.attacks.adversarial_file import AdversarialImages
 from repcompare.names import REPRESENTATION
 from repcompare.representations.activations_file import ModelActivations
 from repcompare.storage.files import read_json, require_equal
+from repcompare.storage.seals import DamagedError, block_origin, origin_of, place
 from repcompare.tables.directions import ordered
 from repcompare.tables.features import pair_columns
 from repcompare.tables.files import read_table
 from repcompare.tables.geometry import at_representation
 from repcompare.tables.schema import TABLES
 from repcompare.transfer.evaluation_file import Evaluation
-from repcompare.vocabulary import PRIMARY
+from repcompare.vocabulary import PRIMARY, architecture_of
 
 # What a row of pairs.csv is of: an ordered pair of models, and their architectures.
 KEYS = ["source", "target"]
@@ -183,6 +184,26 @@ def activation_digests(activations: Sequence[str | Path]) -> dict[str, tuple[str
         with ModelActivations(path) as file:
             current[file.name] = (path, file.digest)
     return current
+
+
+def require_block_origins(
+    paths: Iterable[str | Path], current: Mapping[str, tuple[str | Path, str]]
+) -> None:
+    """Raise DamagedError unless the tables of blocks were made from the activations of the study.
+
+    Args:
+        paths: of tables; those that lie in a study are looked at.
+        current: what `activation_digests` says of the models of the study.
+    """
+    for path in filter(place, paths):
+        architectures = Path(path).parent.name.split("--")
+        digests = {
+            name: digest
+            for name, (_, digest) in current.items()
+            if architecture_of(name) in architectures
+        }
+        if origin_of(path) != block_origin(digests):
+            raise DamagedError(path, "not made from the activations that the study has")
 
 
 def checked_tables(
