@@ -28,7 +28,7 @@ STORED = {
 # The sections of the page.
 SHOWN = {"maps": "maps", "geometry": "geometry", "attack": "transfer", "features": "features"}
 COMBINATIONS = [asked for number in range(5) for asked in itertools.combinations(STORED, number)]
-SVG = '<svg width="10pt"><g id="a"/></svg>'
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="10pt"><g id="a"/></svg>'
 
 
 @pytest.fixture(scope="module", params=COMBINATIONS, ids=lambda asked: "+".join(asked) or "nothing")

@@ -15,7 +15,9 @@ from repcompare.storage.logs import logging_to
 
 HOST = socket.gethostname()
 WRITER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from repcompare.storage.files import replacing
 from repcompare.storage.logs import logging_to
 
@@ -24,6 +26,18 @@ with logging_to("log"), replacing("result") as temporary:
     print("writing", flush=True)
     time.sleep(60)
 """
+
+
+@pytest.fixture(autouse=True)
+def signals_as_in_the_foreground():
+    """Who runs the tests in the background or under nohup has SIGINT or SIGHUP ignored."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def writer(folder):
