@@ -13,7 +13,7 @@ from unit.support.resealed import resealed
 from unit.support.small_study import ATTACKS, FAMILIES, JOINED, LAYERS, SEARCH
 
 from repcompare.stages import summarise
-from repcompare.storage.files import MismatchError
+from repcompare.storage.files import MismatchError, read_json, write_json
 from repcompare.tables import summary
 from repcompare.tables.attacks import attacks_table, growth_table, steps_table
 from repcompare.tables.files import read_table, write_table
@@ -307,3 +307,14 @@ def test_a_block_of_other_adversarial_images_is_refused(files, tmp_path):
         file.attrs["adversarial_digests"] = ["other", "other"]
     with pytest.raises(MismatchError, match="adversarial images of resnet/seed0"):
         next(transfer_tables([path], files["adversarial"]))
+
+
+def test_what_was_trained_on_the_images_of_other_weights_is_refused(files, tmp_path):
+    record = read_json(files["record"][0])
+    written = {"source": record["model"], "source_digest": record["model_digest"]}
+    given = {"records": files["record"], "nonrobust": [tmp_path / "trained.json"]}
+    write_json(tmp_path / "trained.json", written)
+    summary.require_one_study(given)
+    write_json(tmp_path / "trained.json", written | {"source_digest": "other"})
+    with pytest.raises(MismatchError, match=r"weights of .*trained\.json"):
+        summary.require_one_study(given)

@@ -60,7 +60,7 @@ def train_nonrobust(
         seen = torch.from_numpy(made.images).to(spec.device)
         labels = torch.from_numpy(made.labels).to(spec.device)
         network, classes = spec.built(data, seed), len(data.class_names)
-        made_from, success = made.name, made.success
+        made_from, made_by_weights, success = made.name, made.model_digest, made.success
         of_this = [target, settings, made.digest, spec.device.type, spec.precision]
     side_file = Checkpoint(
         Path(record).with_suffix(".checkpoint.bin"),
@@ -75,6 +75,7 @@ def train_nonrobust(
         record,
         {
             "source": made_from,
+            "source_digest": made_by_weights,
             "source_architecture": source,
             "target_architecture": target,
             "seed": seed,

@@ -148,7 +148,7 @@ def require_one_study(files: Mapping[str, Sequence[str | Path]]) -> str:
 
     Args:
         files: `records`, and where there are such `activations` and `adversarial`, one a model, and
-            `evaluations`, one a block.
+            `evaluations`, one a block, and `nonrobust`, records of training on a source's images.
     """
     records = {}
     for path in files["records"]:
@@ -174,6 +174,11 @@ def require_one_study(files: Mapping[str, Sequence[str | Path]]) -> str:
                 record_path, record = records[name]
                 shown = (record_path, record["model_digest"]), (path, digest)
                 require_equal(f"weights of {name}", shown)
+    for path in files.get("nonrobust", ()):
+        trained = read_json(path)
+        record_path, record = records[trained["source"]]
+        shown = (record_path, record["model_digest"]), (path, trained["source_digest"])
+        require_equal(f"weights of {trained['source']}", shown)
     return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
