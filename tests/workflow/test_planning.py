@@ -41,9 +41,13 @@ def planned_jobs(study) -> Counter:
     return Counter({row[0]: int(row[1]) for row in rows[: rows.index([]) - 1]})
 
 
-@pytest.mark.parametrize(
-    "mistake", [("--cores", "0"), ("--cores", "many"), ("--configfile", "none.yaml")]
-)
+def test_a_config_that_is_not_there_is_named(new_study):
+    done = planning(new_study, "--configfile", "none.yaml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == "none.yaml: no such file"
+
+
+@pytest.mark.parametrize("mistake", [("--cores", "0"), ("--cores", "many")])
 def test_a_mistake_is_named_before_anything_is_timed(new_study, mistake):
     done = planning(new_study, *mistake)
     assert done.returncode == 2

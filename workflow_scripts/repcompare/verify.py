@@ -35,8 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m repcompare.verify", description=__doc__)
     parser.add_argument("--configfile", default="config/config.yaml", help="the study")
     options = parser.parse_args(arguments)
-    if not Path(options.configfile).is_file():
-        parser.error(f"argument --configfile: there is no file {options.configfile}")
     try:
         config = study_config.validate(read_config(options.configfile))
     except study_config.ConfigError as error:
