@@ -116,7 +116,7 @@ def test_a_setting_of_one_architecture_reruns_its_models_and_blocks(study, key, 
 @pytest.mark.parametrize(
     ("first", "second", "stage"),
     [
-        ("training__epochs", "training__crop_padding", "train"),
+        ("training__epochs", "training__batch_size", "train"),
         ("attack__steps", "attack__seed", "attack"),
     ],
 )

@@ -48,7 +48,7 @@ def test_mistakes_in_the_config_are_one_line_each_and_nothing_is_run(study):
     start = lines.index("The config cannot be run:")
     assert lines[start + 1 : start + 3] == [
         "training.epoch: unknown key, did you mean epochs?",
-        "attack.steps: got 0, allowed: an integer from 1 up",
+        "attack.steps: got 0, allowed: an integer from 1 to 100000",
     ]
     assert "Traceback" not in outcome.text
     assert study.results() == before
