@@ -27,7 +27,7 @@ PAIR_ROW = 1_050
 # What Snakemake records of a job, its log and its benchmark.
 RECORDS = 25_000
 RECORD, EPOCH = 2_000, 150
-FIGURES, REPORT, FINDINGS = 10_000_000, 8_000_000, 25_000
+FIGURES, REPORT, FINDINGS = 10_000_000, 8_000_000, 50_000
 
 # What networks are shown of each other.
 SHOWN = ("attack", "features")
