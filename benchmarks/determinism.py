@@ -18,19 +18,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kills import WORKFLOW
 from timing import print_table
 
 ROOT = Path(__file__).parents[1]
-WORKFLOW = (
-    "Snakefile",
-    "workflow",
-    "rules",
-    "workflow_scripts",
-    "config",
-    "profiles",
-    "report",
-    "envs",
-)
 OF_ONE_RUN = {"logs", "benchmarks", "report.html"}
 
 # What is varied: the environment of a call, and its arguments. The folder is another each time.

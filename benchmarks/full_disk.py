@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from kills import DIFFERENT, Job, finished, jobs, partial_files, snakemake
+from kills import DIFFERENT, Job, finished, jobs, partial_files, put_back, snakemake
 from timing import print_table
 
 SIZE = 200 * 2**20
@@ -62,9 +62,7 @@ def full(folder: Path, job: Job, share: float) -> list[bool]:
     found = [failed, told, clean, not again.returncode, same]
     if not all(found):
         print(job.log, found, words[-1:], file=sys.stderr)
-    for path, (content, stat) in before.items():
-        path.write_bytes(content)
-        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    put_back(before)
     return found
 
 

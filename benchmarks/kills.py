@@ -18,24 +18,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from timing import print_table
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from workflow.study import WORKFLOW
+
 ROOT = Path(__file__).parents[1]
-WORKFLOW = (
-    "Snakefile",
-    "workflow",
-    "rules",
-    "workflow_scripts",
-    "config",
-    "profiles",
-    "report",
-    "envs",
-)
 ALONE = "SIGKILL of Snakemake alone"
 KINDS = ("SIGKILL", "SIGTERM", ALONE, "SIGINT")
 PATIENCE = 600
@@ -174,10 +168,15 @@ def outcome(folder: Path, job: Job, kind: str, after: float) -> Outcome:
     )
     if not (found.recovered and same) or found.still_left:
         print(f"{job.log}, {kind} after {after:.2f} s: {found}\n{again.stderr.decode()}")
+    put_back(before)
+    return found
+
+
+def put_back(before: Mapping[Path, tuple[bytes, os.stat_result]]) -> None:
+    """Give files the content and the dates that they had."""
     for path, (content, stat) in before.items():
         path.write_bytes(content)
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -148,8 +148,10 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
     try:
         with logging_to(tmp_path / "log"):
             signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+    assert "ended by" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 
 def test_a_postponed_signal_is_raised_after_the_block_also_if_that_is_left_by_return():
