@@ -16,12 +16,12 @@ def test_a_file_whose_keys_are_there_twice_is_refused_by_its_line(new_study):
     assert f"tiny.yaml: line {lines + 1}: seeds stands in line" in refusal(new_study)
 
 
-def test_a_target_of_a_model_or_a_block_that_the_study_lacks_is_refused(workflow):
+def test_a_target_of_a_model_or_a_block_that_the_study_lacks_is_refused(new_study):
     for target, said in (
         ("models/vgg/seed00/activations.h5", "tiny has no vgg/seed00; did you mean vgg/seed0?"),
         ("blocks/vgg--resnet/maps.csv", "tiny has no vgg--resnet; did you mean resnet--resnet?"),
     ):
-        assert said in refusal(workflow, f"results/tiny/{target}")
+        assert said in refusal(new_study, f"results/tiny/{target}")
 
 
 def test_a_link_where_a_job_writes_in_place_is_refused(new_study, tmp_path):
@@ -33,7 +33,7 @@ def test_a_link_where_a_job_writes_in_place_is_refused(new_study, tmp_path):
     assert outside.read_text(encoding="utf-8") == "mine"
 
 
-def test_null_on_the_command_line_is_null(workflow):
+def test_null_on_the_command_line_is_null(new_study):
     arguments = ("data={name: digits, root: null}", "maps=null")
-    outcome = workflow.call("--dry-run", "--config", *arguments)
+    outcome = new_study.call("--dry-run", "--config", *arguments)
     assert outcome.returncode == 0, outcome.text
