@@ -3,6 +3,9 @@ CORES ?= all
 STUDY ?= config/config.yaml
 FORMAT ?= png
 BIN := .venv/bin
+# On Linux without a GPU: TORCH=cpu takes PyTorch's builds for the CPU, without 4 GB of CUDA.
+TORCH ?=
+TORCH_CPU ?= https://download.pytorch.org/whl/cpu
 
 # What pip installs, and Snakemake when it starts a job, cannot be trusted with such a path.
 ifneq ($(words $(CURDIR)),1)
@@ -12,7 +15,17 @@ ifneq ($(findstring ',$(CURDIR)),)
 $(error the path of this folder has an apostrophe, move it: $(CURDIR))
 endif
 
-.PHONY: run plan layers export verify combine test test-slow test-all lint bench bench-quick docs lock format clean
+ifneq ($(filter-out cpu,$(TORCH)),)
+$(error TORCH=$(TORCH); allowed: cpu, or nothing)
+endif
+
+define install
+$(if $(TORCH),$(BIN)/python -m pip install --quiet --index-url $(TORCH_CPU) $(shell grep ^torch envs/requirements.in))
+$(if $(TORCH),$(PYTHON) envs/lock.py without-cuda,cat) $< > .venv/requirements.txt
+$(BIN)/python -m pip install --quiet --requirement .venv/requirements.txt
+endef
+
+.PHONY: run plan layers export verify combine test test-slow test-all lint bench bench-quick docs lock audit format clean
 
 # Snakemake runs what some configs say, so they are read before it.
 run: .venv/run.stamp
@@ -98,20 +111,26 @@ docs: .venv/dev.stamp
 docs/tables.md: workflow_scripts/repcompare/tables/*.py workflow_scripts/repcompare/storage/layouts.py workflow_scripts/repcompare/vocabulary.py | .venv/run.stamp
 	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.tables.dictionary > $@
 
+COMPILE := uv pip compile --universal --python-version 3.11 --no-header --no-annotate --generate-hashes
 # Needs uv. Resolves for every platform and Python at once; the conda environment gets the same pins.
 lock:
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate -U envs/requirements.in -o envs/requirements.lock
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate -c envs/requirements.lock envs/requirements-dev.in -o envs/requirements-dev.lock
-	$(PYTHON) envs/conda.py envs/requirements.lock > envs/environment.yaml
+	$(COMPILE) -U envs/requirements.in -o envs/requirements.lock
+	$(COMPILE) -c envs/requirements.lock envs/requirements-dev.in -o envs/requirements-dev.lock
+	$(PYTHON) envs/lock.py conda envs/requirements.lock > envs/environment.yaml
+
+# Needs uv and the advisories of PyPI: is a version of the locks known to be unsafe?
+audit:
+	uvx pip-audit --strict --disable-pip --require-hashes -r envs/requirements-dev.lock
 
 clean:
 	rm -rf results .snakemake
 
+# Both locks have hashes, and pip refuses what has another.
 .venv/run.stamp: envs/requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement $<
+	$(install)
 	touch $@
 
 .venv/dev.stamp: envs/requirements-dev.lock .venv/run.stamp
-	$(BIN)/python -m pip install --quiet --requirement $<
+	$(install)
 	touch $@
