@@ -130,6 +130,30 @@ def test_a_permuted_predictor_is_measured_by_what_the_terms_leave_of_it():
     assert pytest.approx(expected) == found.T
 
 
+UNEQUAL = np.array([0, 1, 2, 3, 0, 1, 2, 3, 4, 2, 3, 5])
+
+
+@pytest.mark.parametrize(
+    ("architecture", "of_same", "whole"),
+    [
+        pytest.param(UNEQUAL, False, UNEQUAL, id="whole architectures of unequal seeds"),
+        pytest.param(np.arange(30) % 10, True, None, id="few pairs"),
+    ],
+)
+def test_products_are_those_of_a_matrix_that_is_moved(architecture, of_same, whole):
+    rng = np.random.default_rng(0)
+    same = architecture[:, None] == architecture
+    design = PairDesign.of(same if of_same else np.ones_like(same), same.astype(int))
+    x = design.residual(rng.normal(size=same.shape))
+    against = rng.normal(size=(len(x), 2))
+    permutations = of_architectures(architecture, 50, rng)[0]
+    found = permuted_products(design, x, against, permutations, kept=True, whole=whole)
+    matrix = np.zeros(same.shape)
+    matrix[design.rows, design.columns] = x / np.linalg.norm(x)
+    moved = [matrix[row][:, row][design.rows, design.columns] for row in permutations]
+    np.testing.assert_allclose(found, against.T @ np.stack(moved, axis=1), atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("draw", "groups", "size"), [(by_architecture, same_group, 24), (by_seed, blocks, 6**4)]
 )

@@ -195,9 +195,10 @@ def permuted_rows(
             distinct,
         )
 
+    whole = models.architecture
     rows = [
-        fitted("architectures", by_architecture, ways, groups=same.astype(int)),
-        fitted("different_architectures", by_architecture, ways, within=~same),
+        fitted("architectures", by_architecture, ways, groups=same.astype(int), whole=whole),
+        fitted("different_architectures", by_architecture, ways, within=~same, whole=whole),
     ]
     # With one seed each there is no pair to look at, and an effect for every pair.
     if orders > 1:

@@ -11,10 +11,19 @@ from typing import NamedTuple
 import numpy as np
 
 from repcompare.statistics.pair_design import ROUNDING, PairDesign
-from repcompare.statistics.permutations import LEVEL, chunks, moved_by, p_value
+from repcompare.statistics.permutations import (
+    LEVEL,
+    chunks,
+    moved_by,
+    p_value,
+    products_of_wholes,
+)
 
 # Without so many degrees of freedom after the nuisance terms there is no slope.
 FEWEST_FREE = 3
+
+# One value looked up by both ends takes as long as so many of a matrix that is moved as a whole.
+SINGLE = 8
 
 
 class Fit(NamedTuple):
@@ -42,6 +51,7 @@ def mrqap(
     within: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     terms: np.ndarray | None = None,
+    whole: np.ndarray | None = None,
 ) -> Fit:
     """β of y_ij = source_i + target_j + β x_ij + terms, its permutation p and interval.
 
@@ -62,6 +72,8 @@ def mrqap(
         groups: int (M, M), pairs that share an effect, such as those of one architecture; None: all
             of one group. Every permutation must carry whole groups into groups.
         terms: (k, M, M) further terms of the regression, which permutations may move.
+        whole: (M,), the architecture of each model if every permutation carries architectures whole,
+            as those of `of_architectures`: the same numbers sooner.
     """
     wanted = np.ones_like(x, dtype=bool) if within is None else within
     wanted = wanted & ~np.eye(len(x), dtype=bool)
@@ -84,7 +96,7 @@ def mrqap(
         return Fit(**nothing, n_pairs=n, free=free, note=joined(note, why))
     kept = not missing and terms is None
     with_y, with_x = permuted_products(
-        design, e_x, np.stack([e_y, e_x], axis=1), permutations, kept=kept
+        design, e_x, np.stack([e_y, e_x], axis=1), permutations, kept=kept, whole=whole
     )
     observed_y = e_x @ e_y / length
     slope = observed_y / length
@@ -109,24 +121,33 @@ def permuted_products(
     permutations: np.ndarray,
     *,
     kept: bool,
+    whole: np.ndarray | None = None,
 ) -> np.ndarray:
     """Inner products of the permuted predictor, at unit length, with columns of `against` (n, k).
 
     `e_x` (n,) is the residual of x; a permuted pair without a value has residual 0. `kept` says that
-    every permutation keeps the pairs and the terms' space, so that a permuted residual is one.
-    Returns (k, B), 0 where nothing of the permuted predictor is left.
+    every permutation keeps the pairs and the terms' space, so that a permuted residual is one;
+    `whole` as for `mrqap`. Returns (k, B), 0 where nothing of the permuted predictor is left.
     """
-    size = design.models
+    size, rows, columns = design.models, design.rows, design.columns
     matrix, targets = np.zeros((size, size)), np.zeros((against.shape[1], size, size))
-    matrix[design.rows, design.columns] = e_x
-    targets[:, design.rows, design.columns] = against.T
+    matrix[rows, columns] = e_x
+    targets[:, rows, columns] = against.T
+    if kept and whole is not None:
+        return products_of_wholes(matrix, targets, permutations, whole) / np.sqrt(e_x @ e_x)
     products = np.zeros((len(targets), len(permutations)))
     squares = np.full(len(permutations), e_x @ e_x)
+    few = SINGLE * len(rows) < matrix.size
     for part in chunks(len(permutations), matrix.size):
-        moved = moved_by(matrix, permutations[part])
-        products[:, part] = targets.reshape(len(targets), -1) @ moved.reshape(len(moved), -1).T
+        places = permutations[part]
+        if few:
+            values = matrix[places[:, rows], places[:, columns]].T
+            products[:, part] = against.T @ values
+        else:
+            moved = moved_by(matrix, places)
+            products[:, part] = targets.reshape(len(targets), -1) @ moved.reshape(len(moved), -1).T
+            values = moved[:, rows, columns].T if not kept else np.empty(0)
         if not kept:
-            values = moved[:, design.rows, design.columns].T
             squares[part] = (values**2).sum(axis=0) - design.taken_out(values)
     # Columns of `against` are orthogonal to the terms, so only the length needs them.
     left = squares > (ROUNDING * np.abs(e_x).max()) ** 2 * len(e_x)

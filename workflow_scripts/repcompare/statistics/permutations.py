@@ -33,11 +33,7 @@ def of_architectures(
         (B, M) permutations other than the identity, and the number of distinct ones with it. All
         of them, B = distinct − 1, if there are no more than `count` + 1; else `count` at random.
     """
-    members = [np.flatnonzero(architecture == a) for a in np.unique(architecture)]
-    by_size: dict[int, list[int]] = {}
-    for place, models in enumerate(members):
-        by_size.setdefault(len(models), []).append(place)
-    classes = [np.array([members[place] for place in places]) for places in by_size.values()]
+    classes = of_equal_size(architecture)
     distinct = math.prod(math.factorial(len(models)) for models in classes)
     if distinct <= count + 1:
         drawn = [np.array(list(itertools.permutations(range(len(models))))) for models in classes]
@@ -49,6 +45,15 @@ def of_architectures(
     for models, order in zip(classes, orders, strict=True):
         permutations[:, models.ravel()] = models[order].reshape(len(order), -1)
     return _without_identity(permutations, distinct, count), distinct
+
+
+def of_equal_size(architecture: np.ndarray) -> list[np.ndarray]:
+    """The models of architectures of equally many seeds, (architectures, seeds) for each number."""
+    by_size: dict[int, list[np.ndarray]] = {}
+    for name in np.unique(architecture):
+        members = np.flatnonzero(architecture == name)
+        by_size.setdefault(len(members), []).append(members)
+    return [np.array(members) for members in by_size.values()]
 
 
 def of_seeds(
@@ -100,6 +105,35 @@ def moved_by(matrix: np.ndarray, permutations: np.ndarray) -> np.ndarray:
     for out, places in zip(moved, permutations, strict=True):
         np.take(matrix[places], places, axis=1, out=out, mode="clip")
     return moved
+
+
+def products_of_wholes(
+    matrix: np.ndarray, targets: np.ndarray, permutations: np.ndarray, architecture: np.ndarray
+) -> np.ndarray:
+    """Inner products (k, B) of `moved_by(matrix, permutations)` with targets (k, M, M).
+
+    Of permutations that carry architectures whole, as those of `of_architectures`. What a pair of
+    architectures brings to the places of another pair is one number, and only these are looked up:
+    fewer than the pairs of models by the square of the seeds.
+    """
+    classes = of_equal_size(architecture)
+    place = np.empty(len(architecture), np.intp)
+    for models in classes:
+        place[models] = np.arange(len(models))[:, None]
+    orders = [place[permutations[:, models[:, 0]]].T for models in classes]
+    products = np.zeros((len(targets), len(permutations)))
+    for (first, of_first), (second, of_second) in itertools.product(
+        zip(classes, orders, strict=True), repeat=2
+    ):
+        count = len(second)
+        pairs = matrix[first[:, None, :, None], second[:, None, :]].reshape(len(first) * count, -1)
+        for models, from_first in zip(first, of_first, strict=True):
+            there = targets[:, models[:, None], second[:, None, :]]
+            brought = there.reshape(len(targets) * count, -1) @ pairs.T
+            brought = brought.reshape(len(targets), count, -1)
+            for number, from_second in enumerate(of_second):
+                products += brought[:, number].take(from_first * count + from_second, axis=1)
+    return products
 
 
 def p_value(statistics: np.ndarray, observed: float) -> float:
