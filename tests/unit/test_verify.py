@@ -8,7 +8,9 @@ from unit.support.study_configs import config
 
 from repcompare import verify
 from repcompare.storage.files import read_json, write_json
+from repcompare.storage.seals import beside, beside_text
 from repcompare.study.config import validate
+from repcompare.tables.schema import TABLES
 
 MODEL, BLOCK = "models/resnet/seed0", "blocks/resnet--vgg"
 
@@ -67,6 +69,28 @@ def test_files_of_two_generations_are_told(small):
     assert [line.partition(":")[0] for line in found] == [str(path)] * 2
 
 
+def given_origin(path, origin):
+    """The file beside a table, with another word of what the table was made from."""
+    beside(path).write_text(beside_text(path, path, origin), encoding="utf-8")
+
+
+def test_tables_of_other_activations_or_of_two_studies_are_told(small):
+    seeds = {"resnet": [0, 1], "vgg": [0]}
+    architectures = {name: {"factory": name, "seeds": own} for name, own in seeds.items()}
+    study = validate(config() | {"architectures": architectures})
+    for name, table in TABLES.items():
+        if "/" not in name:
+            (small / "tables").mkdir(exist_ok=True)
+            (small / table.path).write_text("", encoding="utf-8")
+            given_origin(small / table.path, "of one study")
+    assert list(verify.of_others(study, small)) == []
+    given_origin(small / BLOCK / "geometry.csv", "of other activations")
+    given_origin(small / "tables" / "pairs.csv", "of another study")
+    of_block, of_study = verify.of_others(study, small)
+    assert of_block.startswith(f"{small / BLOCK / 'geometry.csv'}: not made from the activations")
+    assert f"{small / 'tables' / 'pairs.csv'} has 'of another study'" in of_study
+
+
 def test_what_is_missing_is_told(small):
     whole = {line.partition(":")[0] for line in verify.missing(validate(config()), small)}
     (small / "data" / "dataset.h5").unlink()
@@ -83,6 +107,7 @@ def test_the_command_ends_with_1_and_its_lines_where_something_is_wrong(
         verify.main(["--configfile", "small.yaml"])
     assert "results/small/tables/findings.csv: no such file; call again" in str(error.value.code)
     monkeypatch.setattr(verify, "missing", lambda *_: [])
+    monkeypatch.setattr(verify, "of_others", lambda *_: [])
     verify.main(["--configfile", "small.yaml"])
     number = len(verify.Study(small).files)
     assert capsys.readouterr().out.startswith(f"results/small: {number} files are what was written")

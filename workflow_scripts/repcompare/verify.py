@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from repcompare.storage.files import read_json
+from repcompare.storage.files import MismatchError, read_json, require_equal
 from repcompare.storage.hdf5 import StoredFile
-from repcompare.storage.seals import DamagedError, file_digest, place
+from repcompare.storage.seals import DamagedError, file_digest, origin_of, place
 from repcompare.study import config as study_config
 from repcompare.study.config_file import read_config
 from repcompare.tables.files import read_table
 from repcompare.tables.schema import TABLES, summary_tables
-from repcompare.tables.summary import DIGESTS
+from repcompare.tables.summary import DIGESTS, activation_digests, require_block_origins
 
 # The attributes that say what a file was made from: the digest of one file, or one of each model.
 MADE_FROM = {
@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results = Path("results") / config["study"]
     found = Study(results)
     problems = [*found.problems(), *missing(config, results)]
+    # Tables that are damaged or missing say nothing of what they were made from.
+    problems = problems or list(of_others(config, results))
     if problems:
         sys.exit("\n".join(problems))
     print(f"{results}: {len(found.files)} files are what was written, and belong together.")
@@ -61,6 +63,24 @@ def missing(config: Mapping[str, Any], results: Path) -> Iterator[str]:
     for name in wanted:
         if not (results / name).exists():
             yield f"{results / name}: no such file; call again"
+
+
+def of_others(config: Mapping[str, Any], results: Path) -> Iterator[str]:
+    """A line for each table of a block that is of other activations, and for tables of two studies."""
+    models = {f"{name}/seed{seed}" for name, seed in study_config.models(config)}
+    current = activation_digests(results / f"models/{name}/activations.h5" for name in models)
+    for a, b in study_config.blocks(config):
+        for path in sorted((results / "blocks" / f"{a}--{b}").glob("*.csv")):
+            try:
+                require_block_origins([path], current)
+            except DamagedError as error:
+                yield str(error)
+    tables = summary_tables(lambda section: study_config.asked(config, section))
+    paths = [results / TABLES[name].path for name in (*tables, "findings", "specifications")]
+    try:
+        require_equal("what the tables are made from", [(path, origin_of(path)) for path in paths])
+    except MismatchError as error:
+        yield str(error)
 
 
 class Study:

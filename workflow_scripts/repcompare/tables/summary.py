@@ -182,7 +182,7 @@ def require_one_study(files: Mapping[str, Sequence[str | Path]]) -> str:
     return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
-def activation_digests(activations: Sequence[str | Path]) -> dict[str, tuple[str | Path, str]]:
+def activation_digests(activations: Iterable[str | Path]) -> dict[str, tuple[str | Path, str]]:
     """The activations file of each model and its digest, by the model's name."""
     current = {}
     for path in activations:
