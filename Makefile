@@ -51,11 +51,14 @@ verify: .venv/run.stamp
 combine: .venv/run.stamp
 	PYTHONPATH=workflow_scripts $(BIN)/python -m repcompare.combine $(STUDIES) $(if $(TO),--to "$(TO)")
 
-# Two processes of one thread each. A worker that dies ends the run: pytest-xdist 3.8.0 gives the files
+# Processes of one thread each. A worker that dies ends the run: pytest-xdist 3.8.0 gives the files
 # of the dead to its successor, which dies of the same test or waits for ever.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 PYTEST += --durations 20
 test test-slow test-all: export OMP_NUM_THREADS = 1
+# Slurm's tests wait most of their time.
+test test-all: WORKERS = 2
+test-slow: WORKERS = 3
 
 test: .venv/dev.stamp
 	$(PYTEST) -m "not slow"

@@ -91,7 +91,7 @@ def draw(
     reach = np.ptp(ends) or 1.0
     axes.set_xlim(ends.min() - 0.08 * reach, ends.max() + 0.08 * reach)
     axes.axvline(line, color="black", linewidth=0.8, zorder=1)
-    few_ticks(axes, x=4)
+    few_ticks(axes, x=3)
 
 
 def mark(
