@@ -37,7 +37,7 @@ def test_every_requirement_is_a_version_and_its_hashes(name):
 
 def test_without_cuda_all_else_is_as_in_the_lock_file():
     command = [sys.executable, str(ENVS / "lock.py"), "without-cuda", str(LOCK)]
-    left = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    left = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
     whole = requirements(LOCK.read_text(encoding="utf-8"))
     assert requirements(left) == [each for each in whole if not CUDA.match(each[0])]
     assert len(requirements(left)) < len(whole)
