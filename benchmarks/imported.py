@@ -81,7 +81,7 @@ def row(library: str, name: str, precision: str) -> tuple[list[str], dict[str, f
         "folded": lambda: bare_passes(ours, batch, value, precision, STEPS),
         "passes": lambda: bare_passes(module, batch, value, "float32", STEPS),
         "torchattacks": lambda: torch_attack(batch, labels),
-        "foolbox": lambda: fool_attack(wrapped, batch, labels, epsilon=BALL.epsilon),
+        "foolbox": lambda: fool_attack.run(wrapped, batch, labels, epsilon=BALL.epsilon),
         "evaluation": lambda: logits_of(ours, pixels, BATCH * 49),
         "dump": lambda: dump(network, pixels),
         "forward": lambda: forward(module, batch),
