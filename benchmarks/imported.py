@@ -67,7 +67,6 @@ def row(library: str, name: str, precision: str) -> tuple[list[str], dict[str, f
     classes = [str(place) for place in range(1000)]
     network = frozen(adapted(module, adaptation_of(built, {}, batch, classes)._asdict()), DEVICE)
     ours = folded(network)
-    objective = attack_objective(ours, batch, labels, SEARCH, precision)
     length = SEARCH.step_size * BALL.epsilon / STEPS
     torch_attack = torchattacks.PGD(module, BALL.epsilon, length, STEPS, random_start=False)
     fool_attack = foolbox.attacks.LinfPGD(abs_stepsize=length, steps=STEPS, random_start=False)
@@ -76,8 +75,12 @@ def row(library: str, name: str, precision: str) -> tuple[list[str], dict[str, f
     def value(logits: torch.Tensor) -> torch.Tensor:
         return cross_entropy(logits, labels, reduction="sum")
 
+    def attack() -> None:
+        # An objective remembers its first step, for another ball.
+        pgd(attack_objective(ours, batch, labels, SEARCH, precision), None, BALL, SEARCH)
+
     work = {
-        "attack": lambda: pgd(objective, None, BALL, SEARCH),
+        "attack": attack,
         "folded": lambda: bare_passes(ours, batch, value, precision, STEPS),
         "passes": lambda: bare_passes(module, batch, value, "float32", STEPS),
         "torchattacks": lambda: torch_attack(batch, labels),
