@@ -107,6 +107,9 @@ def test_the_command_ends_with_1_and_its_lines_where_something_is_wrong(
         verify.main(["--configfile", "small.yaml"])
     assert "results/small/tables/findings.csv: no such file; call again" in str(error.value.code)
     monkeypatch.setattr(verify, "missing", lambda *_: [])
+    monkeypatch.setattr(verify, "of_others", lambda *_: ["pairs.csv: of another study"])
+    with pytest.raises(SystemExit, match="of another study"):
+        verify.main(["--configfile", "small.yaml"])
     monkeypatch.setattr(verify, "of_others", lambda *_: [])
     verify.main(["--configfile", "small.yaml"])
     number = len(verify.Study(small).files)

@@ -13,7 +13,7 @@ import numpy as np
 
 from repcompare.statistics.mrqap import FEWEST_FREE
 from repcompare.statistics.over_architectures import Mean, variance
-from repcompare.statistics.pair_design import ROUNDING, PairDesign, by_column
+from repcompare.statistics.pair_design import ROUNDING, PairDesign, columns_first
 
 
 class Slope(NamedTuple):
@@ -201,7 +201,7 @@ class _Regressions:
             source, target = design.effects(values)
             products = design.left_of(source[design.rows] * target[design.columns])
             # Products of effects that are rounding are no term.
-            products[:, ~by_column(columns).any(axis=1)] = 0.0
+            products[:, ~columns_first(columns).any(axis=1)] = 0.0
         columns = np.hstack([columns, products])
         self.lengths = np.sqrt(np.einsum("nk,nk->k", columns, columns))
         self.columns = columns / np.where(self.lengths > 0, self.lengths, 1.0)

@@ -129,13 +129,13 @@ class PairDesign:
         """What the terms leave of values (n,) or (n, k) of the pairs; rounding is an exact 0."""
         if not len(values):
             return values
-        left = values - by_column(values).mean(axis=-1)
+        left = values - columns_first(values).mean(axis=-1)
         for _ in range(2):
             left = left - self._group_means(left)
             fitted = self._fitted(self._solved(self._sums(left)))
             left = left - fitted + self._group_means(fitted)
-        scale = ROUNDING * np.abs(by_column(values)).max(axis=-1)
-        return np.where(np.abs(by_column(left)).max(axis=-1) <= scale, 0.0, left)
+        scale = ROUNDING * np.abs(columns_first(values)).max(axis=-1)
+        return np.where(np.abs(columns_first(left)).max(axis=-1) <= scale, 0.0, left)
 
     def effects(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The effects of sources and of targets on values (n,) or (n, k) of the pairs, about 0.
@@ -167,6 +167,6 @@ class PairDesign:
         return means[self.group] if len(means) > 1 else np.broadcast_to(means, values.shape)
 
 
-def by_column(values: np.ndarray) -> np.ndarray:
+def columns_first(values: np.ndarray) -> np.ndarray:
     """Values (n,) or (n, k) as (n,) or (k, n): NumPy reduces few long columns slowly as they lie."""
     return np.ascontiguousarray(values.T)
