@@ -197,7 +197,7 @@ def marks_of(figure) -> dict[str, list[float]]:
     for lines in figure.axes[0].collections:
         if lines.get_linestyle()[0][1] is not None:
             pattern = tuple(lines.get_linestyle()[0][1])
-            dashes.setdefault(pattern, []).append(lines.get_segments()[0][0][0])
+            dashes[pattern] = [segment[0][0] for segment in lines.get_segments()]
     return dashes
 
 

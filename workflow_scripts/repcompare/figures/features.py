@@ -5,9 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repcompare.figures.panels import (
+    draw_rows,
     kind_keys,
     legend_below,
-    mark_mean,
     mean_tick,
     missing_kinds,
     name_rows,
@@ -17,14 +17,10 @@ from repcompare.figures.panels import (
     title_figure,
 )
 from repcompare.figures.style import (
-    CROSS,
-    KINDS,
     NOISE,
-    SAME,
     explain,
     explanation,
     few_ticks,
-    jitter,
     styled,
 )
 from repcompare.tables.directions import undirected
@@ -51,17 +47,11 @@ def features_by_kind(features: pd.DataFrame, strength: Strength | None) -> Figur
     figure, panels = panel_grid(len(measures), PANELS_PER_ROW, (2.7, 0.9 + 0.26 * len(rows)))
     for axes, measure in zip(panels, measures, strict=True):
         chosen = table["measure"] == measure
-        for place, name in enumerate(rows):
-            own = same & (table["architecture_a"] == name) if name != "different" else ~same
-            values = table.loc[chosen & own, "value"].to_numpy(float)
-            colour = CROSS if name == "different" else SAME
-            marker = KINDS[name != "different"][2]
-            axes.scatter(
-                values, place + jitter(len(values), 0.4), s=12, color=colour, marker=marker,
-                alpha=0.7, linewidth=0,
-            )  # fmt: skip
-            if len(values):
-                mark_mean(axes, values.mean(), place, 0.3)
+        own = table[chosen & same]
+        of_name = [own.loc[own["architecture_a"] == name, "value"] for name in names]
+        draw_rows(axes, of_name, 0, True, spread=0.4, reach=0.3, size=12)
+        different = table.loc[chosen & ~same, "value"]
+        draw_rows(axes, [different], len(names), False, spread=0.4, reach=0.3, size=12)
         axes.axvline(table.loc[chosen, "null"].mean(), color=NOISE, linewidth=0.9, linestyle=":")
         name_rows(axes, rows)
         axes.set_title(label_of(measure))

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repcompare.figures.panels import (
+    LANE,
+    draw_rows,
     kind_keys,
     legend_below,
-    mark_mean,
     mean_tick,
     missing_kinds,
     name_rows,
@@ -25,7 +26,6 @@ from repcompare.vocabulary import (
 )
 
 PANELS_PER_ROW = 3
-
 # What was shuffled, and the line that says so.
 NULLS: dict[str, tuple[str, tuple[float, tuple[float, float]]]] = {
     "null": ("shuffled samples", (0, (4, 2))),
@@ -53,8 +53,9 @@ def same_and_cross_architecture(geometry: pd.DataFrame) -> Figure:
         if of_measure.empty:
             explain(axes, "undefined for every pair")
             continue
-        for row, name in enumerate(names):
-            draw_lanes(axes, of_measure, name, row)
+        for kind in KINDS:
+            lanes = [of_architecture(of_measure, name, kind) for name in names]
+            draw_rows(axes, lanes, LANE[kind], kind, spread=0.24, reach=0.17)
         name_rows(axes, names)
         axes.label_outer(remove_inner_ticks=True)
         axes.tick_params(labelbottom=True, bottom=True)
@@ -64,21 +65,10 @@ def same_and_cross_architecture(geometry: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_lanes(axes: Axes, pairs: pd.DataFrame, architecture: str, row: int) -> None:
-    """One architecture's two lanes: pairs of its own models above, its other pairs below."""
-    own = pairs[["architecture_a", "architecture_b"]].eq(architecture)
-    for same, chosen in ((True, own.all(axis=1)), (False, own.any(axis=1) & ~own.all(axis=1))):
-        values = pairs.loc[chosen, "value"].to_numpy(float)
-        if not values.size:
-            continue
-        _, colour, marker = KINDS[same]
-        centre = row + (-0.2 if same else 0.2)
-        heights = centre + jitter(len(values), 0.24)
-        axes.scatter(
-            values, heights, s=9, color=colour, marker=marker, linewidth=0,
-            alpha=0.75 if len(values) < 50 else 0.35,
-        )  # fmt: skip
-        mark_mean(axes, values.mean(), centre, 0.17)
+def of_architecture(pairs: pd.DataFrame, architecture: str, same: bool) -> pd.Series:
+    """The values of the pairs of an architecture's own models, or of one of them and another's."""
+    ends = (pairs[["architecture_a", "architecture_b"]] == architecture).sum(axis=1)
+    return pairs.loc[ends == (2 if same else 1), "value"]
 
 
 @styled
@@ -96,13 +86,20 @@ def measures_and_nulls(geometry: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(6.4, 1.1 + 0.42 * len(names)), layout="constrained")
     axes = figure.subplots()
     same = table["architecture_a"] == table["architecture_b"]
-    for row, name in enumerate(names):
-        of_measure = table["measure"] == name
-        for kind in KINDS:
-            draw_intervals(axes, table[of_measure & (same == kind)], row, kind)
-        for null, (_, line) in NULLS.items():
-            place = table.loc[of_measure, null].mean()
-            axes.vlines(place, row - 0.42, row + 0.42, color="black", linestyle=line, linewidth=0.9)
+    of_measure = [table[table["measure"] == name] for name in names]
+    for kind, (_, colour, _) in KINDS.items():
+        of_kind = [pairs[same[pairs.index] == kind] for pairs in of_measure]
+        for row, own in enumerate(of_kind):
+            heights = row + LANE[kind] + jitter(len(own), 0.26)
+            axes.hlines(heights, own["low"], own["high"], color=colour, linewidth=0.5, alpha=0.5)
+        lanes = [own["value"] for own in of_kind]
+        draw_rows(axes, lanes, LANE[kind], kind, spread=0.26, reach=0.17)
+    rows = np.arange(len(names))
+    for null, (_, line) in NULLS.items():
+        places = [pairs[null].mean() for pairs in of_measure]
+        axes.vlines(
+            places, rows - 0.42, rows + 0.42, color="black", linestyle=line, linewidth=0.9,
+        )  # fmt: skip
     name_rows(axes, [label_of(name) for name in names])
     axes.set(xlabel="similarity", xlim=(min(-0.02, axes.get_xlim()[0]), 1.02))
     few_ticks(axes, x=6)
@@ -114,22 +111,6 @@ def measures_and_nulls(geometry: pd.DataFrame) -> Figure:
     title_figure(figure, "Measures, their intervals and nulls", missing_kinds(same))
     legend_below(figure, [*kind_keys(same), mean_tick(), *null_keys], columns=3)
     return figure
-
-
-def draw_intervals(axes: Axes, pairs: pd.DataFrame, row: int, same: bool) -> None:
-    """One lane of pairs with their intervals, and their mean."""
-    if pairs.empty:
-        return
-    _, colour, marker = KINDS[same]
-    centre = row + (-0.2 if same else 0.2)
-    heights = centre + jitter(len(pairs), 0.26)
-    axes.hlines(
-        heights, pairs["low"], pairs["high"], color=colour, linewidth=0.5, alpha=0.5,
-    )  # fmt: skip
-    axes.scatter(
-        pairs["value"], heights, s=7, color=colour, marker=marker, linewidth=0, alpha=0.7,
-    )  # fmt: skip
-    mark_mean(axes, pairs["value"].mean(), centre, 0.17)
 
 
 @styled
@@ -148,11 +129,15 @@ def convergence(table: pd.DataFrame) -> Figure:
     same = architectures["model_a"] == architectures["model_b"]
     for axes, name in zip(panels, names, strict=True):
         of_measure = table["measure"] == name
-        for _, line in table[of_measure].groupby(["model_a", "model_b"]):
-            _, colour, marker = KINDS[bool(same[line.index[0]])]
-            axes.plot(
-                line["n"], line["value"], color=colour, marker=marker, markersize=2.2,
-                linewidth=0.8, alpha=0.6,
+        for kind, (_, colour, marker) in KINDS.items():
+            chosen = table[of_measure & (same == kind)]
+            points = chosen[["n", "value"]].to_numpy(float)
+            ends = chosen.groupby(["model_a", "model_b"]).indices.values()
+            lines = [points[line] for line in ends]
+            axes.add_collection(LineCollection(lines, color=colour, linewidth=0.8, alpha=0.6))
+            axes.scatter(
+                chosen["n"], chosen["value"], s=5, color=colour, marker=marker, linewidth=0,
+                alpha=0.6,
             )  # fmt: skip
         counts = sorted(table.loc[of_measure, "n"].unique())
         axes.set_xscale("log")

@@ -1,22 +1,22 @@
 """Figures of the linear maps other than heatmaps."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from repcompare.figures.panels import (
+    LANE,
+    draw_rows,
     kind_keys,
     legend_below,
-    mark_mean,
     mean_tick,
     missing_kinds,
     name_rows,
     panel_grid,
     title_figure,
 )
-from repcompare.figures.style import KINDS, explanation, few_ticks, jitter, styled
+from repcompare.figures.style import explanation, few_ticks, styled
 from repcompare.vocabulary import label_of
 
 # Maps to the same targets from what was not trained: name and marker of their means.
@@ -43,10 +43,11 @@ def maps_by_family(maps: pd.DataFrame, controls: pd.DataFrame) -> Figure:
     figure, panels = panel_grid(2, 2, (3.4, 1.1 + 0.5 * len(families)))
     scores = (("r2_test", 1, "held-out R²"), ("recovered_accuracy", 100, "recovered accuracy (%)"))
     for axes, (score, scale, label) in zip(panels, scores, strict=True):
+        for kind in (False, True):
+            chosen = table[same == kind].dropna(subset=score)
+            lanes = [scale * chosen.loc[chosen["family"] == family, score] for family in families]
+            draw_rows(axes, lanes, LANE[kind], kind, spread=0.28, reach=0.18)
         for row, family in enumerate(families):
-            for kind in (False, True):
-                values = scale * table.loc[(table["family"] == family) & (same == kind), score]
-                draw_scores(axes, values.dropna().to_numpy(float), row, kind)
             for control, (_, marker) in CONTROLS.items():
                 chosen = (controls["family"] == family) & (controls["control"] == control)
                 mean = scale * controls.loc[chosen, score].mean()
@@ -68,19 +69,6 @@ def maps_by_family(maps: pd.DataFrame, controls: pd.DataFrame) -> Figure:
     ]
     legend_below(figure, [*kind_keys(same), mean_tick(), floor_key, *control_keys], columns=3)
     return figure
-
-
-def draw_scores(axes: Axes, values: np.ndarray, row: int, same: bool) -> None:
-    """One lane of one family: points and their mean."""
-    if not values.size:
-        return
-    _, colour, marker = KINDS[same]
-    centre = row + (-0.22 if same else 0.2)
-    axes.scatter(
-        values, centre + jitter(len(values), 0.28), s=9, color=colour, marker=marker, linewidth=0,
-        alpha=0.6 if len(values) < 200 else 0.25,
-    )  # fmt: skip
-    mark_mean(axes, values.mean(), centre, 0.18)
 
 
 def bound_below(axes: Axes, values: pd.Series, limit: float) -> None:

@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from repcompare.figures.style import KINDS, few_ticks
+from repcompare.figures.style import KINDS, few_ticks, jitter
+
+# Where in a row the pairs of one architecture lie, and those of two.
+LANE = {True: -0.2, False: 0.2}
 
 
 def panel_grid(count: int, per_row: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
@@ -45,10 +48,37 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.tick_params(axis="y", which="both", length=0)
 
 
-def mark_mean(axes: Axes, value: float, centre: float, reach: float) -> None:
-    """A vertical black bar at the mean of one row."""
-    axes.vlines(value, centre - reach, centre + reach, color="white", linewidth=2.8, zorder=3)
-    axes.vlines(value, centre - reach, centre + reach, color="black", linewidth=1.6, zorder=4)
+def draw_rows(
+    axes: Axes,
+    rows: Sequence[ArrayLike],
+    first: float,
+    kind: bool,
+    *,
+    spread: float,
+    reach: float,
+    size: float = 9,
+) -> None:
+    """Values of pairs of one kind in horizontal rows, and each row's mean; the `first` row's height.
+
+    Points are strewn over `spread`, the bar of a mean goes `reach` up and down. One artist for all
+    rows, for each takes milliseconds and a study may have hundreds.
+    """
+    filled = {
+        first + place: np.asarray(row, float) for place, row in enumerate(rows) if np.size(row)
+    }
+    if not filled:
+        return
+    _, colour, marker = KINDS[kind]
+    heights = [centre + jitter(len(row), spread) for centre, row in filled.items()]
+    axes.scatter(
+        np.concatenate([*filled.values()]), np.concatenate(heights), s=size, color=colour,
+        marker=marker, linewidth=0, alpha=0.7 if max(map(len, heights)) < 100 else 0.35,
+    )  # fmt: skip
+    means, centres = [row.mean() for row in filled.values()], np.array([*filled])
+    for shade, width, order in (("white", 2.8, 3), ("black", 1.6, 4)):
+        axes.vlines(
+            means, centres - reach, centres + reach, color=shade, linewidth=width, zorder=order,
+        )  # fmt: skip
 
 
 def scatter_kinds(axes: Axes, x: ArrayLike, y: ArrayLike, same: pd.Series) -> None:

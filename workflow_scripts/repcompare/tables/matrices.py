@@ -162,8 +162,10 @@ def of_pairs(table: pd.DataFrame, title: str, label: str, **about: Any) -> Matri
     count = len(matrix.value)
     if count <= MOST_MODELS:
         return matrix
-    names = list(dict.fromkeys(map(architecture_of, matrix.value.index)))
-    of_row, of_column = (table[end].map(architecture_of) for end in ("source", "target"))
+    # By name, since a table has thousands of rows of each.
+    architectures = {model: architecture_of(model) for model in matrix.value.index}
+    names = list(dict.fromkeys(architectures.values()))
+    of_row, of_column = (table[end].map(architectures) for end in ("source", "target"))
     value = table["value"].astype(float).groupby([of_row, of_column]).mean().unstack()
     value = value.reindex(index=names, columns=names)
     return replace(
