@@ -24,12 +24,13 @@ MARKS = {
     CONTRADICTED: ("#D55E00", "D", True),
     INCONCLUSIVE: ("#7A7A7A", "o", False),
 }
-# What the effect of each finding is, its value in specifications.csv, and where the panel has a line.
+# What the effect of each finding is (of 3 the largest architecture's), its value in
+# specifications.csv, and where the panel has a line.
 EFFECTS = {
     "linear": ("1. mean R²", "effect", MOST_OF_THE_VARIANCE),
     "retraining": ("2. mean δ", "effect", 0.0),
-    "exception": ("3. largest δ less the others'", "effect", 0.0),
-    "transfer": ("4. logits of transfer per SD", "per_sd", 0.0),
+    "exception": ("3. δ less the others'", "effect", 0.0),
+    "transfer": ("4. transfer, logits per SD", "per_sd", 0.0),
 }
 ROW = 0.19
 
@@ -72,39 +73,46 @@ def draw(
     """The rows of one finding, with a line at a value of the effect."""
     name_rows(axes, [name for name, _ in rows])
     axes.set_title(title)
-    shown = []
-    for place, (_, cells) in enumerate(rows):
-        heights = place + np.linspace(-0.36, 0.36, len(cells) + 2)[1:-1]
-        for height, cell in zip(heights, cells.itertuples(), strict=True):
-            value = getattr(cell, effect)
-            if not np.isfinite(value):
-                continue
-            scale = value / cell.effect if cell.effect else 1.0
-            shown.append((value, scale * cell.low, scale * cell.high, cell.decides))
-            mark(axes, height, *shown[-1], verdict=cell.verdict)
-    if not shown:
+    shown = pd.concat([placed(cells, row, effect) for row, (_, cells) in enumerate(rows)])
+    shown = shown[np.isfinite(shown["value"])]
+    if shown.empty:
         return
-    values = np.array([value for value, *_ in shown])
+    # One artist a kind, for there are hundreds of effects.
+    for (decides, verdict), each in shown.groupby(["decides", "verdict"]):
+        mark(axes, each, bool(decides), str(verdict))
     # Intervals of few architectures reach far: those of the choices fixed beforehand are whole.
-    ends = np.array([each[1:3] for each in shown if each[3]]).ravel()
-    ends = np.concatenate([values, ends[np.isfinite(ends)], [line]])
+    ends = shown.loc[shown["decides"], ["low", "high"]].to_numpy().ravel()
+    ends = np.concatenate([shown["value"], ends[np.isfinite(ends)], [line]])
     reach = np.ptp(ends) or 1.0
     axes.set_xlim(ends.min() - 0.08 * reach, ends.max() + 0.08 * reach)
     axes.axvline(line, color="black", linewidth=0.8, zorder=1)
     few_ticks(axes, x=3)
 
 
-def mark(
-    axes: Axes, height: float, value: float, low: float, high: float, decides: bool, *, verdict: str
-) -> None:
-    """One effect with its interval; that of the choices fixed beforehand is larger."""
+def placed(cells: pd.DataFrame, row: int, effect: str) -> pd.DataFrame:
+    """The cells of a row: the height of each, and its interval on the scale of its value."""
+    value = cells[effect]
+    scale = (value / cells["effect"]).where(cells["effect"] != 0, 1.0)
+    return cells.assign(
+        height=row + np.linspace(-0.36, 0.36, len(cells) + 2)[1:-1],
+        value=value,
+        low=scale * cells["low"],
+        high=scale * cells["high"],
+    )
+
+
+def mark(axes: Axes, cells: pd.DataFrame, decides: bool, verdict: str) -> None:
+    """Effects of one verdict with their intervals; those of choices fixed beforehand are larger."""
     colour, marker, filled = MARKS[verdict]
-    if np.isfinite(low) and np.isfinite(high):
-        axes.hlines(height, low, high, color=colour, linewidth=1.8 if decides else 0.5, alpha=0.8)
+    whole = cells[np.isfinite(cells["low"]) & np.isfinite(cells["high"])]
+    axes.hlines(
+        whole["height"], whole["low"], whole["high"], color=colour,
+        linewidth=1.8 if decides else 0.5, alpha=0.8,
+    )  # fmt: skip
     axes.plot(
-        [value], [height], marker=marker, markersize=5.5 if decides else 2.6, color=colour,
-        markerfacecolor=colour if filled else "white", markeredgewidth=0.7, linestyle="",
-        zorder=4 if decides else 3,
+        cells["value"], cells["height"], marker=marker, markersize=5.5 if decides else 2.6,
+        color=colour, markerfacecolor=colour if filled else "white", markeredgewidth=0.7,
+        linestyle="", zorder=4 if decides else 3,
     )  # fmt: skip
 
 
