@@ -11,6 +11,8 @@ if not workflow.overwrite_configfiles:
 
 include: "rules/source.smk"
 include: f"{WORKFLOW}/rules/common.smk"
+include: f"{WORKFLOW}/rules/settings.smk"
+include: f"{WORKFLOW}/rules/resources.smk"
 include: f"{WORKFLOW}/rules/data.smk"
 include: f"{WORKFLOW}/rules/train.smk"
 include: f"{WORKFLOW}/rules/activations.smk"

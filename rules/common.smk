@@ -1,7 +1,5 @@
 import functools
-import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -9,18 +7,13 @@ SCRIPTS = WORKFLOW / "workflow_scripts"
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
-from repcompare.architectures import available
 from repcompare.data.catalogue import DataError
-from repcompare.data.catalogue import settings as data_settings
 from repcompare.data.raw_files import raw_files
-from repcompare.planning.jobs import Job
-from repcompare.planning.resources import Network, asked, assumed_study
 from repcompare.storage.links import symbolic_links
 from repcompare.storage.seals import beside
 from repcompare.study import config as study_config
-from repcompare.study.code_digest import PACKAGE, code_digest, files_digest
+from repcompare.study.code_digest import PACKAGE
 from repcompare.study.config_file import read_config
-from repcompare.study.networks import function_file
 from repcompare.study.running import Call
 from repcompare.study.schema import hint
 
@@ -45,7 +38,6 @@ if workflow.is_main_process:
     if CALL.message:
         logger.warning(CALL.message)
 
-PAGE = SCRIPTS / "repcompare" / "report"
 RESULTS = f"results/{STUDY['study']}"
 MODEL = f"{RESULTS}/models/{{architecture}}/seed{{seed}}"
 BLOCK = f"{RESULTS}/blocks/{{a}}--{{b}}"
@@ -60,10 +52,6 @@ if workflow.is_main_process:
         )
 DATASET = f"{RESULTS}/data/dataset.h5"
 NONROBUST = f"{RESULTS}/nonrobust"
-# What jobs ask of a cluster follows from these: the images as far as they are known, the networks
-# that are there.
-ASSUMED = assumed_study(STUDY)
-NETWORKS = {}
 
 
 # Patterns and not the study's own names: a rule of one model must not know the other architectures.
@@ -82,16 +70,6 @@ wildcard_constraints:
 # A limit on GPUs is of the machine that Snakemake runs on: on a cluster the scheduler hands them out.
 resource_scopes:
     gpu="local",
-
-
-def stage_settings(script, *modules, **settings):
-    """The one param of a rule, as canonical JSON: its stage's settings and the digest of its code.
-
-    One string, because Snakemake compares params as a set of values, in which two settings that
-    swap their values look unchanged.
-    """
-    code = code_digest(SCRIPTS / script, *modules)
-    return json.dumps({**settings, "code": code}, sort_keys=True, separators=(",", ":"))
 
 
 def asks_for(section):
@@ -193,59 +171,6 @@ def block_models(pattern, section=None):
     return files
 
 
-def memory(rule):
-    """A function: megabytes for a job of a rule, twice as many when it is tried again.
-
-    The rule is named, for in a workflow that has this one as a module it may have another name.
-    """
-
-    def megabytes(wildcards, attempt):
-        return asked_of(rule, wildcards).memory * 2 ** (attempt - 1)
-
-    return megabytes
-
-
-def minutes(rule):
-    """A function: the run time for a job of a rule, twice as long when it is tried again."""
-
-    def run_time(wildcards, attempt):
-        return asked_of(rule, wildcards).minutes * 2 ** (attempt - 1)
-
-    return run_time
-
-
-def asked_of(rule, wildcards):
-    """What a job asks for. Snakemake asks again when its inputs are there, the networks among them."""
-    keys = ("architecture", "a", "b", "source", "target")
-    names = tuple(wildcards[key] for key in keys if key in wildcards.keys())
-    networks = {name: network for name in names if (network := network_there(name))}
-    return asked(Job(rule, names), ASSUMED, networks, gpu=bool(gpus(wildcards)))
-
-
-def network_there(architecture):
-    """What the first record of an architecture says of its networks, None if there is none yet.
-
-    One that is damaged or of another version says nothing: to refuse it is for the jobs that read it.
-    """
-    if architecture not in NETWORKS:
-        seed = study_config.seeds(STUDY, architecture)[0]
-        model = {"architecture": architecture, "seed": seed}
-        record = rules.train.output.record.apply_wildcards(model)
-        try:
-            found = json.loads(Path(record).read_text(encoding="utf-8"))
-            parameters = found["parameters"] or 0
-            NETWORKS[architecture] = Network(found["representation_width"], parameters)
-        except (OSError, ValueError, KeyError):
-            return None
-    return NETWORKS[architecture]
-
-
-def gpus(wildcards):
-    """How many GPUs a job of a network takes; 0 on a machine without one."""
-    has_gpu = STUDY["device"] == "cuda" or shutil.which("nvidia-smi")
-    return int(bool(has_gpu) and STUDY["device"] != "cpu")
-
-
 def raw_data():
     """What tells whether images of one's own have changed: the folders of classes, or the files.
 
@@ -263,25 +188,6 @@ def raw_data():
         return [local(root)]
 
 
-def training_settings(wildcards):
-    """The settings of a model's training, and the digest of the code that only some models use."""
-    require_in_study(wildcards)
-    return training_of("train.py", wildcards.architecture)
-
-
-def training_of(script, architecture, seed=None, **changes):
-    """The settings of an architecture's training by a script, but for the changes."""
-    settings = study_config.training_settings(STUDY, architecture) | changes
-    network = {key: settings.pop(key) for key in ("factory", "kwargs")}
-    if seed is not None:
-        network["seed"] = seed
-    modules = [f"repcompare.architectures.{network['factory']}"]
-    if settings["adversarial"]:
-        modules.append("repcompare.attacks.adversarial_training")
-    kinds = ("dataset", "images") if seed is not None else ("dataset",)
-    return stage_settings(script, *modules, training=settings, **network, **made_by(*kinds))
-
-
 def source_of_model(wildcards):
     """An input function: the files that an existing network is read from."""
     require_in_study(wildcards)
@@ -291,57 +197,6 @@ def source_of_model(wildcards):
     if isinstance(entry.get("classes"), str) and entry["classes"] != "imagenet":
         files["classes"] = entry["classes"]
     return {name: local(file) for name, file in files.items() if file}
-
-
-def import_settings(wildcards):
-    """The settings of an existing network, and the digest of the code that builds it."""
-    settings = study_config.import_settings(STUDY, wildcards.architecture)
-    own = function_file(settings["factory"])
-    family = f"repcompare.architectures.{settings['factory']}"
-    modules = [own] if own else [family] if settings["factory"] in available() else []
-    return stage_settings("import_model.py", *modules, **settings, **made_by("dataset"))
-
-
-def activations_settings(wildcards):
-    """What is stored of the activations of a network that is not here."""
-    settings = study_config.activations_settings(STUDY, wildcards.architecture)
-    return stage_settings("import_activations.py", **settings, **made_by("dataset"))
-
-
-# What the files that a job is given must have been made by, as far as they say it themselves: a job
-# does not take what another config has left at their place.
-MADE_BY = {
-    "dataset": data_settings(STUDY["data"]),
-    "activations": {key: STUDY["activations"][key] for key in ("layers", "pool", "fit_samples")},
-    "adversarial": section("attack"),
-    # Where it runs decides the precision.
-    "features": {
-        key: value
-        for key, value in study_config.feature_settings(STUDY).items()
-        if key != "precision"
-    },
-    "images": study_config.nonrobust_settings(STUDY),
-}
-
-
-def made_by(*kinds, **others):
-    """The setting of a rule that says what its inputs of some kinds must have been made by."""
-    return {"inputs": {kind: MADE_BY[kind] for kind in kinds} | others}
-
-
-def on_network(script, architecture, **settings):
-    """The settings of a stage that runs one network, whose record must say how that was made."""
-    network = study_config.made_by(STUDY, architecture)
-    return stage_settings(script, **settings, **made_by(network=network))
-
-
-def block_networks(wildcards):
-    """What the records of a block's models must say of their networks, in the order of the models."""
-    return [
-        study_config.made_by(STUDY, architecture)
-        for architecture in dict.fromkeys((wildcards.a, wildcards.b))
-        for seed in study_config.seeds(STUDY, architecture)
-    ]
 
 
 def only(architectures):
@@ -375,23 +230,6 @@ def first_model(pattern):
     return file
 
 
-def nonrobust_training(wildcards):
-    """The settings of a target's training: its own, but for the accuracy it must reach."""
-    seed = study_config.seeds(STUDY, wildcards.target)[-1]
-    return training_of("train_nonrobust.py", wildcards.target, seed=seed, minimum_accuracy=0.0)
-
-
-def comparison_settings(wildcards):
-    """The settings of a block's comparison; of the pairs of layers only its own."""
-    return stage_settings(
-        "compare.py",
-        families=study_config.families(STUDY),
-        measures=study_config.measures(STUDY),
-        layer_pairs=study_config.layer_pairs(STUDY, wildcards.a, wildcards.b),
-        **made_by("activations", networks=block_networks(wildcards)),
-    )
-
-
 def in_report(name, section):
     """The SVG file of a figure, flagged for `snakemake --report`."""
     return report(
@@ -408,19 +246,3 @@ def first_models(pattern, section, count=5):
     for architecture, seed in study_config.models(STUDY, section):
         first.setdefault(architecture, {"architecture": architecture, "seed": seed})
     return [pattern.apply_wildcards(model) for model in list(first.values())[:count]]
-
-
-def reproducible_config():
-    """The config without what says only where this machine computes and keeps its raw data."""
-    data = {key: value for key, value in STUDY["data"].items() if key != "root"}
-    return {key: value for key, value in STUDY.items() if key != "device"} | {"data": data}
-
-
-def report_settings(wildcards):
-    """The settings of the page. A function, for Snakemake would fill in a {seed} in the config's text."""
-    files = [PAGE / name for name in ("template.html.j2", "page.css", "page.js")]
-    page = files_digest([*files, *PAGE.glob("captions/*.rst")])
-    config = reproducible_config()
-    return stage_settings(
-        "write_report.py", config=config, benchmarks=BENCHMARKS, page=page, **made_by("dataset")
-    )
