@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from unit.support.synthetic_tables import tables
 
-from repcompare.figures.model_map import classical_scaling, model_map
+from repcompare.figures.model_map import apart, classical_scaling, model_map
 
 
 def distances(points):
@@ -49,3 +49,18 @@ def test_a_model_with_an_undefined_pair_is_left_out_and_counted():
     assert any("2 models with an undefined pair left out" in note for note in notes)
     drawn = sum(len(found.get_offsets()) for found in axes[0].collections)
     assert drawn == 4
+
+
+def test_names_stay_where_there_is_room_and_else_cover_neither_points_nor_one_another():
+    random = np.random.default_rng(3)
+    points = random.normal(size=(40, 2)) * 12
+    places, sizes = points[:12] + np.array([0, 5]), np.tile([50.0, 8.0], (12, 1))
+    alone = np.array([500.0, 500.0])
+    places, sizes = np.vstack([places, alone]), np.vstack([sizes, [50.0, 8.0]])
+    shifts = apart(places, sizes, points)
+    assert shifts[-1] == 0
+    assert np.count_nonzero(shifts) > 6
+    middles = places + np.column_stack([np.zeros(13), 4 + shifts])
+    between = np.abs(middles[:, None] - middles[None]) >= [50, 8]
+    assert (between.any(axis=2) | np.eye(13, dtype=bool)).all()
+    assert (np.abs(middles[:, None] - points[None]) >= [28, 7]).any(axis=2).all()

@@ -1,5 +1,7 @@
 """A map of the models: near where their geometries are alike."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,6 +16,8 @@ from repcompare.tables.matrices import by_model
 from repcompare.vocabulary import architecture_of, label_of, preferred
 
 FEWEST_MODELS = 3
+# Inches of a panel, and what is left free around its points, as a share of their extent.
+PANEL, MARGIN = (3.4, 3.1), 0.15
 
 # Of a name, so that it can be read over points.
 OUTLINE = withStroke(linewidth=2, foreground="white")
@@ -28,7 +32,7 @@ def model_map(geometry: pd.DataFrame) -> Figure:
     where it was measured, else the first measure of the table.
     """
     wanted = [preferred(geometry["measure"], name) for name in ("procrustes", "cka_within_class")]
-    figure, panels = panel_grid(len(set(wanted)), 2, (3.4, 3.1))
+    figure, panels = panel_grid(len(set(wanted)), 2, PANEL)
     for axes, measure in zip(panels, dict.fromkeys(wanted), strict=True):
         value, _, _ = by_model(mirrored(geometry[geometry["measure"] == measure]))
         defined = np.isfinite(value.to_numpy()) | np.eye(len(value), dtype=bool)
@@ -50,25 +54,55 @@ def model_map(geometry: pd.DataFrame) -> Figure:
 
 
 def draw_models(axes: Axes, points: NDArray, architectures: list[str]) -> None:
-    """A point a model, tied to the middle of its architecture, the name above them."""
+    """A point a model, tied to the middle of its architecture, the name near them."""
     names = sorted(set(architectures))
-    for place, name in enumerate(names):
-        own = points[[architecture == name for architecture in architectures]]
+    owned = [points[[architecture == name for architecture in architectures]] for name in names]
+    middles = np.array([own.mean(axis=0) for own in owned])
+    # Points of the page for a degree, about: what the axes are wide and high of `PANEL`.
+    extent = (1 + 2 * MARGIN) * np.ptp(points, axis=0).clip(1e-9)
+    scale = (72 * (np.array(PANEL) - 0.5) / extent).min()
+    tops = np.array(
+        [[middle[0], own[:, 1].max()] for middle, own in zip(middles, owned, strict=True)]
+    )
+    sizes = np.array([[5.0 * len(name), 8.0] for name in names])
+    shifts = apart(scale * tops + [0, 5], sizes, scale * points)
+    for place, (name, own, middle) in enumerate(zip(names, owned, middles, strict=True)):
         colour = QUALITATIVE[place % len(QUALITATIVE)]
-        middle = own.mean(axis=0)
         for point in own:
             axes.plot(*zip(middle, point, strict=True), color=colour, linewidth=0.7, alpha=0.6)
         axes.scatter(own[:, 0], own[:, 1], s=16, color=colour, linewidth=0, zorder=3)
+        line = {"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 0}
         text = axes.annotate(
-            name, (middle[0], own[:, 1].max()), xytext=(0, 5), textcoords="offset points",
-            ha="center", va="bottom", fontsize=6.8,
-            color=colour, fontweight="bold", zorder=4,
+            name, tops[place], xytext=(0, 5 + shifts[place]), textcoords="offset points",
+            ha="center", va="bottom", fontsize=6.8, color=colour, fontweight="bold", zorder=4,
+            arrowprops=line if shifts[place] else None,
         )  # fmt: skip
         text.set_path_effects([OUTLINE])
     axes.set_aspect("equal", adjustable="datalim")
-    axes.margins(0.15)
+    axes.margins(MARGIN)
     axes.grid(True)
     few_ticks(axes, x=5, y=5)
+
+
+def apart(places: NDArray, sizes: NDArray, points: NDArray) -> NDArray[np.float64]:
+    """How far up or down (k,) names go so that none covers another or a point; from the top.
+
+    Args:
+        places: (k, 2), the middle of the lower edge of each name.
+        sizes: (k, 2), width and height of each.
+        points: (m, 2).
+    """
+    shifts = np.zeros(len(places))
+    centres, extents = points, np.full_like(points, 6.0)
+    for name in np.argsort(-places[:, 1], kind="stable"):
+        for tried in itertools.count():
+            shift = 2.0 * ((tried + 1) // 2) * (1 if tried % 2 else -1)
+            centre = places[name] + np.array([0, sizes[name, 1] / 2 + shift])
+            if (np.abs(centre - centres) >= (sizes[name] + extents) / 2).any(axis=1).all():
+                break
+        shifts[name] = shift
+        centres, extents = np.vstack([centres, centre]), np.vstack([extents, sizes[name]])
+    return shifts
 
 
 def classical_scaling(distances: NDArray) -> tuple[NDArray, float]:
