@@ -53,7 +53,7 @@ def features_by_kind(features: pd.DataFrame, strength: Strength | None) -> Figur
         different = table.loc[chosen & ~same, "value"]
         draw_rows(axes, [different], len(names), False, spread=0.4, reach=0.3, size=12)
         axes.axvline(table.loc[chosen, "null"].mean(), color=NOISE, linewidth=0.9, linestyle=":")
-        name_rows(axes, rows)
+        name_rows(axes, rows, once=True)
         axes.set_title(label_of(measure))
         few_ticks(axes, x=4)
     title_figure(figure, "Input features of pairs of one architecture and of different ones")

@@ -56,9 +56,7 @@ def same_and_cross_architecture(geometry: pd.DataFrame) -> Figure:
         for kind in KINDS:
             lanes = [of_architecture(of_measure, name, kind) for name in names]
             draw_rows(axes, lanes, LANE[kind], kind, spread=0.24, reach=0.17)
-        name_rows(axes, names)
-        axes.label_outer(remove_inner_ticks=True)
-        axes.tick_params(labelbottom=True, bottom=True)
+        name_rows(axes, names, once=True)
         few_ticks(axes, x=4)
     title_figure(figure, "Similarity within and between architectures", missing_kinds(same))
     legend_below(figure, [*kind_keys(same), mean_tick()])

@@ -38,13 +38,19 @@ def legend_below(figure: Figure, keys: Sequence[Line2D], columns: int | None = N
     figure.legend(handles=keys, loc="outside lower center", ncols=columns or len(keys))
 
 
-def name_rows(axes: Axes, names: Sequence[str]) -> None:
-    """Horizontal rows from the top, one a name, with a faint rule between rows."""
+def name_rows(axes: Axes, names: Sequence[str], *, once: bool = False) -> None:
+    """Horizontal rows from the top, one a name, with a faint rule between rows.
+
+    `once`: panels beside one another have the same rows, so the first of them has the names.
+    """
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_yticks([high + 0.5 for high, _ in pairwise(range(len(names)))], minor=True)
     axes.grid(True, axis="y", which="minor")
     axes.grid(True, axis="x")
+    if once:
+        axes.label_outer(remove_inner_ticks=True)
+        axes.tick_params(labelbottom=True, bottom=True)
     axes.tick_params(axis="y", which="both", length=0)
 
 
