@@ -315,7 +315,8 @@ def knn_jaccard_null(pair: Pair) -> float:
     m = subsampled(pair)
     sizes = [np.bincount(view.nearest[0], minlength=m) for view in (pair.a, pair.b)]
     one, other = (np.transpose(np.unique(each, return_counts=True)).tolist() for each in sizes)
-    total = sum(
+    # Python adds floats otherwise from 3.12 on; this is exact.
+    total = math.fsum(
         count_one * count_other * expected_index(size_one, size_other, m - 1)
         for size_one, count_one in one
         for size_other, count_other in other
@@ -325,7 +326,7 @@ def knn_jaccard_null(pair: Pair) -> float:
 
 def expected_index(one: int, other: int, m: int) -> float:
     """The expected Jaccard index of two random subsets of m, of these sizes."""
-    return sum(
+    return math.fsum(
         math.comb(one, o)
         * math.comb(m - one, other - o)
         / math.comb(m, other)
