@@ -53,14 +53,20 @@ def test_a_model_with_an_undefined_pair_is_left_out_and_counted():
 
 def test_names_stay_where_there_is_room_and_else_cover_neither_points_nor_one_another():
     random = np.random.default_rng(3)
-    points = random.normal(size=(40, 2)) * 12
-    places, sizes = points[:12] + np.array([0, 5]), np.tile([50.0, 8.0], (12, 1))
-    alone = np.array([500.0, 500.0])
-    places, sizes = np.vstack([places, alone]), np.vstack([sizes, [50.0, 8.0]])
+    points = np.vstack([random.normal(size=(20, 2)) * 10, [[300, 60], [300, -60]]])
+    places, sizes = points[[0, 1, 2, 3, 20]] + np.array([0, 5]), np.tile([50.0, 8.0], (5, 1))
     shifts = apart(places, sizes, points)
     assert shifts[-1] == 0
-    assert np.count_nonzero(shifts) > 6
-    middles = places + np.column_stack([np.zeros(13), 4 + shifts])
+    assert np.count_nonzero(shifts) >= 3
+    middles = places + np.column_stack([np.zeros(5), 4 + shifts])
     between = np.abs(middles[:, None] - middles[None]) >= [50, 8]
-    assert (between.any(axis=2) | np.eye(13, dtype=bool)).all()
+    assert (between.any(axis=2) | np.eye(5, dtype=bool)).all()
     assert (np.abs(middles[:, None] - points[None]) >= [28, 7]).any(axis=2).all()
+
+
+def test_where_there_is_no_room_names_stay_on_the_map():
+    points = np.random.default_rng(4).normal(size=(200, 2)) * 12
+    places, sizes = points[:40] + np.array([0, 5]), np.tile([50.0, 8.0], (40, 1))
+    shifted = places[:, 1] + apart(places, sizes, points)
+    assert shifted.max() <= points[:, 1].max() + 16
+    assert shifted.min() >= points[:, 1].min() - 20

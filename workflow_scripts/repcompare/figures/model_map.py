@@ -1,7 +1,5 @@
 """A map of the models: near where their geometries are alike."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,6 +16,8 @@ from repcompare.vocabulary import architecture_of, label_of, preferred
 FEWEST_MODELS = 3
 # Inches of a panel, and what is left free around its points, as a share of their extent.
 PANEL, MARGIN = (3.4, 3.1), 0.15
+# Points of the page that a name may be moved by.
+FARTHEST = 60
 
 # Of a name, so that it can be read over points.
 OUTLINE = withStroke(linewidth=2, foreground="white")
@@ -87,6 +87,8 @@ def draw_models(axes: Axes, points: NDArray, architectures: list[str]) -> None:
 def apart(places: NDArray, sizes: NDArray, points: NDArray) -> NDArray[np.float64]:
     """How far up or down (k,) names go so that none covers another or a point; from the top.
 
+    No farther than `FARTHEST`, nor out of the map: a name for which there is no room stays.
+
     Args:
         places: (k, 2), the middle of the lower edge of each name.
         sizes: (k, 2), width and height of each.
@@ -94,14 +96,18 @@ def apart(places: NDArray, sizes: NDArray, points: NDArray) -> NDArray[np.float6
     """
     shifts = np.zeros(len(places))
     centres, extents = points, np.full_like(points, 6.0)
+    low, high = points[:, 1].min() - 16, points[:, 1].max() + 16
+    steps = sorted(np.arange(-FARTHEST, FARTHEST + 1, 2.0), key=abs)
     for name in np.argsort(-places[:, 1], kind="stable"):
-        for tried in itertools.count():
-            shift = 2.0 * ((tried + 1) // 2) * (1 if tried % 2 else -1)
-            centre = places[name] + np.array([0, sizes[name, 1] / 2 + shift])
-            if (np.abs(centre - centres) >= (sizes[name] + extents) / 2).any(axis=1).all():
+        middle = places[name] + np.array([0, sizes[name, 1] / 2])
+        for shift in steps:
+            centre = middle + np.array([0, shift])
+            free = (np.abs(centre - centres) >= (sizes[name] + extents) / 2).any(axis=1).all()
+            if free and (not shift or low <= centre[1] <= high):
+                shifts[name] = shift
                 break
-        shifts[name] = shift
-        centres, extents = np.vstack([centres, centre]), np.vstack([extents, sizes[name]])
+        shifted = middle + np.array([0, shifts[name]])
+        centres, extents = np.vstack([centres, shifted]), np.vstack([extents, sizes[name]])
     return shifts
 
 
