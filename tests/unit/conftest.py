@@ -25,7 +25,7 @@ from unit.support.small_study import (
 
 from repcompare.architectures import build
 from repcompare.data.dataset_file import Dataset
-from repcompare.networks.models import load_model, save_model, untrained
+from repcompare.networks.models import load_model, save_model
 from repcompare.networks.training import accuracy, train
 from repcompare.stages.attack import attack_model
 from repcompare.stages.compare_features import feature_rows
@@ -116,9 +116,7 @@ def study(dataset_path, results) -> dict[str, SimpleNamespace]:
             )
             save_model(files.weights, files.record, network, record)
             files.model = load_model(files.weights, files.record, dataset, CPU)
-            store_activations(
-                files.activations, files.model, untrained(files.model), dataset, LAYERS, None, 128
-            )
+            store_activations(files.activations, files.model, dataset, LAYERS, None, 128)
             store_features(files.features, files.model, dataset, FEATURES)
             attack_model(files.adversarial, files.model, dataset, 100, ATTACKS, COMPUTATION)
             models[name] = files

@@ -52,11 +52,15 @@ MAP_FAMILIES = {
     "permutation": "permutation",
 }
 
-# What maps between trained networks are set against: maps to the same target.
 # Where a network comes from: it was trained in the study, existed already, or is not here at all.
 ORIGINS = ("trained", "imported", "activations")
 
-CONTROLS = {"untrained": "the same network, untrained", "pixels": "the pixels"}
+# What maps between trained networks are set against: maps to the same target.
+UNTRAINED = {
+    "untrained": "the untrained network",
+    "untrained_batch_norm": "the untrained network, batch norm set",
+}
+CONTROLS = {**UNTRAINED, "pixels": "the pixels"}
 
 FEATURE_MEASURES = {
     "gradient_alignment": MeasureName("gradient alignment"),

@@ -14,6 +14,7 @@ from repcompare.findings.verdicts import transfer_verdict
 from repcompare.statistics.mrqap import mrqap
 from repcompare.statistics.permutations import of_architectures, of_seeds
 from repcompare.transfer.reference import reference_attack
+from repcompare.vocabulary import CONTROLS
 
 FEW = Resampling(permutations=199, seed=0)
 
@@ -49,7 +50,7 @@ def rows_of(study, models):
     return transfer_rows(models, study["geometry"], study["transfer"], attack, FEW)
 
 
-@pytest.mark.parametrize("control", ["pixels", "untrained"])
+@pytest.mark.parametrize("control", CONTROLS)
 def test_a_map_is_held_against_that_of_the_control_to_the_same_target(study, linear, control):
     maps = study["maps"].query("family == 'ridge' and source_architecture != target_architecture")
     own = study["controls"].query("family == 'ridge' and control == @control")
@@ -61,6 +62,20 @@ def test_a_map_is_held_against_that_of_the_control_to_the_same_target(study, lin
     assert linear["ridge", "r2_above_floor"].effect == pytest.approx(
         (maps["r2_test"] - maps["r2_floor"]).mean()
     )
+
+
+def test_a_network_without_batch_norm_is_its_own_control_with_batch_norm_set(study, models):
+    controls = study["controls"]
+    settled = controls["control"] == "untrained_batch_norm"
+    lacking = settled & (controls["architecture"] != models.architectures[0])
+    found = linear_rows(models, study["maps"], controls[~lacking])
+    row = next(row for row in found if row.version == "r2_above_untrained_batch_norm")
+    other = next(row for row in found if row.version == "r2_above_untrained")
+    assert (row.measure, row.n_pairs) == (other.measure, other.n_pairs)
+    assert other.effect < row.effect < other.effect + 0.05
+    versions = {row.version for row in linear_rows(models, study["maps"], controls[~settled])}
+    assert "r2_above_untrained" in versions
+    assert "r2_above_untrained_batch_norm" not in versions
 
 
 def test_maps_without_a_score_are_left_out_counted_and_told(study, models):

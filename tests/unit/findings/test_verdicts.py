@@ -73,7 +73,7 @@ def test_a_map_no_better_than_from_the_pixels_is_no_support():
     study["controls"].loc[pixels, "r2_test"] = 0.9
     row = decided(findings(study)).loc["linear"]
     assert row["verdict"] == "inconclusive"
-    largest = "p is the largest of 7 comparisons"
+    largest = "p is the largest of 9 comparisons"
     assert row["note"] == f"interval includes what must be exceeded: r2_above_pixels; {largest}"
     study["controls"].loc[pixels, "r2_test"] = 0.99
     row = decided(findings(study)).loc["linear"]

@@ -4,11 +4,12 @@ import shutil
 
 import pytest
 import torch
+from torch import nn
 from unit.support.small_study import CPU
 
 from repcompare.architectures import build
 from repcompare.networks.inference import to_float
-from repcompare.networks.models import folded, load_model, untrained
+from repcompare.networks.models import folded, load_model, untrained, with_batch_statistics
 from repcompare.storage.files import MismatchError, read_json, write_json
 from repcompare.storage.seals import DamagedError
 
@@ -50,6 +51,34 @@ def test_an_untrained_network_is_frozen_and_in_eval_mode(study):
     network = untrained(study["resnet/seed0"].model)
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+class Sketch(nn.Module):
+    """What a network has of layers: here, any."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.body = nn.Sequential(*layers, nn.Flatten())
+        self.register_buffer("mean", torch.zeros(1))
+
+    def layer_outputs(self, images, layers):
+        return {"penultimate": self.body(images)}
+
+
+def test_batch_norm_is_set_on_the_images_with_dropout_off_and_no_batch_of_one_image():
+    images = torch.arange(5, dtype=torch.uint8)[:, None, None, None] * 51  # 0, 0.2, … 0.8
+    network = Sketch(nn.Dropout(0.5), nn.BatchNorm2d(1)).eval()
+    settled = with_batch_statistics(network, images, 4, batch_size=1)
+    mean, variance = settled.body[1].running_mean.item(), settled.body[1].running_var.item()
+    assert (mean, variance) == pytest.approx((0.3, 0.02))  # of 0 and 0.2, and of 0.4 and 0.6
+    assert not any(module.training for module in settled.modules())
+    assert network.body[1].running_mean.item() == 0
+
+
+def test_without_batch_norm_there_are_no_statistics_to_set():
+    for layers in ([], [nn.BatchNorm2d(1, track_running_stats=False)]):
+        network = Sketch(*layers).eval()
+        assert with_batch_statistics(network, torch.zeros(4, 1, 1, 1), 4, 2) is None
 
 
 @pytest.mark.parametrize("factory", SMALL)

@@ -52,10 +52,7 @@ def twin(study, dataset, tmp_path):
         files = copy.copy(original)
         files.model = TrainedModel(network, record)
         files.activations, files.features = tmp_path / "activations.h5", tmp_path / "features.h5"
-        initial = untrained(original.model)
-        store_activations(
-            files.activations, files.model, initial, dataset, ["penultimate"], None, 128
-        )
+        store_activations(files.activations, files.model, dataset, ["penultimate"], None, 128)
         store_features(files.features, files.model, dataset, FEATURES)
         return original, files
 

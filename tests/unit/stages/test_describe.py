@@ -13,6 +13,7 @@ from repcompare.maps.families import FAMILIES
 from repcompare.maps.pixels import Pixels
 from repcompare.storage.files import MismatchError
 from repcompare.tables.files import read_table
+from repcompare.vocabulary import CONTROLS, UNTRAINED
 
 ALL = list(FAMILIES)
 
@@ -74,7 +75,7 @@ def test_a_unit_that_never_changes_is_dead(study, dataset_path, tmp_path):
 def test_every_control_and_family_has_a_row(tables):
     for name, (_, controls) in tables.items():
         rows = list(zip(controls["control"], controls["family"], strict=True))
-        assert rows == [(c, f) for c in ("untrained", "pixels") for f in ALL]
+        assert rows == [(c, f) for c in CONTROLS for f in ALL]
         assert set(controls["model"]) == {name}
         assert list(controls.columns)[-1] == "note"
 
@@ -87,25 +88,26 @@ def test_maps_from_controls_do_worse_than_maps_between_trained_networks(tables, 
             trained = worst.loc[(name, family)]
             # Variance alone does not tell a network of 8x8 images from the images: answers do.
             assert (rows["recovered_accuracy"] < trained["recovered_accuracy"] - 0.01).all()
-            assert rows.loc["untrained", "r2_test"] < trained["r2_test"] - 0.1
+            assert (rows.loc[list(UNTRAINED), "r2_test"] < trained["r2_test"] - 0.1).all()
 
 
 def test_floors_are_those_of_the_controls_widths(tables, study):
     for name, (_, controls) in tables.items():
-        widths = {"pixels": 64, "untrained": study[name].model.record["representation_width"]}
+        width = study[name].model.record["representation_width"]
+        widths = dict.fromkeys(UNTRAINED, width) | {"pixels": 64}
         for _, row in controls.iterrows():
             assert (row["n_fit"], row["n_test"]) == (200, 597)
             assert row["d_source"] == widths[row["control"]]
             assert row["r2_floor"] == pytest.approx(widths[row["control"]] / 199)
 
 
-@pytest.mark.parametrize("control", ["pixels", "untrained"])
+@pytest.mark.parametrize("control", CONTROLS)
 def test_a_controls_score_is_that_of_a_regression_from_its_rows(tables, study, dataset, control):
     controls = tables["vgg/seed0"][1]
     row = controls.query(f"control == '{control}' and family == 'least_squares'").squeeze()
     with h5py.File(study["vgg/seed0"].activations) as file:
         fit, test = (
-            flattened(dataset, split) if control == "pixels" else file[f"untrained/{split}"][:]
+            flattened(dataset, split) if control == "pixels" else file[f"{control}/{split}"][:]
             for split in ("fit", "test")
         )
         target, truth = file["fit/penultimate"][:], file["test/penultimate"][:]

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import update_bn
+from torch.utils.data import DataLoader
 from unit.support.small_study import LAYERS
 
 from repcompare.architectures import build
 from repcompare.architectures.classifier import Classifier
 from repcompare.data.dataset_file import Dataset
 from repcompare.networks.inference import to_float
-from repcompare.networks.models import TrainedModel, untrained
+from repcompare.networks.models import TrainedModel
 from repcompare.stages.dump_activations import store_activations
 from repcompare.stages.prepare_data import prepare_data
 
@@ -25,8 +27,7 @@ def stored(study):
 
 
 def dumped(path, model, dataset, layers=LAYERS, fit_samples=None, batch_size=16):
-    before = untrained(model)
-    store_activations(path, model, before, dataset, layers, fit_samples, batch_size)
+    store_activations(path, model, dataset, layers, fit_samples, batch_size)
     return h5py.File(path)
 
 
@@ -34,7 +35,7 @@ def test_both_splits_are_stored_with_the_ids_and_labels_of_the_data(stored, data
     for split in ("fit", "test"):
         for key in ("ids", "labels"):
             np.testing.assert_array_equal(stored[split][key], dataset.h5[split][key])
-    assert set(stored) == {"classifier", "fit", "test", "untrained"}
+    assert set(stored) == {"classifier", "fit", "test", "untrained", "untrained_batch_norm"}
     assert set(stored["fit"]) == {"ids", "labels", "logits", *LAYERS}
     assert stored.attrs["fit_images"] == "fit"
     assert stored.attrs["data_digest"] == dataset.h5.attrs["digest"]
@@ -106,6 +107,21 @@ def test_untrained_rows_are_those_of_a_network_built_anew_from_the_seed(study, d
             expected = network.represent(to_float(torch.from_numpy(dataset.h5[split]["images"][:])))
             np.testing.assert_allclose(file[f"untrained/{split}"], expected, atol=1e-5)
             assert not np.allclose(file[f"{split}/penultimate"], expected, atol=0.1)
+
+
+def test_batch_norm_of_an_untrained_network_is_set_on_the_fit_images(study, dataset, stored):
+    model = study["resnet/seed1"].model
+    network = build("resnet", model.record["kwargs"], 1, 10, seed=1)
+    network.set_normalisation(dataset.h5.attrs["mean"], dataset.h5.attrs["std"])
+    fit, test = (to_float(torch.from_numpy(dataset.h5[f"{s}/images"][:])) for s in ("fit", "test"))
+    batches = DataLoader(fit, batch_size=100)  # the study's are of at most 128 of 200 images
+    update_bn(batches, network)
+    network.eval()
+    with torch.no_grad():
+        for split, images in (("fit", fit), ("test", test)):
+            found = stored[f"untrained_batch_norm/{split}"]
+            np.testing.assert_allclose(found, network.represent(images), atol=1e-5)
+            assert not np.allclose(found, stored[f"untrained/{split}"], atol=0.1)
 
 
 def test_the_fit_split_ends_at_the_first_fit_samples_and_the_test_split_is_whole(

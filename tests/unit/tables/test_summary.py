@@ -68,7 +68,7 @@ def test_joined_tables_have_the_rows_of_every_file_and_no_digest(files, tables):
         assert len(joined) == sum(len(read_table(path)) for path in files[kind])
         assert not [column for column in joined if "digest" in column]
     assert list(tables["layers"].query("model == 'resnet/seed0'")["layer"]) == LAYERS
-    assert tables["controls"].groupby("model").size().eq(2 * len(FAMILIES)).all()
+    assert tables["controls"].groupby("model").size().eq(3 * len(FAMILIES)).all()
 
 
 def test_every_ordered_pair_condition_and_denominator_has_a_row(tables):

@@ -17,20 +17,17 @@ from repcompare.figures.panels import (
     title_figure,
 )
 from repcompare.figures.style import explanation, few_ticks, styled
-from repcompare.vocabulary import label_of
+from repcompare.vocabulary import CONTROLS, label_of
 
-# Maps to the same targets from what was not trained: name and marker of their means.
-CONTROLS = {
-    "untrained": ("from the untrained network, mean", "^"),
-    "pixels": ("from the pixels, mean", "s"),
-}
+# The means of maps to the same targets from what was not trained.
+MARKERS = {"untrained": "^", "untrained_batch_norm": "v", "pixels": "s"}
 
 
 @styled
 def maps_by_family(maps: pd.DataFrame, controls: pd.DataFrame) -> Figure:
     """Held-out R² and recovered accuracy of every map, by family, beside those of the controls.
 
-    `maps` is maps.csv and `controls` controls.csv: maps from the untrained network and from pixels.
+    `maps` is maps.csv and `controls` controls.csv: maps from `vocabulary.CONTROLS`.
     The dashed mark is the floor of R², what a map fitted to unrelated representations of these
     sizes reaches on its own fit split; chance is 0 and the target's own accuracy 100 % on the
     scale of recovered accuracy.
@@ -42,13 +39,14 @@ def maps_by_family(maps: pd.DataFrame, controls: pd.DataFrame) -> Figure:
     same = table["source_architecture"] == table["target_architecture"]
     figure, panels = panel_grid(2, 2, (3.4, 1.1 + 0.5 * len(families)))
     scores = (("r2_test", 1, "held-out R²"), ("recovered_accuracy", 100, "recovered accuracy (%)"))
+    markers = {name: MARKERS[name] for name in CONTROLS if (controls["control"] == name).any()}
     for axes, (score, scale, label) in zip(panels, scores, strict=True):
         for kind in (False, True):
             chosen = table[same == kind].dropna(subset=score)
             lanes = [scale * chosen.loc[chosen["family"] == family, score] for family in families]
             draw_rows(axes, lanes, LANE[kind], kind, spread=0.28, reach=0.18)
         for row, family in enumerate(families):
-            for control, (_, marker) in CONTROLS.items():
+            for control, marker in markers.items():
                 chosen = (controls["family"] == family) & (controls["control"] == control)
                 mean = scale * controls.loc[chosen, score].mean()
                 axes.plot(mean, row, marker, color="black", markersize=5.5, mfc="white", zorder=5)
@@ -64,8 +62,16 @@ def maps_by_family(maps: pd.DataFrame, controls: pd.DataFrame) -> Figure:
     floor_key = Line2D([], [], color="black", linestyle="--", linewidth=0.9, label="floor of R²")
     title_figure(figure, "Linear maps by family", missing_kinds(same))
     control_keys = [
-        Line2D([], [], color="black", marker=marker, mfc="white", linestyle="", label=label)
-        for label, marker in CONTROLS.values()
+        Line2D(
+            [],
+            [],
+            color="black",
+            marker=marker,
+            mfc="white",
+            linestyle="",
+            label=f"from {CONTROLS[control]}, mean",
+        )
+        for control, marker in markers.items()
     ]
     legend_below(figure, [*kind_keys(same), mean_tick(), floor_key, *control_keys], columns=3)
     return figure

@@ -7,9 +7,8 @@ from repcompare.findings.model_matrices import Models, standard_errors
 from repcompare.findings.rows import Row
 from repcompare.findings.rules import MOST_OF_THE_VARIANCE
 from repcompare.statistics.over_architectures import jackknifed, pair_means
-from repcompare.vocabulary import Need
+from repcompare.vocabulary import CONTROLS, UNTRAINED, Need
 
-CONTROLS = ("untrained", "pixels")
 SCORES = {"r2": "r2_test", "recovered_accuracy": "recovered_accuracy"}
 
 
@@ -19,10 +18,9 @@ def linear_rows(models: Models, maps: pd.DataFrame, controls: pd.DataFrame) -> l
     Versions: `r2` (its p is of the hypothesis that it is `MOST_OF_THE_VARIANCE`) and
     `recovered_accuracy` (0 is what is reached without the source); `r2_above_floor`, against what
     least squares fits to unrelated samples; `r2_above_classes`, against what the labels alone tell
-    it; `…_above_untrained` and `…_above_pixels`, against what
-    a map from the control reaches on the same target. Intervals and p by leaving out each
-    architecture (`statistics.over_architectures`), widened by the jackknife's error over the images,
-    as if that of all pairs were one.
+    it; `…_above_{control}`, against what a map from each control reaches on the same target.
+    Intervals and p by leaving out each architecture (`statistics.over_architectures`), widened by
+    the jackknife's error over the images, as if that of all pairs were one.
     """
     rows = []
     for family in maps["family"].unique():
@@ -37,8 +35,7 @@ def linear_rows(models: Models, maps: pd.DataFrame, controls: pd.DataFrame) -> l
             if name == "r2":
                 references["r2_above_floor"] = models.matrix(table, "r2_floor")
                 references["r2_above_classes"] = models.matrix(table, "r2_class_floor")
-            for control in CONTROLS:
-                reached = own[own["control"] == control].set_index("model")[column]
+            for control, reached in control_scores(own, column).items():
                 references[f"{name}_above_{control}"] = reached.reindex(models.names).to_numpy()
             for version, reference in references.items():
                 difference = score - reference
@@ -54,6 +51,23 @@ def linear_rows(models: Models, maps: pd.DataFrame, controls: pd.DataFrame) -> l
                     )
                 )
     return rows
+
+
+def control_scores(controls: pd.DataFrame, column: str) -> dict[str, pd.Series]:
+    """What one family's map from each control reaches, by model.
+
+    A network without batch norm is the same with its statistics set, and is stored once.
+    """
+    found = {
+        control: controls[controls["control"] == control].set_index("model")[column]
+        for control in CONTROLS
+    }
+    as_initialised, settled = UNTRAINED
+    if found[settled].empty:
+        del found[settled]
+    else:
+        found[settled] = found[settled].combine_first(found[as_initialised])
+    return found
 
 
 def mean_row(

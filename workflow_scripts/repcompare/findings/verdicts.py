@@ -18,10 +18,10 @@ from repcompare.findings.rules import (
     SUPPORTED,
 )
 from repcompare.statistics.permutations import LEVEL
-from repcompare.vocabulary import FAMILY, MEASURE, WITHIN_CLASSES, Need, preferred
+from repcompare.vocabulary import CONTROLS, FAMILY, MEASURE, WITHIN_CLASSES, Need, preferred
 
 # Endings of the versions that hold a map against one from what has learnt nothing, or from the labels.
-CONTROLS = ("_above_untrained", "_above_pixels", "_above_classes")
+REFERENCES = tuple(f"_above_{name}" for name in (*CONTROLS, "classes"))
 
 # The versions that decide findings 2 and 4, and 3.
 GENERAL, CONTRAST = "over_architectures", "contrast"
@@ -55,7 +55,7 @@ def linear_verdict(rows: list[Row], family: str = "") -> list[Row]:
     failed = [row.version for row in conditions if not row.above]
     verdict, note = SUPPORTED, ""
     # What a control reaches, too, tells nothing either way.
-    claims = [row for row in conditions if not row.version.endswith(CONTROLS)]
+    claims = [row for row in conditions if not row.version.endswith(REFERENCES)]
     if below := [row.version for row in claims if row.below]:
         verdict, note = CONTRADICTED, f"below what it must exceed: {', '.join(below)}"
     elif failed:

@@ -1,5 +1,6 @@
 """Networks on disk: weights as safetensors, and the JSON record that says how to build them."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,15 @@ from typing import Any, TypeVar
 import safetensors.torch
 import torch
 from torch.fx.experimental.optimization import fuse
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from repcompare.architectures import build
 from repcompare.architectures.classifier import Classifier
+from repcompare.data.batches import images_at_once
 from repcompare.data.dataset_file import Dataset
+from repcompare.names import REPRESENTATION
 from repcompare.networks.imported import ImportedNetwork, in_channels_last
+from repcompare.networks.inference import StoredImages, to_float
 from repcompare.storage.files import MismatchError, read_json, replacing, write_json
 from repcompare.storage.seals import DamagedError, file_digest, require_same_settings
 
@@ -127,6 +132,43 @@ def untrained(model: TrainedModel) -> Network | None:
     frozen(network, model.device)
     both = zip(network.parameters(), model.network.parameters(), strict=False)
     return None if all(torch.equal(before, after) for before, after in both) else network
+
+
+def with_batch_statistics(
+    network: Network, images: StoredImages, n: int, batch_size: int
+) -> Network | None:
+    """A copy of a frozen network whose batch norm has the statistics of the first n images.
+
+    Means and variances of batches, averaged, each layer after those before it (as PyTorch's
+    `update_bn`); dropout stays off. None of a network without such statistics.
+
+    Args:
+        network: as `untrained` gives it.
+        images: uint8 (N, C, H, W); they go to its device a batch at a time.
+        batch_size: about so many at a time, see `images_at_once`.
+    """
+    network = copy.deepcopy(network)
+    layers = [
+        module
+        for module in network.modules()
+        if isinstance(module, _BatchNorm) and module.track_running_stats
+    ]
+    if not layers:
+        return None
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # the mean over all batches
+        layer.train()
+    device = next(network.buffers()).device
+    # Batches of one size, as each counts as much; never of one image, which may have no variance.
+    parts = max(1, min(-(-n // images_at_once(batch_size, images.shape[1:])), n // 2))
+    with torch.inference_mode():
+        for part in range(parts):
+            rows = slice(n * part // parts, n * (part + 1) // parts)
+            batch = to_float(torch.as_tensor(images[rows]).to(device))
+            network.layer_outputs(batch, [REPRESENTATION])
+    network.eval()
+    return network
 
 
 def folded(network: torch.nn.Module) -> torch.nn.Module:

@@ -36,6 +36,7 @@ from repcompare.storage.hdf5 import new_hdf5, row_slices
 from repcompare.study import config as study_config
 from repcompare.study.config import import_settings, training_settings
 from repcompare.study.networks import by_activations, imported
+from repcompare.vocabulary import UNTRAINED
 
 # A pass is repeated until it has taken so long; a CPU needs no larger batch to be busy.
 SECONDS, CPU_BATCH = 0.5, 64
@@ -346,7 +347,8 @@ def _write_activations(path: Path, study: Study, of: Sizes, place: int) -> None:
                 file[f"{name}/logits"] = rng.normal(size=(n, of.classes)).astype(np.float32)
             for layer, width in of.widths.items():
                 file[f"{name}/{layer}"] = rng.normal(size=(n, width)).astype(np.float32)
-            file[f"untrained/{name}"] = rng.normal(size=(n, of.width)).astype(np.float32)
+            for control in UNTRAINED:
+                file[f"{control}/{name}"] = rng.normal(size=(n, of.width)).astype(np.float32)
         if of.classes:
             weight = rng.normal(size=(of.classes, of.width)).astype(np.float32)
             file["classifier/weight"], file["classifier/bias"] = weight, weight[:, 0]

@@ -8,7 +8,7 @@ import pandas as pd
 from repcompare.findings import descriptive
 from repcompare.report.columns import MISSING, Column, Table, table
 from repcompare.transfer.reference import Strength
-from repcompare.vocabulary import label_of, preferred
+from repcompare.vocabulary import CONTROLS, label_of, preferred
 
 
 @dataclass(frozen=True)
@@ -106,13 +106,12 @@ def stitched_numbers(row: pd.Series) -> list[Number]:
 
 def control_numbers(controls: pd.DataFrame, family: str) -> list[Number]:
     """What maps of one family from the controls reach: the same scores, of nothing learnt."""
-    names = {"untrained": "from the untrained network", "pixels": "from the pixels"}
     medians = controls[controls["family"] == family].groupby("control")[
         ["r2_test", "recovered_accuracy"]
     ]
     return [
         Number(
-            f"control: {names[control]}, R²",
+            f"control: from {CONTROLS[control]}, R²",
             number(row["r2_test"]),
             f"median; recovered accuracy {number(row['recovered_accuracy'], 1, percent=True)}",
         )

@@ -125,9 +125,9 @@ class ModelActivations(ModelFile):
         """The ids of the images of `fit` or `test`, int64 (n,)."""
         return self.h5[f"{split}/ids"][:]
 
-    def untrained(self, split: str) -> Rows | None:
-        """The representation of the network before its training, (n, d); None if it never was."""
-        return self.h5[f"untrained/{split}"] if "untrained" in self.h5 else None
+    def untrained(self, control: str, split: str) -> Rows | None:
+        """The representation (n, d) of a network of `vocabulary.UNTRAINED`; None if it is not there."""
+        return self.h5[f"{control}/{split}"] if control in self.h5 else None
 
 
 def check_same_images(files: Sequence[ModelActivations]) -> None:

@@ -28,6 +28,7 @@ from repcompare.storage.files import MismatchError
 from repcompare.storage.hdf5 import require_same_data
 from repcompare.storage.seals import made_by
 from repcompare.tables.files import write_table
+from repcompare.vocabulary import UNTRAINED
 
 
 def describe(
@@ -116,9 +117,10 @@ def mapped(
 
 def controls(model: ModelActivations, data: Dataset) -> Iterator[tuple[str, Rows, Rows]]:
     """Each control's name and its rows of the fit and the test split."""
-    before = model.untrained("fit"), model.untrained("test")
-    if before[0] is not None and before[1] is not None:
-        yield "untrained", before[0], before[1]
+    for name in UNTRAINED:
+        fit_rows, test_rows = model.untrained(name, "fit"), model.untrained(name, "test")
+        if fit_rows is not None and test_rows is not None:
+            yield name, fit_rows, test_rows
     if not data.has_images:
         return
     pixels = {}

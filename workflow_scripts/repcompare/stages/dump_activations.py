@@ -8,14 +8,21 @@ import h5py
 import torch
 
 from repcompare.data.batches import images_at_once
-from repcompare.data.dataset_file import Dataset
+from repcompare.data.dataset_file import Dataset, Split
 from repcompare.names import REPRESENTATION
 from repcompare.networks.devices import prepared_device
 from repcompare.networks.inference import batches, logits_of, to_float
-from repcompare.networks.models import Network, TrainedModel, load_model, untrained
+from repcompare.networks.models import (
+    Network,
+    TrainedModel,
+    load_model,
+    untrained,
+    with_batch_statistics,
+)
 from repcompare.representations.layer_rows import LayerRows
 from repcompare.storage.hdf5 import as_attribute, new_hdf5, row_chunk, row_slices
 from repcompare.storage.seals import made_by
+from repcompare.vocabulary import UNTRAINED
 
 
 def dump_activations(
@@ -46,7 +53,6 @@ def dump_activations(
         store_activations(
             activations,
             model,
-            untrained(model),
             data,
             settings["layers"],
             settings["fit_samples"],
@@ -59,7 +65,6 @@ def dump_activations(
 def store_activations(
     path: str | Path,
     model: TrainedModel,
-    before_training: Network | None,
     dataset: Dataset,
     layers: Collection[str],
     fit_samples: int | None,
@@ -74,11 +79,9 @@ def store_activations(
     and always the representation. With `pool` as `flatten` feature maps keep their positions; so
     they are stored of the test split alone, which is what is compared, as `LayerRows` does it. A
     network that tells classes apart has `logits`, and one with a linear classifier also that:
-    `logits = penultimate Wᵀ + b`. Group `untrained` holds the representation of `before_training`,
-    the network as it was initialised, on the same images; it is absent of a network that was never
-    trained. Computed in float32 and eval mode, as many images at a time as
-    `data.batches.images_at_once` says: memory does not grow with n. `stored_settings`
-    is JSON.
+    `logits = penultimate Wᵀ + b`. The representation of each of `control_networks` on the same
+    images has a group of its name. Computed in float32 and eval mode, as many images at a time as
+    `data.batches.images_at_once` says: memory does not grow with n. `stored_settings` is JSON.
     """
     record, network = model.record, model.network
     layers = [name for name in network.layers if name in layers or name == REPRESENTATION]
@@ -93,13 +96,15 @@ def store_activations(
         "device": str(model.device),
     }
     classifier, scratch = network.classifier, Path(path).parent
+    fit_split = dataset.split(dataset.fit_split, fit_samples)
+    controls = control_networks(model, fit_split, batch_size)
     before_pooling = [REPRESENTATION] if pool == "flatten" else layers
     with torch.inference_mode(), new_hdf5(path, attributes) as file:
         if classifier is not None:
             file["classifier/weight"] = classifier.weight.cpu().numpy()
             file["classifier/bias"] = classifier.bias.cpu().numpy()
         for split, source, of_split in (
-            ("fit", dataset.split(dataset.fit_split, fit_samples), before_pooling),
+            ("fit", fit_split, before_pooling),
             ("test", dataset.split("test"), layers),
         ):
             n = len(source)
@@ -117,9 +122,24 @@ def store_activations(
                     elif network.answers:
                         logits = logits_of(network, images, batch_size)
                         stored.add("logits", rows, logits.cpu().numpy())
-                    if before_training is not None:
-                        before = evaluate(before_training, images, [REPRESENTATION], batch_size)
-                        _store(file, f"untrained/{split}", before[REPRESENTATION], rows, n)
+                    for name, control in controls.items():
+                        before = evaluate(control, images, [REPRESENTATION], batch_size)
+                        _store(file, f"{name}/{split}", before[REPRESENTATION], rows, n)
+
+
+def control_networks(model: TrainedModel, fit_split: Split, batch_size: int) -> dict[str, Network]:
+    """By the names of `vocabulary.UNTRAINED`, the network before its training; none if it had none.
+
+    As it was initialised, batch norm at mean 0 and variance 1; and where it has batch norm also
+    with the statistics of the fit images, as a trained network has those of what it saw.
+    """
+    found, names = {}, list(UNTRAINED)
+    if (network := untrained(model)) is not None:
+        found[names[0]] = network
+        n = len(fit_split)
+        if (settled := with_batch_statistics(network, fit_split.images, n, batch_size)) is not None:
+            found[names[1]] = settled
+    return found
 
 
 def _parts(n: int, shape: tuple[int, int, int], batch_size: int, pool: str) -> Iterator[slice]:

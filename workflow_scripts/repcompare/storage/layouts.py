@@ -196,6 +196,13 @@ LAYOUTS: dict[str, Layout] = {
                     meaning="The representation of the network before its training, if it had one.",
                     optional=True,
                 ),
+                dataset(
+                    "untrained_batch_norm/{split}",
+                    "float32 (n, d)",
+                    meaning="The same with the statistics of batch norm set on the fit images, of a "
+                    "network that has batch norm.",
+                    optional=True,
+                ),
             ),
             attributes=(
                 SETTINGS,

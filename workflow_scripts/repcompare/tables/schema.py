@@ -213,8 +213,8 @@ CONTROL_MAPS = Table(
         text(
             "control",
             values=CONTROLS,
-            meaning="What is mapped from: the network before its training, or the pixels, of larger "
-            "images their averages on 32 × 32.",
+            meaning="What is mapped from: the network before its training, as initialised or with its "
+            "batch norm set on the fit images; or the pixels, of larger images their averages on 32 × 32.",
         ),
         text("model", meaning="The model that is mapped to, architecture/seed."),
         MODEL[1],
