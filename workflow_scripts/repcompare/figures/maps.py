@@ -49,7 +49,7 @@ def maps_by_family(maps: pd.DataFrame, controls: pd.DataFrame) -> Figure:
             for control, marker in markers.items():
                 chosen = (controls["family"] == family) & (controls["control"] == control)
                 mean = scale * controls.loc[chosen, score].mean()
-                axes.plot(mean, row, marker, color="black", markersize=5.5, mfc="white", zorder=5)
+                axes.plot(mean, row, marker, color="black", markersize=5.5, mfc="none", zorder=5)
         name_rows(axes, [label_of(family) for family in families], once=True)
         axes.set(xlabel=label, title=label[0].upper() + label[1:].removesuffix(" (%)"))
         few_ticks(axes, x=5)
@@ -67,7 +67,7 @@ def maps_by_family(maps: pd.DataFrame, controls: pd.DataFrame) -> Figure:
             [],
             color="black",
             marker=marker,
-            mfc="white",
+            mfc="none",
             linestyle="",
             label=f"from {CONTROLS[control]}, mean",
         )
