@@ -6,12 +6,14 @@ Refused by a line that names the file and says what to do, harmless (the same re
 SILENT: other results, and nobody said so. Of the last two there must be none, and the status is 1 if
 there are. Every job of tests/configs/trust.yaml's rules runs once in FOLDER (minutes; a second call goes
 on from there), then each stage is called again as Snakemake called it, once for each damage of each
-of its inputs. --unguarded: nobody looks, so that it can be seen which damages would change a result.
+of its inputs, and of the checkpoint that it left when it was cut off. --unguarded: nobody looks, so
+that it can be seen which damages would change a result.
 """
 
 import argparse
 import contextlib
 import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -25,6 +27,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 # As Snakemake calls a stage: with two threads sums are rounded differently. Before numpy is there.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -70,6 +73,8 @@ MADE = {
 }
 # What a file says of time and place.
 OF_TIME = {"train_seconds", "history", "sha256", "versions", "processor", "digest"}
+# Batches after which a training is cut off, of a few hundred.
+CUT_OFF = 100
 KINDS = ("refused", "harmless", "traceback", "SILENT")
 
 
@@ -201,6 +206,8 @@ def cases(whole: Path, call: str, others: Mapping[str, Path]) -> Iterator[Case]:
     for path in map(Path, job.input):
         if path.suffix in (".h5", ".json", ".csv", ".safetensors"):
             kinds.setdefault(f"{path.parts[2]} {kind_of(path)}", path)
+    if job.rule in ("train", "train_nonrobust"):
+        yield from of_checkpoint(whole, call, others)
     for path in kinds.values():
         donors = {name: clone / path for name, clone in others.items()}
         donors |= (
@@ -221,6 +228,39 @@ def cases(whole: Path, call: str, others: Mapping[str, Path]) -> Iterator[Case]:
                     f"and its record of {name}", lambda copy, donor=donor: place(donor, copy)
                 )
                 yield Case(call, path, damage, also)
+
+
+def of_checkpoint(whole: Path, call: str, others: Mapping[str, Path]) -> Iterator[Case]:
+    """A training that was cut off goes on, or starts over: the same network either way."""
+    path = cut_off(whole, call)
+    yield Case(call, path, Damage("undamaged", lambda _: None), {})
+    rule = call.partition("--")[0]
+    places = sorted(each.stem for each in (whole / "calls").glob(f"{rule}--*"))
+    another = next(each for each in places if each != call)
+    donors = {"another place": whole / cut_off(whole, another)}
+    for name, clone in others.items():
+        if (clone / "calls" / f"{call}.pkl").exists():
+            donors[name] = clone / cut_off(clone, call)
+    content = (whole / path).read_bytes()
+    donors = {name: donor for name, donor in donors.items() if donor.read_bytes() != content}
+    for damage in damages(whole / path, donors):
+        yield Case(call, path, damage, {})
+
+
+def cut_off(clone: Path, call: str) -> Path:
+    """The checkpoint that a training leaves when it is cut off at a batch; made once."""
+    from unit.support.interruptions import Saboteur
+
+    job, folder = load(clone, call), clone / "cut_off" / call
+    if not folder.exists():
+        linked(clone, folder, job)
+        stage = f"repcompare.stages.{job.rule}.Checkpoint"
+        with patch(stage, Saboteur), patch.object(Saboteur, "nth", CUT_OFF):
+            call_here(folder, job)
+    (left,) = folder.rglob("*checkpoint.bin")
+    path = left.relative_to(folder)
+    shutil.copyfile(left, clone / path)
+    return path
 
 
 def neighbour(whole: Path, path: Path) -> Path | None:
@@ -244,6 +284,9 @@ def outcome(whole: Path, case: Case, unguarded: bool) -> tuple[str, str]:
         scratch = Path(name)
         job = load(whole, case.call)
         linked(whole, scratch, job)
+        if case.path != Path() and not (scratch / case.path).exists():
+            (scratch / case.path).parent.mkdir(parents=True, exist_ok=True)
+            os.link(whole / case.path, scratch / case.path)
         damaged = {case.path: case.damage.apply} if case.path != Path() else {}
         for path, donor in case.also.items():
             damaged[path] = lambda copy, donor=donor: place(donor, copy)
@@ -341,6 +384,9 @@ class Whatever:
 
 def unguard() -> None:
     """Take the guards away: whatever is in a file is believed."""
+    import torch
+
+    from repcompare.networks.checkpoints import Checkpoint
     from repcompare.storage import files, hdf5, seals
     from repcompare.tables import files as tables
 
@@ -354,6 +400,12 @@ def unguard() -> None:
     hdf5.require_same_settings = believe
     tables.require_beside = believe
     files._json_digest = lambda _: Whatever()
+
+    def careless(checkpoint: Checkpoint) -> Any:
+        content = checkpoint.path.read_bytes() if checkpoint.path.exists() else b""
+        return torch.load(io.BytesIO(content[32:]), weights_only=True)["state"] if content else None
+
+    Checkpoint.load = careless
 
 
 def fingerprint(path: Path) -> str:
