@@ -8,6 +8,9 @@ from collections.abc import Iterable
 # The layer that the classifier reads.
 REPRESENTATION = "penultimate"
 
+# What a network was before its training: as initialised, and with its batch norm set on images.
+UNTRAINED = ("untrained", "untrained_batch_norm")
+
 # How a layer of feature maps becomes one vector an image.
 POOLS = ("mean", "flatten")
 

@@ -56,11 +56,11 @@ MAP_FAMILIES = {
 ORIGINS = ("trained", "imported", "activations")
 
 # What maps between trained networks are set against: maps to the same target.
-UNTRAINED = {
+CONTROLS = {
     "untrained": "the untrained network",
     "untrained_batch_norm": "the untrained network, batch norm set",
+    "pixels": "the pixels",
 }
-CONTROLS = {**UNTRAINED, "pixels": "the pixels"}
 
 FEATURE_MEASURES = {
     "gradient_alignment": MeasureName("gradient alignment"),

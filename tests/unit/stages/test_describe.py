@@ -11,9 +11,10 @@ from unit.support.small_study import LAYERS, compared, described
 
 from repcompare.maps.families import FAMILIES
 from repcompare.maps.pixels import Pixels
+from repcompare.names import UNTRAINED
 from repcompare.storage.files import MismatchError
 from repcompare.tables.files import read_table
-from repcompare.vocabulary import CONTROLS, UNTRAINED
+from repcompare.vocabulary import CONTROLS
 
 ALL = list(FAMILIES)
 

@@ -6,8 +6,9 @@ import pandas as pd
 from repcompare.findings.model_matrices import Models, standard_errors
 from repcompare.findings.rows import Row
 from repcompare.findings.rules import MOST_OF_THE_VARIANCE
+from repcompare.names import UNTRAINED
 from repcompare.statistics.over_architectures import jackknifed, pair_means
-from repcompare.vocabulary import CONTROLS, UNTRAINED, Need
+from repcompare.vocabulary import CONTROLS, Need
 
 SCORES = {"r2": "r2_test", "recovered_accuracy": "recovered_accuracy"}
 

@@ -18,7 +18,7 @@ from repcompare.data.batches import images_at_once
 from repcompare.data.dataset_file import Dataset
 from repcompare.features.inversion import Representing, representing
 from repcompare.features.measures import similarity
-from repcompare.names import REPRESENTATION, layer_order
+from repcompare.names import REPRESENTATION, UNTRAINED, layer_order
 from repcompare.networks.devices import autocast, resolve_precision, with_recorded_step
 from repcompare.networks.factories import build_foreign
 from repcompare.networks.imported import NetworkError
@@ -36,7 +36,6 @@ from repcompare.storage.hdf5 import new_hdf5, row_slices
 from repcompare.study import config as study_config
 from repcompare.study.config import import_settings, training_settings
 from repcompare.study.networks import by_activations, imported
-from repcompare.vocabulary import UNTRAINED
 
 # A pass is repeated until it has taken so long; a CPU needs no larger batch to be busy.
 SECONDS, CPU_BATCH = 0.5, 64

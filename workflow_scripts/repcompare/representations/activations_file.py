@@ -126,7 +126,7 @@ class ModelActivations(ModelFile):
         return self.h5[f"{split}/ids"][:]
 
     def untrained(self, control: str, split: str) -> Rows | None:
-        """The representation (n, d) of a network of `vocabulary.UNTRAINED`; None if it is not there."""
+        """The representation (n, d) of a network of `names.UNTRAINED`; None if it is not there."""
         return self.h5[f"{control}/{split}"] if control in self.h5 else None
 
 

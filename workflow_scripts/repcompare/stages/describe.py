@@ -14,6 +14,7 @@ from repcompare.data.dataset_file import Dataset
 from repcompare.maps.families import fit_maps
 from repcompare.maps.pixels import Pixels
 from repcompare.maps.scores import PairMoments, class_floor, score_columns, score_map
+from repcompare.names import UNTRAINED
 from repcompare.representations.activations_file import ModelActivations
 from repcompare.representations.moments import (
     Rows,
@@ -28,7 +29,6 @@ from repcompare.storage.files import MismatchError
 from repcompare.storage.hdf5 import require_same_data
 from repcompare.storage.seals import made_by
 from repcompare.tables.files import write_table
-from repcompare.vocabulary import UNTRAINED
 
 
 def describe(

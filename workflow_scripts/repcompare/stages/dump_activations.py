@@ -9,7 +9,7 @@ import torch
 
 from repcompare.data.batches import images_at_once
 from repcompare.data.dataset_file import Dataset, Split
-from repcompare.names import REPRESENTATION
+from repcompare.names import REPRESENTATION, UNTRAINED
 from repcompare.networks.devices import prepared_device
 from repcompare.networks.inference import batches, logits_of, to_float
 from repcompare.networks.models import (
@@ -22,7 +22,6 @@ from repcompare.networks.models import (
 from repcompare.representations.layer_rows import LayerRows
 from repcompare.storage.hdf5 import as_attribute, new_hdf5, row_chunk, row_slices
 from repcompare.storage.seals import made_by
-from repcompare.vocabulary import UNTRAINED
 
 
 def dump_activations(
@@ -128,17 +127,17 @@ def store_activations(
 
 
 def control_networks(model: TrainedModel, fit_split: Split, batch_size: int) -> dict[str, Network]:
-    """By the names of `vocabulary.UNTRAINED`, the network before its training; none if it had none.
+    """By the names of `names.UNTRAINED`, the network before its training; none if it had none.
 
     As it was initialised, batch norm at mean 0 and variance 1; and where it has batch norm also
     with the statistics of the fit images, as a trained network has those of what it saw.
     """
-    found, names = {}, list(UNTRAINED)
+    found, (as_initialised, settled) = {}, UNTRAINED
     if (network := untrained(model)) is not None:
-        found[names[0]] = network
+        found[as_initialised] = network
         n = len(fit_split)
-        if (settled := with_batch_statistics(network, fit_split.images, n, batch_size)) is not None:
-            found[names[1]] = settled
+        if (other := with_batch_statistics(network, fit_split.images, n, batch_size)) is not None:
+            found[settled] = other
     return found
 
 
