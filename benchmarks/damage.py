@@ -368,8 +368,8 @@ def _child(scratch: Path, job: Any, answer: Any) -> None:
     os._exit(0)
 
 
-class Whatever:
-    """Equal to all."""
+class Whatever(str):
+    """Equal to all; a text, for records are written with it."""
 
     __hash__ = None  # type: ignore[assignment]
 
