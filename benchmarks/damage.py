@@ -218,7 +218,7 @@ def cases(whole: Path, call: str, others: Mapping[str, Path]) -> Iterator[Case]:
             n for n, donor in donors.items() if donor.read_bytes() == (whole / path).read_bytes()
         }
         donors = {name: donor for name, donor in donors.items() if name not in same}
-        for damage in damages(whole / path, donors, arrays=5):
+        for damage in damages(whole / path, donors, arrays=12):
             yield Case(call, path, damage, {})
         beside = path.with_name("record.json")
         if path.suffix == ".safetensors":
