@@ -12,7 +12,7 @@ from repcompare.figures.registry import FIGURES
 from repcompare.figures.style import save
 from repcompare.tables.files import read_tables
 from repcompare.tables.geometry import similarities
-from repcompare.transfer.reference import reference_attack
+from repcompare.transfer.reference import READ, reference_attack
 
 
 def draw_figures(
@@ -25,7 +25,7 @@ def draw_figures(
         png: the same figures as PNG, in the same order.
         tables: the study's tables by name, those that the figures take.
     """
-    read = with_derived(read_tables(tables))
+    read = with_derived(read_tables(tables, READ))
     for vectors, pixels in zip(svg, png, strict=True):
         save(drawn(Path(vectors).stem, read), vectors, pixels)
 

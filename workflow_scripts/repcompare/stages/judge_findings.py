@@ -9,14 +9,7 @@ from repcompare.findings.table import findings_tables
 from repcompare.storage.seals import origin_of
 from repcompare.tables.files import read_tables, write_table
 from repcompare.tables.geometry import similarities
-
-# What is read of the longest table; of the others everything is.
-READ = {
-    "transfer": (
-        *("source", "target", "source_architecture", "target_architecture"),
-        *("attack", "norm", "epsilon", "epsilon_label", "denominator", "n", "fooled"),
-    )
-}
+from repcompare.transfer.reference import READ
 
 
 def judge_findings(

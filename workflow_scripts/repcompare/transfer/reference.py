@@ -6,6 +6,14 @@ import pandas as pd
 
 from repcompare.vocabulary import PRIMARY
 
+# What verdicts and figures take of the longest table; of the others they read everything.
+READ = {
+    "transfer": (
+        *("source", "target", "source_architecture", "target_architecture"),
+        *("attack", "norm", "epsilon", "epsilon_label", "denominator", "n", "fooled"),
+    )
+}
+
 
 class Strength(NamedTuple):
     """One strength of the attack: the norm of the bound and the bound, in [0, 1] pixel units."""
