@@ -53,14 +53,27 @@ def write_rows(path):
     write_table(path, "nonrobust", ROWS[:1])
 
 
-def open_h5(path):
-    StoredFile(path).close()
+def read_h5(path):
+    with StoredFile(path) as file:
+        return {"model": file.attribute("model"), "x": file.h5["x"][:].tolist()}
+
+
+def read_rows(path):
+    return read_table(path).to_dict("records")
 
 
 KINDS = {
     "record.json": (write_record, read_json),
-    "activations.h5": (write_h5, open_h5),
-    "tables/nonrobust.csv": (write_rows, read_table),
+    "activations.h5": (write_h5, read_h5),
+    "tables/nonrobust.csv": (write_rows, read_rows),
+}
+WRITTEN = {
+    "record.json": {"model": "vgg/seed0", "kwargs": {"1": "ä"}, "test_accuracy": 0.8375},
+    "activations.h5": {
+        "model": "vgg/seed0",
+        "x": np.arange(2000.0).reshape(500, 4).tolist(),
+    },
+    "nonrobust.csv": ROWS[:1],
 }
 
 
@@ -90,7 +103,7 @@ def refused(path, read, what):
 
 def test_what_was_written_is_read(stored):
     path, read = stored
-    read(path)
+    assert read(path) == WRITTEN[path.name]
 
 
 def test_one_bit_anywhere_is_seen(stored):
@@ -127,7 +140,7 @@ def test_a_file_at_another_place_is_named_with_the_place_that_it_was_written_for
 
 def test_a_file_is_read_anywhere_outside_of_a_study(stored, tmp_path):
     path, read = stored
-    read(shutil.copy(path, tmp_path / path.name))
+    assert read(shutil.copy(path, tmp_path / path.name)) == WRITTEN[path.name]
 
 
 def test_a_file_that_was_not_written_in_a_study_is_refused_in_one(tmp_path):
@@ -184,13 +197,13 @@ def test_a_table_whose_digest_is_lost_is_named(tmp_path):
 def test_a_file_that_changes_while_a_job_runs_is_read_again(tmp_path):
     path = tmp_path / "a.h5"
     write_h5(path)
-    open_h5(path)
+    read_h5(path)
     with h5py.File(path, "r+") as file:
         file["x"][0, 0] = 7
-    refused(path, open_h5, "its bytes are not those that were written")
+    refused(path, read_h5, "its bytes are not those that were written")
     with resealed(path):
         pass
-    open_h5(path)
+    read_h5(path)
 
 
 def hostile(path, kind, tmp_path):

@@ -92,7 +92,8 @@ def save(figure: Figure, svg: str | os.PathLike, png: str | os.PathLike) -> None
         # Laid out once for both: by itself each of the two lays out and measures before it draws.
         # Letters are a little wider at few dots per inch.
         figure.set_dpi(PNG_DPI)
-        figure.draw_without_rendering()
+        if engine := figure.get_layout_engine():
+            engine.execute(figure)
         box = figure.get_tightbbox().padded(0.05)
         figure.set_layout_engine(None)
         with replacing(svg) as path:
