@@ -48,6 +48,23 @@ def test_no_stage_imports_torchvision_or_the_compiler_of_torch_or_pandas_to_run_
     assert not found & {"torchvision", "torch._dynamo", "sympy", "pandas", "matplotlib"}
 
 
+RUN = """
+import sys
+from pathlib import Path
+from unit.support.elsewhere import make
+make(Path(sys.argv[1]), "cpu", ["resnet", "robust"])
+print(*sys.modules)
+"""
+
+
+def test_no_stage_imports_the_compiler_of_torch_while_it_runs_networks(tmp_path):
+    path = os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent / "tests")])
+    found = subprocess.check_output(
+        [sys.executable, "-c", RUN, tmp_path], env={**os.environ, "PYTHONPATH": path}, text=True
+    )
+    assert not set(found.split()) & {"torch._dynamo", "torch._inductor", "sympy"}
+
+
 @pytest.mark.parametrize("script", ["compare", "describe", "prepare_data"])
 def test_no_stage_imports_pandas_to_compare(script):
     assert not imported([script]) & {"pandas", "matplotlib"}

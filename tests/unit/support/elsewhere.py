@@ -9,7 +9,7 @@ that is an error. A process has it for good once it is registered, so this is a 
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,14 +169,14 @@ def register() -> None:
     DEVICES[NAME] = lambda: torch.device(NAME, 0)
 
 
-def make(folder: Path, device: str) -> None:
-    """Every stage of a study that runs networks."""
+def make(folder: Path, device: str, names: Sequence[str]) -> None:
+    """Every stage of a study that runs networks, of some of them."""
     study = validate(CONFIG)
     where = {"device": device, "threads": 1}
     dataset = folder / "dataset.h5"
     prepare_data(dataset, settings=study["data"])
     found: dict[str, list[Path]] = {}
-    for name in (*study["architectures"], "foreign"):
+    for name in names:
         at = folder / name
         weights, record = at / "weights.safetensors", at / "record.json"
         of_study = {"dataset": dataset, **where}
@@ -206,7 +206,7 @@ def main() -> None:
     if device == NAME:
         register()
     with OnDevices() if device == NAME else contextlib.nullcontext():
-        make(folder, device)
+        make(folder, device, [*CONFIG["architectures"], "foreign"])
 
 
 if __name__ == "__main__":

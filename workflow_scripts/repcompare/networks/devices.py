@@ -125,7 +125,8 @@ def prepare_process(threads: int, device: torch.device) -> None:
     On a GPU there is no such algorithm for the backward pass of some pooling layers.
     """
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(device.type == "cpu")
+    # As `use_deterministic_algorithms`, which imports all of the compiler: a job would start in twice the time.
+    torch.set_deterministic_debug_mode("error" if device.type == "cpu" else "default")
     # It would fill every tensor that is about to be written, for the sake of code that reads it before.
     # mypy does not know what torch puts on the module when it is imported.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
