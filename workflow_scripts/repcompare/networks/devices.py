@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import gc
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -132,6 +133,8 @@ def prepare_process(threads: int, device: torch.device) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if device.type == "cpu":
         keep_memory()
+    # All that was imported stays until the end, where to look through it once more takes half a second.
+    gc.freeze()
 
 
 def keep_memory() -> None:
