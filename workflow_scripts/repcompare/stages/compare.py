@@ -61,14 +61,7 @@ def compare(
     """
     families, measures = settings["families"], settings["measures"]
     with contextlib.ExitStack() as stack:
-        models = [stack.enter_context(ModelActivations(path)) for path in activations]
-        for model in models:
-            model.require_settings(made_by(settings, "activations"))
-        if records is not None:
-            networks = made_by(settings, "networks") or [{}] * len(models)
-            for model, record, network in zip(models, records, networks, strict=True):
-                model.require_record(record, network)
-        check_same_images(models)
+        models = opened_models(stack, activations, records, settings)
         attributes = {
             "models": [model.name for model in models],
             "activation_digests": [model.digest for model in models],
@@ -107,6 +100,24 @@ def compare(
     ):
         if path is not None:
             write_table(path, f"blocks/{name}", table, origin)
+
+
+def opened_models(
+    stack: contextlib.ExitStack,
+    activations: Sequence[str | Path],
+    records: Sequence[str | Path] | None,
+    settings: Mapping[str, Any],
+) -> list[ModelActivations]:
+    """The activations of a block's models, open until the stack is closed; see `compare` for what it refuses."""
+    models = [stack.enter_context(ModelActivations(path)) for path in activations]
+    for model in models:
+        model.require_settings(made_by(settings, "activations"))
+    if records is not None:
+        networks = made_by(settings, "networks") or [{}] * len(models)
+        for model, record, network in zip(models, records, networks, strict=True):
+            model.require_record(record, network)
+    check_same_images(models)
+    return models
 
 
 def scored_maps(
