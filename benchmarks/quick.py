@@ -21,6 +21,7 @@ import torch
 from apart import in_turn_apart
 from bare import bare_passes
 from networks import images, networks
+from startup import IMPORTS
 from threadpoolctl import threadpool_limits
 from timing import Ratio, in_turn, instructions, print_table, ratio
 from torch.nn.functional import cross_entropy
@@ -141,11 +142,9 @@ def of_permutations(models: int = 60, permutations: int = 2000) -> Iterator[tupl
 
 
 def of_starts() -> Iterator[tuple[str, Ratio]]:
-    """The imports of a stage's script against those of the library that it cannot do without."""
+    """What a stage does before its work, against the import of the library that it cannot do without."""
     for stage, least in (("train", "torch"), ("compare", "scipy.linalg"), ("summarise", "pandas")):
-        script = (
-            f"import runpy; runpy.run_path({str(SCRIPTS / stage)!r} + '.py', run_name='imports')"
-        )
+        script = IMPORTS.format(script=str(SCRIPTS / f"{stage}.py"))
         turns = in_turn(
             {
                 "stage": lambda code=script: started(code),

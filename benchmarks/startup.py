@@ -32,7 +32,15 @@ PREAMBLE = (
     "import pickle; from snakemake.logging import logger; "
     "from snakemake.iocontainers import Snakemake"
 )
-IMPORTS = "import runpy; runpy.run_path({script!r}, run_name='imports')"
+# What a job does before its work, and at its end.
+IMPORTS = """
+import runpy, sys
+runpy.run_path({script!r}, run_name="imports")
+if "torch" in sys.modules:
+    import torch
+    from repcompare.networks.devices import prepare_process
+    prepare_process(1, torch.device("cpu"))
+"""
 # Snakemake, and at its end the processor seconds of its own process and of all others.
 ACCOUNTED = """
 import atexit, json, resource, sys
