@@ -18,6 +18,7 @@ from repcompare.storage.hdf5 import (
     row_chunk,
     row_slices,
     rows_at_once,
+    store_rows,
 )
 
 
@@ -123,3 +124,16 @@ def test_rows_are_stored_in_chunks_that_are_nearly_full(n, tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         rows = file.create_dataset("x", data=np.ones((n, 7)), chunks=chunk)
         assert rows.id.get_storage_size() < rows.nbytes + 7 * 8 * (n // chunk[0] + 1)
+
+
+@pytest.mark.parametrize("batch", [60, 100, 500])
+def test_images_that_come_in_batches_take_no_more_than_their_room(batch, tmp_path):
+    images = np.random.default_rng(0).integers(256, size=(600, 3, 32, 32), dtype=np.uint8)
+    names = [f"attack {number}" for number in range(8)]
+    with h5py.File(tmp_path / "images.h5", "w") as file:
+        for start in range(0, len(images), batch):
+            rows = slice(start, min(start + batch, len(images)))
+            for name in names:
+                store_rows(file, name, rows, len(images), images[rows])
+        np.testing.assert_array_equal(file[names[-1]], images)
+    assert (tmp_path / "images.h5").stat().st_size < 1.02 * len(names) * images.nbytes

@@ -173,7 +173,9 @@ def store_rows(group: h5py.Group, name: str, rows: slice, n: int, values: np.nda
         shape = (n, *values.shape[1:])
         storage: dict[str, Any] = {}
         if len(shape) == 4:
-            chunk = image_chunk(shape, most=256)
+            # A batch is of whole chunks: the room of a compressed one that is written again is lost.
+            batch = rows.stop - rows.start, *shape[1:]
+            chunk = row_chunk(batch, most=image_chunk(shape, most=256)[0])
             storage = {"chunks": chunk, "compression": "gzip", "compression_opts": 1}
         group.create_dataset(name, shape, values.dtype, **storage)
     group[name][rows] = values
