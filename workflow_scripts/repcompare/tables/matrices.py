@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from repcompare.names import layer_order
 from repcompare.statistics.jackknife import CONFIDENCE
@@ -200,7 +200,7 @@ def with_share_interval(table: pd.DataFrame, share: str, count: str) -> pd.DataF
     `count`: the column with the number of images that the share is of. E. B. Wilson 1927.
     """
     p, n = table[share].astype(float), table[count].astype(float)
-    z = norm.ppf((1 + CONFIDENCE) / 2)
+    z = ndtri((1 + CONFIDENCE) / 2)
     centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     return table.assign(value=p, low=centre - half, high=centre + half)
