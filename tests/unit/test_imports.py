@@ -60,7 +60,9 @@ print(*sys.modules)
 def test_no_stage_imports_the_compiler_of_torch_while_it_runs_networks(tmp_path):
     path = os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent / "tests")])
     found = subprocess.check_output(
-        [sys.executable, "-c", RUN, tmp_path], env={**os.environ, "PYTHONPATH": path}, text=True
+        [sys.executable, "-c", RUN, tmp_path],
+        env={**os.environ, "PYTHONPATH": path},
+        encoding="utf-8",
     )
     assert not set(found.split()) & {"torch._dynamo", "torch._inductor", "sympy"}
 

@@ -31,7 +31,7 @@ def run(*arguments):
         "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
