@@ -11,6 +11,7 @@ from unit.support.small_study import TRAINING
 
 from repcompare.architectures import build
 from repcompare.networks.devices import (
+    prepare_process,
     processor,
     resolve_device,
     resolve_precision,
@@ -61,6 +62,20 @@ def test_a_recorded_step_trains_as_a_plain_one_does(dataset, monkeypatch, precis
         assert not network.training
     tolerance = {"float32": 0.02, "bfloat16": 0.1}[precision]
     assert losses[0] == pytest.approx(losses[1], rel=tolerance, abs=tolerance)
+
+
+def test_a_job_on_a_cpu_has_deterministic_algorithms_alone():
+    before = torch.get_deterministic_debug_mode(), torch.get_num_threads()
+    filling = torch.utils.deterministic.fill_uninitialized_memory
+    try:
+        torch.set_deterministic_debug_mode("default")
+        prepare_process(1, CPU)
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.set_deterministic_debug_mode(before[0])
+        torch.set_num_threads(before[1])
+        torch.utils.deterministic.fill_uninitialized_memory = filling
 
 
 STEPS = """

@@ -50,13 +50,12 @@ def stored(folder):
     found = {}
     for path in sorted(folder.rglob("*.h5")):
         with h5py.File(path) as file:
-            file.visititems(
-                lambda name, item, path=path: (
-                    found.update({f"{path.relative_to(folder)}:{name}": item[()]})
-                    if isinstance(item, h5py.Dataset)
-                    else None
-                )
-            )
+
+            def keep(name, item, path=path):
+                if isinstance(item, h5py.Dataset):
+                    found[f"{path.relative_to(folder)}:{name}"] = item[()]
+
+            file.visititems(keep)
     return found
 
 

@@ -32,6 +32,14 @@ def same_weights(one, other) -> bool:
     return all(torch.equal(x, y) for x, y in pairs)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_the_optimizer_takes_the_steps_of_torchs(digits, monkeypatch, momentum):
+    ours, _ = trained(digits, momentum=momentum)
+    monkeypatch.setattr("repcompare.networks.training.PlainSGD", torch.optim.SGD)
+    torchs, _ = trained(digits, momentum=momentum)
+    assert same_weights(ours, torchs)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_same_seed_gives_the_same_weights_bit_for_bit(digits, precision):
     one, first = trained(digits, precision=precision)
