@@ -8,21 +8,9 @@ from torch import nn
 from unit.support.small_study import CPU
 
 from repcompare.architectures import build
-from repcompare.networks.inference import to_float
-from repcompare.networks.models import folded, load_model, untrained, with_batch_statistics
+from repcompare.networks.models import load_model, untrained, with_batch_statistics
 from repcompare.storage.files import MismatchError, read_json, write_json
 from repcompare.storage.seals import DamagedError
-
-SMALL = {
-    "densenet": {"blocks": [2, 2], "growth_rate": 4},
-    "googlenet": {"width_multiplier": 0.0625},
-    "mobilenet_v2": {"width_multiplier": 0.25, "blocks": [1] * 7, "expansion": 2, "last_width": 32},
-    "preact_resnet": {"blocks": [1, 1], "width": 4},
-    "resnet": {"blocks": [1, 1], "width": 4},
-    "resnext": {"depth": 11, "cardinality": 2, "base_width": 4, "width": 4},
-    "vgg": {"depth": 11, "width": 4, "stages": 3},
-    "wide_resnet": {"depth": 10, "widen_factor": 1, "width": 4},
-}
 
 
 def test_a_loaded_network_is_frozen_and_in_eval_mode(study):
@@ -79,26 +67,6 @@ def test_without_batch_norm_there_are_no_statistics_to_set():
     for layers in ([], [nn.BatchNorm2d(1, track_running_stats=False)]):
         network = Sketch(*layers).eval()
         assert with_batch_statistics(network, torch.zeros(4, 1, 1, 1), 4, 2) is None
-
-
-@pytest.mark.parametrize("factory", SMALL)
-def test_folding_batch_norm_does_not_change_the_function(factory):
-    network = build(factory, SMALL[factory], 1, 10, seed=0)
-    images = torch.rand(64, 1, 12, 12, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        for _ in range(5):
-            network(images * 3)
-    network.eval().requires_grad_(False)
-    before, after = network(images), folded(network)(images)
-    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4 * before.abs().max().item())
-
-
-def test_folding_leaves_the_network_as_it_was(study, dataset):
-    network = study["resnet/seed0"].model.network
-    images = to_float(torch.from_numpy(dataset.h5["test/images"][:20]))
-    before = network(images)
-    folded(network)
-    assert torch.equal(network(images), before)
 
 
 def test_weights_that_are_not_the_records_are_refused(study, dataset):

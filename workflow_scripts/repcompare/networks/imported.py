@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
-from torch.fx.experimental.optimization import fuse
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from repcompare.names import REPRESENTATION
+from repcompare.networks.folding import first_given, folded_graph
 from repcompare.registry import known
 
 LOG = logging.getLogger(__name__)
@@ -56,11 +55,6 @@ def unpacked(output: Any) -> Any:
     if hasattr(output, "logits"):
         return output.logits
     return output[0] if isinstance(output, tuple | list) else output
-
-
-def first_given(given: Sequence[Any], named: Mapping[str, Any]) -> Any:
-    """The first argument of a call, by its place or by its name."""
-    return next(iter((*given, *named.values())))
 
 
 def pooled(output: Any, tokens: str, pool: str = "mean") -> Tensor:
@@ -246,7 +240,7 @@ class ImportedNetwork(nn.Module):
         images = torch.rand(shape, generator=torch.Generator().manual_seed(0))
         images = images.to(self.preparation.mean.device)
         try:
-            body = _up_to_classifier(self.body, self.classifier_path)
+            body = folded_graph(self.body, until=self.classifier_path)
             short = _FoldedNetwork(self.preparation, body, self.classifier)
             in_channels_last(short.requires_grad_(False))
             with torch.inference_mode():
@@ -278,27 +272,3 @@ class _FoldedNetwork(nn.Module):
         """Map images to logits (N, num_classes)."""
         assert self.classifier is not None, "only a network with answers is asked"
         return self.classifier(self.represent(images))
-
-
-class _Tracer(fx.Tracer):
-    """A tracer that looks into all modules but one."""
-
-    def __init__(self, leaf: str) -> None:
-        super().__init__()
-        self.leaf = leaf
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return module_qualified_name == self.leaf or super().is_leaf_module(
-            m, module_qualified_name
-        )
-
-
-def _up_to_classifier(body: nn.Module, classifier: str) -> nn.Module:
-    """A copy of `body` that returns what the module `classifier` is given, convolutions folded."""
-    body = copy.deepcopy(body)
-    traced = fx.GraphModule(body, _Tracer(classifier).trace(body))
-    (call,) = (node for node in traced.graph.nodes if node.target == classifier)
-    (end,) = (node for node in traced.graph.nodes if node.op == "output")
-    end.args = (first_given(call.args, call.kwargs),)
-    traced.graph.eliminate_dead_code()
-    return fuse(traced, inplace=True, no_trace=True)

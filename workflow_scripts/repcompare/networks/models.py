@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import safetensors.torch
 import torch
-from torch.fx.experimental.optimization import fuse
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from repcompare.architectures import build
@@ -16,6 +15,7 @@ from repcompare.architectures.classifier import Classifier
 from repcompare.data.batches import images_at_once
 from repcompare.data.dataset_file import Dataset
 from repcompare.names import REPRESENTATION
+from repcompare.networks.folding import folded_graph
 from repcompare.networks.imported import ImportedNetwork, in_channels_last
 from repcompare.networks.inference import StoredImages, to_float
 from repcompare.storage.files import MismatchError, read_json, replacing, write_json
@@ -175,4 +175,4 @@ def folded(network: torch.nn.Module) -> torch.nn.Module:
     """A copy with each batch-norm that follows a convolution folded into it: the same function."""
     if isinstance(network, ImportedNetwork):
         return network.folded()
-    return fuse(network).requires_grad_(False).to(memory_format=torch.channels_last)
+    return folded_graph(network).requires_grad_(False).to(memory_format=torch.channels_last)

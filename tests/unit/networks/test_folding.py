@@ -1,0 +1,164 @@
+"""A folded network is the same function, with fewer batch norms and none of bfloat16's slow ways."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import batch_norm, relu
+from torch.nn.utils.parametrizations import weight_norm
+
+from repcompare.architectures import build
+from repcompare.architectures.classifier import StridedDepthwiseConv2d
+from repcompare.networks.folding import folded_graph
+from repcompare.networks.models import folded
+
+SMALL = {
+    "densenet": {"blocks": [2, 2], "growth_rate": 4},
+    "googlenet": {"width_multiplier": 0.0625},
+    "mobilenet_v2": {"width_multiplier": 0.25, "blocks": [1] * 7, "expansion": 2, "last_width": 32},
+    "preact_resnet": {"blocks": [1, 1], "width": 4},
+    "resnet": {"blocks": [1, 1], "width": 4},
+    "resnext": {"depth": 11, "cardinality": 2, "base_width": 4, "width": 4},
+    "vgg": {"depth": 11, "width": 4, "stages": 3},
+    "wide_resnet": {"depth": 10, "widen_factor": 1, "width": 4},
+}
+IMAGES = torch.rand(8, 4, 12, 12, generator=torch.Generator().manual_seed(0))
+
+
+class NormAndActivation(nn.BatchNorm2d):
+    """Both in one module, as timm has them: it asks for a shape and calls the function."""
+
+    def forward(self, maps):
+        torch._assert(maps.ndim == 4, f"{maps.ndim} dimensions")
+        moments = self.running_mean, self.running_var
+        training = self.training or not self.track_running_stats
+        return relu(batch_norm(maps, *moments, self.weight, self.bias, training, eps=self.eps))
+
+
+class CalledTwice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.one, self.two = convolution(), nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+
+    def forward(self, images):
+        return self.two(self.conv(self.one(self.conv(images))))
+
+
+class SeenTwice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = convolution(), nn.BatchNorm2d(4)
+
+    def forward(self, images):
+        maps = self.conv(images)
+        return self.norm(maps) + maps
+
+
+def convolution(**settings) -> nn.Conv2d:
+    return nn.Conv2d(4, 4, 3, padding=1, **settings)
+
+
+def sequence(*kinds):
+    return lambda: nn.Sequential(*(kind() for kind in kinds))
+
+
+# How a network is made, and how many batch norms are left of it.
+KINDS = {
+    "a module": (sequence(convolution, lambda: nn.BatchNorm2d(4), nn.ReLU), 0),
+    "a function": (sequence(convolution, lambda: NormAndActivation(4)), 0),
+    "no bias": (sequence(lambda: convolution(bias=False), lambda: nn.BatchNorm2d(4)), 0),
+    "not affine": (sequence(convolution, lambda: nn.BatchNorm2d(4, affine=False)), 0),
+    "depthwise": (
+        sequence(lambda: convolution(stride=2, groups=4), lambda: nn.BatchNorm2d(4)),
+        0,
+    ),
+    "before": (sequence(lambda: nn.BatchNorm2d(4), convolution), 1),
+    "of the batch": (
+        sequence(convolution, lambda: nn.BatchNorm2d(4, track_running_stats=False)),
+        1,
+    ),
+    "a function of the batch": (
+        sequence(convolution, lambda: NormAndActivation(4, track_running_stats=False)),
+        1,
+    ),
+    "weights made of others": (
+        sequence(lambda: weight_norm(convolution()), lambda: nn.BatchNorm2d(4)),
+        1,
+    ),
+    "called twice": (CalledTwice, 2),
+    "seen twice": (SeenTwice, 1),
+}
+
+
+def made(kind: str) -> nn.Module:
+    """A network in eval mode whose batch norms do something."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = KINDS[kind][0]()
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d) and module.affine:
+                nn.init.uniform_(module.weight, 0.5, 2)
+                nn.init.uniform_(module.bias, -1, 1)
+        network(IMAGES)
+    return network.eval()
+
+
+def batch_norms(traced) -> int:
+    modules = dict(traced.named_modules())
+    return sum(
+        node.target is batch_norm or isinstance(modules.get(node.target), nn.BatchNorm2d)
+        for node in traced.graph.nodes
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_norm_is_folded_where_that_is_the_same_function(kind):
+    network = made(kind)
+    before, traced = network(IMAGES), folded_graph(network)
+    torch.testing.assert_close(traced(IMAGES), before)
+    torch.testing.assert_close(network(IMAGES), before, rtol=0, atol=0)
+    assert batch_norms(traced) == KINDS[kind][1]
+
+
+def test_a_copy_may_end_at_what_a_module_is_given():
+    network = made("a module")
+    traced = folded_graph(network, until="2")
+    torch.testing.assert_close(traced(IMAGES).relu(), network(IMAGES))
+    assert "2" not in dict(traced.named_modules())
+
+
+@pytest.mark.parametrize("factory", SMALL)
+def test_a_folded_network_of_ours_gives_the_same_answers(factory):
+    network = build(factory, SMALL[factory], 1, 10, seed=0)
+    images = torch.rand(64, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for _ in range(5):
+            network(images * 3)
+    network.eval().requires_grad_(False)
+    before, after = network(images), folded(network)(images)
+    torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4 * before.abs().max().item())
+
+
+@pytest.mark.parametrize(
+    ("settings", "dtype"),
+    [
+        ({"groups": 4, "stride": 2}, torch.float32),
+        ({"groups": 4, "stride": (1, 2)}, torch.float32),
+        ({"groups": 2, "stride": 2}, torch.float32),
+        ({"groups": 4}, torch.bfloat16),
+        ({"stride": 2}, torch.bfloat16),
+    ],
+)
+def test_only_convolutions_that_bfloat16_slows_down_stay_in_float32(settings, dtype):
+    network = nn.Sequential(convolution(**settings)).eval()
+    traced = folded_graph(network)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = traced(IMAGES.bfloat16())
+    assert found.dtype == dtype
+    assert type(network[0]) is nn.Conv2d
+    torch.testing.assert_close(found.float(), network(IMAGES), rtol=0.02, atol=0.02)
+
+
+def test_networks_of_ours_have_such_convolutions_from_the_start():
+    network = build("mobilenet_v2", SMALL["mobilenet_v2"], 1, 10, seed=0)
+    strided = [part for part in network.modules() if isinstance(part, StridedDepthwiseConv2d)]
+    assert [part.stride for part in strided] == [(2, 2)] * 3
