@@ -5,6 +5,7 @@ python benchmarks/imported.py --precision float32   # as on a processor without
 """
 
 import argparse
+import copy
 import statistics
 
 import foolbox
@@ -60,13 +61,15 @@ def dump(network: torch.nn.Module, pixels: torch.Tensor) -> None:
 def row(library: str, name: str, precision: str) -> tuple[list[str], dict[str, float]]:
     """The row of one network, and the medians of its ratios."""
     built = build_foreign(library, {"name": name}, seed=0)
-    module = built.module.eval()
+    # The module as its library gives it: contiguous, its parameters taking gradients.
+    module = copy.deepcopy(built.module).eval()
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (BATCH, 3, 224, 224), dtype=torch.uint8, generator=generator)
     batch, labels = to_float(pixels), torch.arange(BATCH)
     classes = [str(place) for place in range(1000)]
-    network = frozen(adapted(module, adaptation_of(built, {}, batch, classes)._asdict()), DEVICE)
-    ours = folded(network)
+    adaptation = adaptation_of(built, {}, batch, classes)._asdict()
+    network = frozen(adapted(built.module, adaptation), DEVICE)
+    ours, contiguous = folded(network), batch.contiguous()
     length = SEARCH.step_size * BALL.epsilon / STEPS
     torch_attack = torchattacks.PGD(module, BALL.epsilon, length, STEPS, random_start=False)
     fool_attack = foolbox.attacks.LinfPGD(abs_stepsize=length, steps=STEPS, random_start=False)
@@ -82,12 +85,12 @@ def row(library: str, name: str, precision: str) -> tuple[list[str], dict[str, f
     work = {
         "attack": attack,
         "folded": lambda: bare_passes(ours, batch, value, precision, STEPS),
-        "passes": lambda: bare_passes(module, batch, value, "float32", STEPS),
-        "torchattacks": lambda: torch_attack(batch, labels),
-        "foolbox": lambda: fool_attack.run(wrapped, batch, labels, epsilon=BALL.epsilon),
+        "passes": lambda: bare_passes(module, contiguous, value, "float32", STEPS),
+        "torchattacks": lambda: torch_attack(contiguous, labels),
+        "foolbox": lambda: fool_attack.run(wrapped, contiguous, labels, epsilon=BALL.epsilon),
         "evaluation": lambda: logits_of(ours, pixels, BATCH * 49),
         "dump": lambda: dump(network, pixels),
-        "forward": lambda: forward(module, batch),
+        "forward": lambda: forward(module, contiguous),
     }
     turns = in_turn_apart(work, [part for part in work if part not in ("torchattacks", "foolbox")])
     found = {f"{one} / {other}": ratio(turns[one], turns[other]) for one, other in RATIOS}

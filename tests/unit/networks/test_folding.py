@@ -10,6 +10,7 @@ from repcompare.architectures import build
 from repcompare.architectures.classifier import StridedDepthwiseConv2d
 from repcompare.networks.folding import folded_graph
 from repcompare.networks.models import folded
+from repcompare.networks.space_to_depth import SpaceToDepthConv2d
 
 SMALL = {
     "densenet": {"blocks": [2, 2], "growth_rate": 4},
@@ -162,3 +163,45 @@ def test_networks_of_ours_have_such_convolutions_from_the_start():
     network = build("mobilenet_v2", SMALL["mobilenet_v2"], 1, 10, seed=0)
     strided = [part for part in network.modules() if isinstance(part, StridedDepthwiseConv2d)]
     assert [part.stride for part in strided] == [(2, 2)] * 3
+
+
+STEMS = {
+    "ResNet": ({"kernel_size": 7, "stride": 2, "padding": 3}, (24, 24)),
+    "odd image": ({"kernel_size": 7, "stride": 2, "padding": 3}, (23, 26)),
+    "patches": ({"kernel_size": 4, "stride": 4}, (24, 24)),
+    "pixels left over": ({"kernel_size": 4, "stride": 4}, (26, 27)),
+    "two strides": ({"kernel_size": (6, 8), "stride": (3, 2), "padding": (1, 2)}, (20, 21)),
+    "no bias": ({"kernel_size": 7, "stride": 2, "bias": False}, (24, 24)),
+}
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_convolution_of_blocks_is_the_same_function_with_the_same_gradient(stem):
+    settings, size = STEMS[stem]
+    network = nn.Sequential(nn.Conv2d(3, 8, **settings)).double()
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, *size, generator=generator, dtype=torch.float64).requires_grad_()
+    traced = folded_graph(network)
+    assert type(traced.get_submodule("0")) is SpaceToDepthConv2d
+    before, after = network(images), traced(images)
+    torch.testing.assert_close(after, before)
+    weights = torch.rand(before.shape, generator=generator, dtype=torch.float64)
+    gradients = [torch.autograd.grad((z * weights).sum(), images)[0] for z in (before, after)]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kernel_size": 3, "stride": 2},  # half of the blocks' pixels would be zeros
+        {"kernel_size": 7},
+        {"kernel_size": 7, "stride": (2, 1)},
+        {"kernel_size": 4, "stride": 4, "groups": 3},  # depthwise
+        {"kernel_size": 4, "stride": 4, "dilation": 2},
+        {"kernel_size": 7, "stride": 2, "padding": 3, "padding_mode": "reflect"},
+        {"kernel_size": 4, "stride": 4, "padding": "valid"},
+    ],
+)
+def test_other_convolutions_stay_as_they_are(settings):
+    traced = folded_graph(nn.Sequential(nn.Conv2d(3, 6, **settings)))
+    assert isinstance(traced.get_submodule("0"), nn.Conv2d)

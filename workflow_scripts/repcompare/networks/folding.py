@@ -13,6 +13,7 @@ from torch.nn.functional import batch_norm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from repcompare.architectures.classifier import StridedDepthwiseConv2d, avoid_slow_bfloat16
+from repcompare.networks.space_to_depth import SpaceToDepthConv2d, gains_by_blocks
 
 
 def folded_graph(module: nn.Module, until: str | None = None) -> fx.GraphModule:
@@ -33,6 +34,9 @@ def folded_graph(module: nn.Module, until: str | None = None) -> fx.GraphModule:
             traced.graph.erase_node(node)
     traced.graph.eliminate_dead_code()
     _fold_batch_norms(traced)
+    for path, convolution in list(traced.named_modules()):
+        if type(convolution) is nn.Conv2d and gains_by_blocks(convolution):
+            traced.set_submodule(path, SpaceToDepthConv2d(convolution))
     traced.graph.eliminate_dead_code()
     traced.delete_all_unused_submodules()
     traced.recompile()
