@@ -1,4 +1,4 @@
-"""The pixels are taken before a 1x1 convolution of them: the same product, and no memory is overrun."""
+"""Convolutions with a stride: where oneDNN overruns its memory or is slow, another way gives the same."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from repcompare import architectures
-from repcompare.architectures.classifier import every_nth_pixel
+from repcompare.architectures.classifier import (
+    StridedDepthwiseConv2d,
+    avoid_slow_bfloat16,
+    every_nth_pixel,
+)
 
 
 def images(count: int, shape: tuple[int, int, int], seed: int = 0) -> torch.Tensor:
@@ -35,6 +40,36 @@ def test_a_1x1_convolution_of_every_nth_pixel_is_one_of_stride_n(n: int, side: i
     torch.testing.assert_close(*values)
     torch.testing.assert_close(*gradients)
     assert gradients[-1].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    ("settings", "dtype"),
+    [
+        ({"groups": 8, "stride": 2}, torch.float32),
+        ({"groups": 8, "stride": (1, 2)}, torch.float32),
+        ({"groups": 4, "stride": 2}, torch.float32),
+        ({"groups": 2, "stride": 2}, torch.bfloat16),
+        ({"groups": 8}, torch.bfloat16),
+        ({"stride": 2}, torch.bfloat16),
+    ],
+)
+def test_only_convolutions_that_bfloat16_slows_down_stay_in_float32(settings, dtype) -> None:
+    network = nn.Sequential(nn.Conv2d(8, 8, 3, **settings))
+    weights, batch = list(network.parameters()), images(2, (8, 9, 9))
+    before = network(batch)
+    avoid_slow_bfloat16(network)
+    torch.testing.assert_close(network(batch), before, rtol=0, atol=0)
+    assert all(one is other for one, other in zip(network.parameters(), weights, strict=True))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(batch.bfloat16())
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.float(), before, rtol=0.02, atol=0.02)
+
+
+def test_networks_of_ours_have_none_that_bfloat16_slows_down() -> None:
+    network = architectures.build("mobilenet_v2", SMALLEST["mobilenet_v2"], 1, 10)
+    strided = [part for part in network.modules() if isinstance(part, StridedDepthwiseConv2d)]
+    assert [part.stride for part in strided] == [(2, 2)] * 3
 
 
 SMALLEST = {

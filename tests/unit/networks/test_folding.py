@@ -7,7 +7,7 @@ from torch.nn.functional import batch_norm, relu
 from torch.nn.utils.parametrizations import weight_norm
 
 from repcompare.architectures import build
-from repcompare.architectures.classifier import StridedDepthwiseConv2d
+from repcompare.architectures.classifier import avoid_slow_bfloat16
 from repcompare.networks.folding import folded_graph
 from repcompare.networks.models import folded
 from repcompare.networks.space_to_depth import SpaceToDepthConv2d
@@ -95,6 +95,7 @@ def made(kind: str) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = KINDS[kind][0]()
+        avoid_slow_bfloat16(network)
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d) and module.affine:
                 nn.init.uniform_(module.weight, 0.5, 2)
@@ -137,32 +138,6 @@ def test_a_folded_network_of_ours_gives_the_same_answers(factory):
     network.eval().requires_grad_(False)
     before, after = network(images), folded(network)(images)
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-4 * before.abs().max().item())
-
-
-@pytest.mark.parametrize(
-    ("settings", "dtype"),
-    [
-        ({"groups": 4, "stride": 2}, torch.float32),
-        ({"groups": 4, "stride": (1, 2)}, torch.float32),
-        ({"groups": 2, "stride": 2}, torch.float32),
-        ({"groups": 4}, torch.bfloat16),
-        ({"stride": 2}, torch.bfloat16),
-    ],
-)
-def test_only_convolutions_that_bfloat16_slows_down_stay_in_float32(settings, dtype):
-    network = nn.Sequential(convolution(**settings)).eval()
-    traced = folded_graph(network)
-    with torch.autocast("cpu", torch.bfloat16):
-        found = traced(IMAGES.bfloat16())
-    assert found.dtype == dtype
-    assert type(network[0]) is nn.Conv2d
-    torch.testing.assert_close(found.float(), network(IMAGES), rtol=0.02, atol=0.02)
-
-
-def test_networks_of_ours_have_such_convolutions_from_the_start():
-    network = build("mobilenet_v2", SMALL["mobilenet_v2"], 1, 10, seed=0)
-    strided = [part for part in network.modules() if isinstance(part, StridedDepthwiseConv2d)]
-    assert [part.stride for part in strided] == [(2, 2)] * 3
 
 
 STEMS = {

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import log_softmax
 
+from repcompare.architectures.classifier import StridedDepthwiseConv2d
 from repcompare.networks.factories import Built
 from repcompare.networks.imported import ImportedNetwork, NetworkError, mean_of_patches, pooled
 from repcompare.networks.importing import (
@@ -381,6 +382,20 @@ class OwnLinear(Foreign):
 class ByName(Foreign):
     def forward(self, images):
         return self.head(input=self.represent(images))
+
+
+class Depthwise(Foreign):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 12, 3, stride=2, groups=3)
+        self.second = nn.Conv2d(12, 8, 1)
+
+
+def test_foreign_networks_have_no_convolution_that_bfloat16_slows_down():
+    network = imported(module(Depthwise))
+    for each in (network, folded(network)):
+        kinds = [type(part) for part in each.modules() if isinstance(part, nn.Conv2d)]
+        assert kinds == [StridedDepthwiseConv2d, nn.Conv2d]
 
 
 @pytest.mark.parametrize("kind", [Foreign, OwnLinear, ByName, AsGradientsAre, Untraceable])

@@ -12,7 +12,7 @@ from torch import fx, nn
 from torch.nn.functional import batch_norm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from repcompare.architectures.classifier import StridedDepthwiseConv2d, avoid_slow_bfloat16
+from repcompare.architectures.classifier import StridedDepthwiseConv2d
 from repcompare.networks.space_to_depth import SpaceToDepthConv2d, gains_by_blocks
 
 
@@ -24,7 +24,6 @@ def folded_graph(module: nn.Module, until: str | None = None) -> fx.GraphModule:
         until: the path of a module in it; the copy gives what that one is given.
     """
     module = copy.deepcopy(module)
-    avoid_slow_bfloat16(module)
     traced = fx.GraphModule(module, _Tracer(until).trace(module))
     if until is not None:
         _end_before(traced.graph, until)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from repcompare.architectures.classifier import avoid_slow_bfloat16
 from repcompare.names import REPRESENTATION
 from repcompare.networks.folding import first_given, folded_graph
 from repcompare.registry import known
@@ -151,6 +152,7 @@ class ImportedNetwork(nn.Module):
                 answers.
         """
         super().__init__()
+        avoid_slow_bfloat16(body)
         self.preparation, self.body, self.tokens = preparation, body, tokens
         self.paths, self.classifier_path = dict(layers), classifier
         self.answers = outputs is not None

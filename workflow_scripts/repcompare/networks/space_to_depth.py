@@ -59,7 +59,7 @@ def kernel_in_blocks(convolution: nn.Conv2d) -> tuple[int, int]:
 def gains_by_blocks(convolution: nn.Conv2d) -> bool:
     """Whether few channels become more, and the kernel not much larger."""
     plain = (
-        max(convolution.dilation) == 1
+        convolution.groups == max(convolution.dilation) == 1
         and convolution.padding_mode == "zeros"
         and not isinstance(convolution.padding, str)
     )
