@@ -23,6 +23,8 @@ from repcompare.networks.inference import to_float
 from repcompare.networks.training import Run, TrainingSettings, train
 
 BATCH, BATCHES = 128, 8
+# Of the table of memory: images in a batch, and passes of a turn.
+SIZES, PASSES = (64, 500), 2
 DEVICE = torch.device("cpu")
 SETTINGS = TrainingSettings(1, BATCH, 0.1, 0.9, 5e-4, 0.0, "one_cycle", 2, True, "auto", 0.0)
 
@@ -79,23 +81,46 @@ def steps(run: Run) -> None:
 
 
 def bare(
-    network: torch.nn.Module, batch: torch.Tensor, labels: torch.Tensor, precision: str
+    network: torch.nn.Module,
+    batch: torch.Tensor,
+    labels: torch.Tensor,
+    precision: str,
+    passes: int = BATCHES,
 ) -> None:
-    """Forward and backward on one fixed batch, as often as an epoch has batches."""
+    """Forward and backward on one fixed batch, by itself as often as an epoch has batches."""
     network.train()
-    for _ in range(BATCHES):
+    for _ in range(passes):
         with autocast(DEVICE, precision):
             logits = network(batch)
         cross_entropy(logits.float(), labels).backward()
         network.zero_grad(set_to_none=True)
 
 
-def main() -> None:
+def memory(precision: str) -> None:
+    """Print what it gains that jobs keep the memory of tensors, `devices.keep_memory`."""
+    rows = []
+    for size in SIZES:
+        pixels, labels = images(size)
+        batch = to_float(pixels)
+        for name, network in networks().items():
+            turns = in_turn_apart(
+                dict.fromkeys(
+                    ("returned", "kept"),
+                    lambda n=network, x=batch, y=labels: bare(n, x, y, precision, PASSES),
+                ),
+                as_jobs=("kept",),
+            )
+            speeds = [
+                f"{PASSES * size / statistics.median(turns[part]):.0f}"
+                for part in ("returned", "kept")
+            ]
+            rows.append([name, f"{size}", *speeds, str(ratio(turns["returned"], turns["kept"]))])
+    header = ["architecture", "batch", "returned: images/s", "kept: images/s", "returned / kept"]
+    print_table(f"Memory that is kept for the next tensor, bare passes, {precision}", header, rows)
+
+
+def speed(precision: str) -> None:
     """Print one row an architecture."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
-    precision = resolve_precision(parser.parse_args().precision, DEVICE)
-    torch.set_num_threads(1)
     pixels, labels = images(BATCH * BATCHES)
     rows: list[list[str]] = []
     above_bare: dict[str, dict[str, float]] = {"step": {}, "epoch": {}}
@@ -131,6 +156,16 @@ def main() -> None:
     for part in ("step", "epoch"):
         header += [f"{part}: images/s", f"usual {part} / ours", f"{part} / bare pass"]
     print_table(f"Training, 28x28, batches of {BATCH}, one thread, {precision}", header, rows)
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    precision = resolve_precision(parser.parse_args().precision, DEVICE)
+    torch.set_num_threads(1)
+    speed(precision)
+    memory(precision)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from repcompare.networks.space_to_depth import SpaceToDepthConv2d, gains_by_bloc
 
 
 def folded_graph(module: nn.Module, until: str | None = None) -> fx.GraphModule:
-    """A copy of a module with each batch norm that follows a convolution folded into it.
+    """A copy of a module: batch norms folded into the convolutions before them, stems over blocks.
 
     Args:
         module: in eval mode. Foreign code may raise anything when it is run on symbols.
@@ -27,15 +27,11 @@ def folded_graph(module: nn.Module, until: str | None = None) -> fx.GraphModule:
     traced = fx.GraphModule(module, _Tracer(until).trace(module))
     if until is not None:
         _end_before(traced.graph, until)
-    for node in list(traced.graph.nodes):
-        # They ask for shapes, which makes a second user of what a batch norm is given.
-        if node.target is torch._assert:
-            traced.graph.erase_node(node)
-    traced.graph.eliminate_dead_code()
+    _drop_assertions(traced.graph)
     _fold_batch_norms(traced)
-    for path, convolution in list(traced.named_modules()):
-        if type(convolution) is nn.Conv2d and gains_by_blocks(convolution):
-            traced.set_submodule(path, SpaceToDepthConv2d(convolution))
+    for path, part in list(traced.named_modules()):
+        if type(part) is nn.Conv2d and gains_by_blocks(part):
+            traced.set_submodule(path, SpaceToDepthConv2d(part))
     traced.graph.eliminate_dead_code()
     traced.delete_all_unused_submodules()
     traced.recompile()
@@ -65,6 +61,14 @@ def _end_before(graph: fx.Graph, path: str) -> None:
     (call,) = (node for node in graph.nodes if node.target == path)
     (end,) = (node for node in graph.nodes if node.op == "output")
     end.args = (first_given(call.args, call.kwargs),)
+
+
+def _drop_assertions(graph: fx.Graph) -> None:
+    """Drop what asks for shapes: a batch norm may then be all that a convolution's output is given to."""
+    for node in list(graph.nodes):
+        if node.target is torch._assert:
+            graph.erase_node(node)
+    graph.eliminate_dead_code()
 
 
 def _fold_batch_norms(traced: fx.GraphModule) -> None:
