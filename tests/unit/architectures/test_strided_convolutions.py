@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from repcompare import architectures
 from repcompare.architectures.classifier import (
-    StridedDepthwiseConv2d,
+    InFloat32,
     avoid_slow_bfloat16,
     every_nth_pixel,
 )
@@ -66,9 +66,24 @@ def test_only_convolutions_that_bfloat16_slows_down_stay_in_float32(settings, dt
     torch.testing.assert_close(found.float(), before, rtol=0.02, atol=0.02)
 
 
+class Padded(nn.Conv2d):
+    def forward(self, features):
+        return super().forward(functional.pad(features, (0, 1, 0, 1)))
+
+
+def test_convolutions_that_do_more_go_on_doing_it() -> None:
+    network, batch = nn.Sequential(Padded(8, 8, 3, stride=2, groups=8)), images(2, (8, 8, 8))
+    before = network(batch)
+    for _ in range(2):
+        avoid_slow_bfloat16(network)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(network(batch), before, rtol=0, atol=0)
+    assert [kind.__name__ for kind in type(network[0]).__bases__] == ["InFloat32", "Padded"]
+
+
 def test_networks_of_ours_have_none_that_bfloat16_slows_down() -> None:
     network = architectures.build("mobilenet_v2", SMALLEST["mobilenet_v2"], 1, 10)
-    strided = [part for part in network.modules() if isinstance(part, StridedDepthwiseConv2d)]
+    strided = [part for part in network.modules() if isinstance(part, InFloat32)]
     assert [part.stride for part in strided] == [(2, 2)] * 3
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import batch_norm, relu
+from torch.nn.functional import batch_norm, pad, relu
 from torch.nn.utils.parametrizations import weight_norm
 
 from repcompare.architectures import build
@@ -33,6 +33,13 @@ class NormAndActivation(nn.BatchNorm2d):
         moments = self.running_mean, self.running_var
         training = self.training or not self.track_running_stats
         return relu(batch_norm(maps, *moments, self.weight, self.bias, training, eps=self.eps))
+
+
+class Same(nn.Conv2d):
+    """A convolution that decides by the size of what it is given, as timm's of TensorFlow's networks."""
+
+    def forward(self, maps):
+        return super().forward(pad(maps, (0, 1, 0, 1)) if maps.shape[-1] % 2 == 0 else maps)
 
 
 class CalledTwice(nn.Module):
@@ -85,6 +92,7 @@ KINDS = {
         sequence(lambda: weight_norm(convolution()), lambda: nn.BatchNorm2d(4)),
         1,
     ),
+    "of its own kind": (sequence(lambda: Same(4, 4, 3), lambda: nn.BatchNorm2d(4)), 1),
     "called twice": (CalledTwice, 2),
     "seen twice": (SeenTwice, 1),
 }

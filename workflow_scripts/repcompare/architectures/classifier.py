@@ -160,12 +160,8 @@ def conv_norm_relu(
     )
 
 
-class StridedDepthwiseConv2d(nn.Conv2d):
-    """A convolution that on a CPU computes in float32, whatever the precision around it.
-
-    In bfloat16 oneDNN has no fast way back through one with a stride and few channels a group: it
-    takes 10 to 40 times as long as in float32, where others take half (torch 2.14.1).
-    """
+class InFloat32(nn.Module):
+    """What a convolution is besides, to compute in float32 on a CPU whatever the precision around it."""
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C', H', W')."""
@@ -174,12 +170,25 @@ class StridedDepthwiseConv2d(nn.Conv2d):
             return super().forward(features.float())
 
 
+class Conv2dInFloat32(InFloat32, nn.Conv2d):
+    """A plain convolution in float32."""
+
+
 def avoid_slow_bfloat16(network: nn.Module) -> None:
-    """Make each convolution of a network that bfloat16 slows down a `StridedDepthwiseConv2d`."""
+    """Let each convolution of a network that bfloat16 slows down compute `InFloat32`.
+
+    oneDNN has no fast way back in bfloat16 through one with a stride and few channels a group: it
+    takes 10 to 40 times as long as in float32, where others take half (torch 2.14.1).
+    """
     for module in network.modules():
-        if type(module) is nn.Conv2d and _is_strided_depthwise(module):
+        if isinstance(module, InFloat32) or not isinstance(module, nn.Conv2d):
+            continue
+        if _is_strided_depthwise(module):
+            kind = type(module)
             # It keeps its weights and its hooks, and no new ones are drawn.
-            module.__class__ = StridedDepthwiseConv2d
+            module.__class__ = (
+                Conv2dInFloat32 if kind is nn.Conv2d else type(kind.__name__, (InFloat32, kind), {})
+            )
 
 
 def _is_strided_depthwise(convolution: nn.Conv2d) -> bool:

@@ -12,7 +12,7 @@ from torch import fx, nn
 from torch.nn.functional import batch_norm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from repcompare.architectures.classifier import StridedDepthwiseConv2d
+from repcompare.architectures.classifier import Conv2dInFloat32
 from repcompare.networks.space_to_depth import SpaceToDepthConv2d, gains_by_blocks
 
 
@@ -44,14 +44,14 @@ def first_given(given: Sequence[Any], named: Mapping[str, Any]) -> Any:
 
 
 class _Tracer(fx.Tracer):
-    """A tracer that looks into all modules but torch's, and one."""
+    """A tracer that looks into all modules but torch's, convolutions of any kind, and one."""
 
     def __init__(self, leaf: str | None) -> None:
         super().__init__()
         self.leaf = leaf
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        if module_qualified_name == self.leaf or isinstance(m, StridedDepthwiseConv2d):
+        if module_qualified_name == self.leaf or isinstance(m, nn.Conv2d):
             return True
         return super().is_leaf_module(m, module_qualified_name)
 
@@ -83,7 +83,7 @@ def _fold_batch_norms(traced: fx.GraphModule) -> None:
             continue
         convolution = traced.get_submodule(before.target)
         # What is made of one may do more to its weights.
-        if type(convolution) not in (nn.Conv2d, StridedDepthwiseConv2d):
+        if type(convolution) not in (nn.Conv2d, Conv2dInFloat32):
             continue
         assert isinstance(convolution, nn.Conv2d)
         convolution.weight, convolution.bias = fuse_conv_bn_weights(
