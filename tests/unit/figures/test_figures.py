@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from unit.support.resealed import resealed
 from unit.support.synthetic_tables import FIGURES, tables
@@ -14,6 +15,7 @@ from repcompare.figures import feature_gallery, heatmaps
 from repcompare.figures.adversarial_examples import Examples, adversarial_examples
 from repcompare.figures.attacks import name_epsilons
 from repcompare.figures.geometry import similarity_by_layer
+from repcompare.figures.panels import draw_rows
 from repcompare.figures.style import save
 from repcompare.stages.draw_adversarial_examples import read_examples
 from repcompare.stages.draw_feature_gallery import read_features
@@ -167,6 +169,15 @@ def test_epsilon_curves_show_the_means_at_each_strength():
     white_box = axes.containers[0].lines[0]
     assert white_box.get_ydata() == pytest.approx([30, 55, 80, 100])
     assert [text.get_text() for text in axes.get_xticklabels()][-1] == "16/255"
+
+
+@pytest.mark.parametrize(("n", "hidden"), [(3, False), (200, True)])
+def test_the_white_edge_of_a_mean_hides_points_of_a_crowd_alone(n, hidden):
+    axes = Figure().subplots()
+    draw_rows(axes, [np.linspace(0, 1, n)], 0, kind=False, spread=0.2, reach=0.1)
+    points, edge, bar = axes.collections
+    assert (points.zorder < edge.zorder) == hidden
+    assert max(points.zorder, edge.zorder) < bar.zorder
 
 
 def test_labels_of_crowded_strengths_are_left_out():

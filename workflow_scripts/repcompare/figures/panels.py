@@ -76,9 +76,11 @@ def draw_rows(
         return
     _, colour, marker = KINDS[kind]
     heights = [centre + jitter(len(row), spread) for centre, row in filled.items()]
+    crowded = max(map(len, heights)) >= 100
+    # A bar stands out of a crowd by its white edge, which would hide the few points of three seeds.
     axes.scatter(
         np.concatenate([*filled.values()]), np.concatenate(heights), s=size, color=colour,
-        marker=marker, linewidth=0, alpha=0.7 if max(map(len, heights)) < 100 else 0.35,
+        marker=marker, linewidth=0, alpha=0.35 if crowded else 0.7, zorder=1 if crowded else 3.5,
     )  # fmt: skip
     means, centres = [row.mean() for row in filled.values()], np.array([*filled])
     for shade, width, order in (("white", 2.8, 3), ("black", 1.6, 4)):
