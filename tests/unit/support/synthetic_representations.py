@@ -66,3 +66,15 @@ def values(x, y, labels=None, answers=None) -> dict[str, float]:
 
 def rows_of(x, y, measures=ALL, **given):
     return compare_geometry(pair_of(x, y, **given), measures)
+
+
+def tied_samples(n: int = 90):
+    """Two representations of few different samples each, so that most distances are tied."""
+    rng = np.random.default_rng(3)
+    x, y = rng.integers(0, 3, (2, n, 2)) * 1.0
+    y[: n // 2] = x[: n // 2]
+    return x, y
+
+
+def class_means(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.array([x[labels == label].mean(axis=0) for label in np.unique(labels)])
