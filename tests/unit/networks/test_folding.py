@@ -5,9 +5,10 @@ import torch
 from torch import nn
 from torch.nn.functional import batch_norm, pad, relu
 from torch.nn.utils.parametrizations import weight_norm
+from unit.support import foreign
 
 from repcompare.architectures import build
-from repcompare.architectures.classifier import avoid_slow_bfloat16
+from repcompare.architectures.classifier import InFloat32, avoid_slow_bfloat16
 from repcompare.networks.folding import folded_graph
 from repcompare.networks.models import folded
 from repcompare.networks.space_to_depth import SpaceToDepthConv2d
@@ -188,3 +189,69 @@ def test_a_convolution_of_blocks_is_the_same_function_with_the_same_gradient(ste
 def test_other_convolutions_stay_as_they_are(settings):
     traced = folded_graph(nn.Sequential(nn.Conv2d(3, 6, **settings)))
     assert isinstance(traced.get_submodule("0"), nn.Conv2d)
+
+
+class AsGradientsAre(foreign.Foreign):
+    """Another function where gradients are taken, as they are when it is traced."""
+
+    def represent(self, images):
+        return super().represent(images) * (1 if torch.is_grad_enabled() else 2)
+
+
+class Untraceable(foreign.Foreign):
+    def forward(self, images):
+        return super().forward(images) if images.sum() > -1e9 else images
+
+
+class LinearOfItsOwn(nn.Linear):
+    def forward(self, values):
+        return nn.functional.linear(values, self.weight, self.bias)
+
+
+class OwnLinear(foreign.Foreign):
+    def __init__(self):
+        super().__init__()
+        self.head = LinearOfItsOwn(8, 5)
+
+
+class ByName(foreign.Foreign):
+    def forward(self, images):
+        return self.head(input=self.represent(images))
+
+
+class Depthwise(foreign.Foreign):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 12, 3, stride=2, groups=3)
+        self.second = nn.Conv2d(12, 8, 1)
+
+
+def test_foreign_networks_have_no_convolution_that_bfloat16_slows_down():
+    network = foreign.imported(foreign.module(Depthwise))
+    for each in (network, folded(network)):
+        found = [part for part in each.modules() if isinstance(part, nn.Conv2d)]
+        assert [isinstance(part, InFloat32) for part in found] == [True, False]
+
+
+@pytest.mark.parametrize("kind", [foreign.Foreign, OwnLinear, ByName, AsGradientsAre, Untraceable])
+def test_a_folded_foreign_network_is_the_same_function(kind):
+    network = foreign.imported(foreign.module(kind))
+    short = folded(network)
+    with torch.inference_mode():
+        torch.testing.assert_close(short(foreign.IMAGES), network(foreign.IMAGES))
+        torch.testing.assert_close(
+            short.represent(foreign.IMAGES), network.represent(foreign.IMAGES)
+        )
+
+
+def test_batch_normalisation_is_folded_where_the_body_can_be_traced():
+    def norms(network):
+        return [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
+
+    assert not norms(folded(foreign.imported(foreign.module())))
+    assert not norms(
+        folded(foreign.imported(foreign.module(), input={"mean": [0.5], "std": [0.25]}))
+    )
+    assert not norms(folded(foreign.imported(foreign.module(OwnLinear))))
+    assert norms(folded(foreign.imported(foreign.module(AsGradientsAre))))
+    assert norms(folded(foreign.imported(foreign.module(Untraceable))))

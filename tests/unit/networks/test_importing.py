@@ -6,53 +6,14 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.functional import log_softmax
+from unit.support.foreign import CLASSES, IMAGES, Foreign, imported, module
 
-from repcompare.architectures.classifier import InFloat32
 from repcompare.networks.factories import Built
-from repcompare.networks.imported import ImportedNetwork, NetworkError, mean_of_patches, pooled
+from repcompare.networks.imported import NetworkError, mean_of_patches, pooled
 from repcompare.networks.importing import (
     adaptation_of,
-    adapted,
-    check_network,
     chosen_outputs,
 )
-from repcompare.networks.models import folded, frozen
-
-CLASSES = [f"class {place}" for place in range(5)]
-IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-
-
-class Foreign(nn.Module):
-    """A small convolution network, whose parts a test may replace."""
-
-    def __init__(self, outputs=5):
-        super().__init__()
-        self.first = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU())
-        self.second = nn.Sequential(nn.Conv2d(4, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
-        self.unused = nn.Linear(8, outputs)
-        self.head = nn.Linear(8, outputs)
-
-    def represent(self, images):
-        return self.second(self.first(images)).mean((2, 3))
-
-    def forward(self, images):
-        return self.head(self.represent(images))
-
-
-def module(kind=Foreign, **kwargs):
-    """A module with weights of a fixed seed and moments of its batch normalisation."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        made = kind(**kwargs)
-        made(torch.rand(32, 3, 16, 16))
-    return made.eval()
-
-
-def imported(made, built=None, **settings) -> ImportedNetwork:
-    found = adaptation_of(built or Built(made), settings, IMAGES, CLASSES)
-    network = frozen(adapted(made, found._asdict()), torch.device("cpu"))
-    check_network(network, IMAGES)
-    return network
 
 
 def refused(made, **settings) -> str:
@@ -354,65 +315,3 @@ def test_images_that_a_module_cannot_take_are_refused():
     assert refused(module(), input={"std": [1.0, 1.0]}) == "input.std: 2 values for 3 channels"
     with pytest.raises(NetworkError, match=r"^input: the module fails on images of \(1, 16, 16\)"):
         adaptation_of(Built(module()), {}, IMAGES[:, :1], CLASSES)
-
-
-class AsGradientsAre(Foreign):
-    """Another function where gradients are taken, as they are when it is traced."""
-
-    def represent(self, images):
-        return super().represent(images) * (1 if torch.is_grad_enabled() else 2)
-
-
-class Untraceable(Foreign):
-    def forward(self, images):
-        return super().forward(images) if images.sum() > -1e9 else images
-
-
-class LinearOfItsOwn(nn.Linear):
-    def forward(self, values):
-        return nn.functional.linear(values, self.weight, self.bias)
-
-
-class OwnLinear(Foreign):
-    def __init__(self):
-        super().__init__()
-        self.head = LinearOfItsOwn(8, 5)
-
-
-class ByName(Foreign):
-    def forward(self, images):
-        return self.head(input=self.represent(images))
-
-
-class Depthwise(Foreign):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Conv2d(3, 12, 3, stride=2, groups=3)
-        self.second = nn.Conv2d(12, 8, 1)
-
-
-def test_foreign_networks_have_no_convolution_that_bfloat16_slows_down():
-    network = imported(module(Depthwise))
-    for each in (network, folded(network)):
-        found = [part for part in each.modules() if isinstance(part, nn.Conv2d)]
-        assert [isinstance(part, InFloat32) for part in found] == [True, False]
-
-
-@pytest.mark.parametrize("kind", [Foreign, OwnLinear, ByName, AsGradientsAre, Untraceable])
-def test_a_folded_network_is_the_same_function(kind):
-    network = imported(module(kind))
-    short = folded(network)
-    with torch.inference_mode():
-        torch.testing.assert_close(short(IMAGES), network(IMAGES))
-        torch.testing.assert_close(short.represent(IMAGES), network.represent(IMAGES))
-
-
-def test_batch_normalisation_is_folded_where_the_body_can_be_traced():
-    def norms(network):
-        return [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
-
-    assert not norms(folded(imported(module())))
-    assert not norms(folded(imported(module(), input={"mean": [0.5], "std": [0.25]})))
-    assert not norms(folded(imported(module(OwnLinear))))
-    assert norms(folded(imported(module(AsGradientsAre))))
-    assert norms(folded(imported(module(Untraceable))))
