@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -163,11 +164,11 @@ def conv_norm_relu(
 class InFloat32(nn.Module):
     """What a convolution is besides, to compute in float32 on a CPU whatever the precision around it."""
 
-    def forward(self, features: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C', H', W')."""
+    def forward(self, features: Tensor, *others: Any) -> Tensor:
+        """(N, C, H, W) to (N, C', H', W'), with whatever else a foreign one is given."""
         # A GPU, whose own autocasting this leaves on, makes it bfloat16 again.
         with torch.autocast("cpu", enabled=False):
-            return super().forward(features.float())
+            return super().forward(features.float(), *others)
 
 
 class Conv2dInFloat32(InFloat32, nn.Conv2d):
