@@ -70,7 +70,9 @@ class Start(NamedTuple):
 
 def started(code: str) -> Start:
     """Run code in an interpreter that finds the library."""
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    # As Snakemake calls a job's script: by itself NumPy starts a thread for each core.
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    environment = {**os.environ, **threads, "PYTHONPATH": str(SCRIPTS)}
     begin = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-c", code], env=environment)
     _, status, usage = os.wait4(process.pid, 0)
