@@ -62,7 +62,7 @@ def row(library: str, name: str, precision: str) -> tuple[list[str], dict[str, f
     """The row of one network, and the medians of its ratios."""
     built = build_foreign(library, {"name": name}, seed=0)
     # The module as its library gives it: contiguous, its parameters taking gradients.
-    module = copy.deepcopy(built.module).eval()
+    module = copy.deepcopy(built.module.eval())
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (BATCH, 3, 224, 224), dtype=torch.uint8, generator=generator)
     batch, labels = to_float(pixels), torch.arange(BATCH)

@@ -51,11 +51,13 @@ def test_a_1x1_convolution_of_every_nth_pixel_is_one_of_stride_n(n: int, side: i
         ({"groups": 2, "stride": 2}, torch.bfloat16),
         ({"groups": 8}, torch.bfloat16),
         ({"stride": 2}, torch.bfloat16),
+        ({"in_channels": 3, "stride": 2}, torch.bfloat16),
     ],
 )
 def test_only_convolutions_that_bfloat16_slows_down_stay_in_float32(settings, dtype) -> None:
-    network = nn.Sequential(nn.Conv2d(8, 8, 3, **settings))
-    weights, batch = list(network.parameters()), images(2, (8, 9, 9))
+    sizes = {"in_channels": 8, "out_channels": 8, "kernel_size": 3}
+    network = nn.Sequential(nn.Conv2d(**sizes | settings))
+    weights, batch = list(network.parameters()), images(2, (network[0].in_channels, 9, 9))
     before = network(batch)
     avoid_slow_bfloat16(network)
     torch.testing.assert_close(network(batch), before, rtol=0, atol=0)
@@ -77,8 +79,18 @@ def test_convolutions_that_do_more_go_on_doing_it() -> None:
     for _ in range(2):
         avoid_slow_bfloat16(network)
     with torch.autocast("cpu", torch.bfloat16):
-        torch.testing.assert_close((network(batch), network(batch, 3)), before, rtol=0, atol=0)
+        found = network(batch), network(features=batch, padding=3)
+    torch.testing.assert_close(found, before, rtol=0, atol=0)
     assert type(network).__bases__ == (InFloat32, Padded)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_networks_of_another_precision_stay_in_it(dtype) -> None:
+    network = nn.Conv2d(8, 8, 3, stride=2, groups=8).to(dtype)
+    batch = images(2, (8, 8, 8)).to(dtype)
+    before = network(batch)
+    avoid_slow_bfloat16(network)
+    torch.testing.assert_close(network(batch), before, rtol=0, atol=0)
 
 
 def test_networks_of_ours_have_none_that_bfloat16_slows_down() -> None:

@@ -62,6 +62,48 @@ class SeenTwice(nn.Module):
         return self.norm(maps) + maps
 
 
+class ReadElsewhere(nn.Module):
+    """The convolution is one of weights that are read beside it, too."""
+
+    def __init__(self, convolution):
+        super().__init__()
+        self.conv, self.norm = convolution, nn.BatchNorm2d(4)
+
+    def forward(self, images):
+        return self.norm(self.conv(images)) * self.conv.weight.mean()
+
+
+class InPlace(nn.Module):
+    """What is changed in place is used by its first name."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu = convolution(), nn.ReLU(inplace=True)
+
+    def forward(self, images):
+        maps = self.conv(images)
+        self.relu(maps)
+        maps.mul_(2)
+        return maps
+
+
+class ByName(nn.Module):
+    """Each module is given its input by name."""
+
+    def __init__(self, convolution):
+        super().__init__()
+        self.conv, self.norm = convolution, nn.BatchNorm2d(convolution.out_channels)
+
+    def forward(self, images):
+        return self.norm(input=self.conv(input=images))
+
+
+def hooked(module):
+    """A module whose output is doubled by a hook."""
+    module.register_forward_hook(lambda _, given, output: output * 2)
+    return module
+
+
 def convolution(**settings) -> nn.Conv2d:
     return nn.Conv2d(4, 4, 3, padding=1, **settings)
 
@@ -94,6 +136,12 @@ KINDS = {
         1,
     ),
     "of its own kind": (sequence(lambda: Same(4, 4, 3), lambda: nn.BatchNorm2d(4)), 1),
+    "by name": (lambda: ByName(convolution()), 0),
+    "depthwise by name": (lambda: ByName(convolution(stride=2, groups=4)), 0),
+    "hooked": (sequence(lambda: hooked(convolution()), lambda: nn.BatchNorm2d(4)), 1),
+    "hooked norm": (sequence(convolution, lambda: hooked(nn.BatchNorm2d(4))), 1),
+    "read elsewhere": (lambda: ReadElsewhere(convolution()), 1),
+    "in place": (InPlace, 0),
     "called twice": (CalledTwice, 2),
     "seen twice": (SeenTwice, 1),
 }
@@ -128,6 +176,14 @@ def test_a_batch_norm_is_folded_where_that_is_the_same_function(kind):
     torch.testing.assert_close(traced(IMAGES), before)
     torch.testing.assert_close(network(IMAGES), before, rtol=0, atol=0)
     assert batch_norms(traced) == KINDS[kind][1]
+
+
+def test_a_batch_norm_in_training_mode_stays_one():
+    network = made("a module")
+    network[1].train()
+    traced = folded_graph(network)
+    torch.testing.assert_close(traced(IMAGES), network(IMAGES))
+    assert batch_norms(traced) == 1
 
 
 def test_a_copy_may_end_at_what_a_module_is_given():
@@ -174,6 +230,27 @@ def test_a_convolution_of_blocks_is_the_same_function_with_the_same_gradient(ste
     torch.testing.assert_close(*gradients)
 
 
+PATCHES = {"kernel_size": 4, "stride": 4}
+
+
+def test_a_stem_may_be_given_its_images_by_name():
+    network = ByName(nn.Conv2d(4, 8, **PATCHES)).eval()
+    traced = folded_graph(network)
+    torch.testing.assert_close(traced(IMAGES), network(IMAGES))
+    assert type(traced.conv) is SpaceToDepthConv2d
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.Sequential(hooked(nn.Conv2d(4, 4, **PATCHES))),
+        ReadElsewhere(nn.Conv2d(4, 4, 7, stride=2)).eval(),
+    ],
+)
+def test_a_stem_that_others_know_stays_as_it_is(network):
+    torch.testing.assert_close(folded_graph(network)(IMAGES), network(IMAGES))
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -214,7 +291,7 @@ class OwnLinear(foreign.Foreign):
         self.head = LinearOfItsOwn(8, 5)
 
 
-class ByName(foreign.Foreign):
+class HeadByName(foreign.Foreign):
     def forward(self, images):
         return self.head(input=self.represent(images))
 
@@ -233,7 +310,9 @@ def test_foreign_networks_have_no_convolution_that_bfloat16_slows_down():
         assert [isinstance(part, InFloat32) for part in found] == [True, False]
 
 
-@pytest.mark.parametrize("kind", [foreign.Foreign, OwnLinear, ByName, AsGradientsAre, Untraceable])
+@pytest.mark.parametrize(
+    "kind", [foreign.Foreign, OwnLinear, HeadByName, AsGradientsAre, Untraceable]
+)
 def test_a_folded_foreign_network_is_the_same_function(kind):
     network = foreign.imported(foreign.module(kind))
     short = folded(network)

@@ -162,13 +162,21 @@ def conv_norm_relu(
 
 
 class InFloat32(nn.Module):
-    """What a convolution is besides, to compute in float32 on a CPU whatever the precision around it."""
+    """What a convolution is besides, to compute in its weights' float32 on a CPU whatever the precision around it."""
 
-    def forward(self, features: Tensor, *others: Any) -> Tensor:
-        """(N, C, H, W) to (N, C', H', W'), with whatever else a foreign one is given."""
-        # A GPU, whose own autocasting this leaves on, makes it bfloat16 again.
+    weight: Tensor
+
+    def forward(self, *given: Any, **named: Any) -> Tensor:
+        """Whatever the convolution is given, to what it gives."""
         with torch.autocast("cpu", enabled=False):
-            return super().forward(features.float(), *others)
+            return super().forward(
+                *map(self._precise, given),
+                **{name: self._precise(value) for name, value in named.items()},
+            )
+
+    def _precise(self, value: Any) -> Any:
+        on_cpu = isinstance(value, Tensor) and value.is_cpu and value.is_floating_point()
+        return value.to(self.weight.dtype) if on_cpu else value
 
 
 class Conv2dInFloat32(InFloat32, nn.Conv2d):
@@ -176,15 +184,16 @@ class Conv2dInFloat32(InFloat32, nn.Conv2d):
 
 
 def avoid_slow_bfloat16(network: nn.Module) -> None:
-    """Let each convolution of a network that bfloat16 slows down compute `InFloat32`.
+    """Let each convolution of a network that bfloat16 slows down compute `InFloat32`, in place.
 
-    oneDNN has no fast way back in bfloat16 through one with a stride and few channels a group: it
-    takes 10 to 40 times as long as in float32, where others take half (torch 2.14.1).
+    oneDNN has no fast way back in bfloat16 through a depthwise convolution with a stride, or one with
+    few channels a group: it takes 2 to 40 times as long as in float32, where others take half
+    (torch 2.14.1).
     """
     for module in network.modules():
         if isinstance(module, InFloat32) or not isinstance(module, nn.Conv2d):
             continue
-        if _is_strided_depthwise(module):
+        if _has_slow_way_back(module):
             kind = type(module)
             # It keeps its weights and its hooks, and no new ones are drawn.
             module.__class__ = (
@@ -192,8 +201,9 @@ def avoid_slow_bfloat16(network: nn.Module) -> None:
             )
 
 
-def _is_strided_depthwise(convolution: nn.Conv2d) -> bool:
+def _has_slow_way_back(convolution: nn.Conv2d) -> bool:
     few = convolution.in_channels // convolution.groups < _MANY_CHANNELS
+    # Of a single group, such as a stem on three channels, bfloat16 is the faster.
     return few and convolution.groups > 1 and max(convolution.stride) > 1
 
 

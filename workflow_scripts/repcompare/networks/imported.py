@@ -143,7 +143,7 @@ class ImportedNetwork(nn.Module):
         """Take a module with its weights.
 
         Args:
-            body: the foreign module.
+            body: the foreign module; its convolutions change by `avoid_slow_bfloat16`.
             preparation: of the study's images for it.
             layers: the module's path of each layer by the study's name for it.
             classifier: the path of the linear classifier; None: `layers` has the representation.
@@ -232,9 +232,8 @@ class ImportedNetwork(nn.Module):
     def folded(self) -> nn.Module:
         """The same answers and representations, faster where the body can be traced.
 
-        The body then ends at the representation, and batch normalisation is folded into the
-        convolution before it. Where that changes what is computed, as it does if a convolution is
-        used twice, or the body has no linear classifier, this is the network itself.
+        The body then ends at the representation, and is what `folded_graph` makes of it. Where that
+        changes what is computed, or the body has no linear classifier, this is the network itself.
         """
         if self.classifier_path is None:
             return self
